@@ -1,1 +1,11 @@
-//! ehlo
+//! `ehlo`: talk SMTP to a mail server, and find out why mail does not flow.
+//!
+//! The modules form floors; each imports only from those above it in this list. The first groups are
+//! sans-IO: fed bytes and moments, asked what to do next.
+
+pub mod secret;
+pub mod target;
+pub mod text;
+
+pub mod sasl;
+pub mod wire;

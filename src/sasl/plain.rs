@@ -1,0 +1,72 @@
+//! PLAIN (RFC 4616): one message, `[authzid] NUL authcid NUL passwd`.
+
+use zeroize::Zeroize;
+
+use super::{ByHand, Mechanism};
+use crate::secret::Secret;
+
+/// The descriptor.
+pub const MECHANISM: Mechanism =
+    Mechanism { name: "PLAIN", source: "RFC 4616", summary: "user name and password in one message", by_hand: ByHand::PlainText };
+
+/// The client's only message.
+pub fn message(authzid: &str, authcid: &str, password: &Secret<String>) -> Secret<Vec<u8>> {
+    let password = password.expose().as_bytes();
+    let mut out = Vec::with_capacity(authzid.len() + authcid.len() + password.len() + 2);
+    out.extend_from_slice(authzid.as_bytes());
+    out.push(0);
+    out.extend_from_slice(authcid.as_bytes());
+    out.push(0);
+    out.extend_from_slice(password);
+    Secret::new(out)
+}
+
+/// The parts of a message, as the server reads them.
+#[derive(Debug)]
+pub struct Parts {
+    /// Whose rights are asked for; empty for the user's own.
+    pub authzid: String,
+    /// Who logs in.
+    pub authcid: String,
+    /// The password.
+    pub password: Secret<Vec<u8>>,
+}
+
+/// Takes a message apart; `None` unless it has exactly two NULs.
+pub fn parse(message: &[u8]) -> Option<Parts> {
+    let mut fields: Vec<Vec<u8>> = message.split(|&b| b == 0).map(<[u8]>::to_vec).collect();
+    let parts = match fields.as_mut_slice() {
+        [authzid, authcid, password] => Some(Parts {
+            authzid: String::from_utf8_lossy(authzid).into_owned(),
+            authcid: String::from_utf8_lossy(authcid).into_owned(),
+            password: Secret::new(std::mem::take(password)),
+        }),
+        _ => None,
+    };
+    fields.iter_mut().for_each(Zeroize::zeroize);
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 4616 §4, the second example.
+    #[test]
+    fn the_rfcs_example_is_made_and_read() {
+        let made = message("Ursel", "Kurt", &Secret::new("xipj3plmq".to_owned()));
+        assert_eq!(made.expose(), b"Ursel\0Kurt\0xipj3plmq");
+        let parts = parse(made.expose()).unwrap();
+        assert_eq!(
+            (parts.authzid.as_str(), parts.authcid.as_str(), parts.password.expose().as_slice()),
+            ("Ursel", "Kurt", b"xipj3plmq".as_slice())
+        );
+    }
+
+    #[test]
+    fn a_message_without_two_nuls_is_refused() {
+        for message in [&b""[..], b"a\0b", b"a\0b\0c\0d", b"user pass"] {
+            assert!(parse(message).is_none());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What a typed line means to the protocol. The line itself goes out as typed.
+
+use super::address;
+
+/// A client's command, as far as the session has to understand it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// EHLO or LHLO.
+    Ehlo,
+    /// HELO.
+    Helo,
+    /// MAIL with the sender, `None` when the argument could not be read.
+    Mail(Option<String>),
+    /// RCPT with the recipient, `None` when the argument could not be read.
+    Rcpt(Option<String>),
+    /// DATA.
+    Data,
+    /// BDAT.
+    Bdat,
+    /// AUTH.
+    Auth {
+        /// In capitals; empty when none was given.
+        mechanism: String,
+        /// Whether an initial response was given with it.
+        initial_response: bool,
+    },
+    /// STARTTLS.
+    StartTls,
+    /// RSET.
+    Rset,
+    /// QUIT.
+    Quit,
+    /// Any other verb, in capitals.
+    Other(String),
+}
+
+impl Command {
+    /// Reads a line as typed, without its end.
+    pub fn parse(line: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim();
+        let (verb, argument) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+        let argument = argument.trim_start();
+        let verb = verb.to_ascii_uppercase();
+        match verb.as_str() {
+            "EHLO" | "LHLO" => Self::Ehlo,
+            "HELO" => Self::Helo,
+            "MAIL" => Self::Mail(address::path(argument, "FROM").map(|path| path.address.to_owned())),
+            "RCPT" => Self::Rcpt(address::path(argument, "TO").map(|path| path.address.to_owned())),
+            "DATA" => Self::Data,
+            "BDAT" => Self::Bdat,
+            "AUTH" => {
+                let mut words = argument.split_ascii_whitespace();
+                let mechanism = words.next().unwrap_or_default().to_ascii_uppercase();
+                Self::Auth { mechanism, initial_response: words.next().is_some() }
+            }
+            "STARTTLS" => Self::StartTls,
+            "RSET" => Self::Rset,
+            "QUIT" => Self::Quit,
+            _ => Self::Other(verb),
+        }
+    }
+
+    /// The verb, to name what is waited for.
+    pub fn verb(&self) -> &str {
+        match self {
+            Self::Ehlo => "EHLO",
+            Self::Helo => "HELO",
+            Self::Mail(_) => "MAIL FROM",
+            Self::Rcpt(_) => "RCPT TO",
+            Self::Data => "DATA",
+            Self::Bdat => "BDAT",
+            Self::Auth { .. } => "AUTH",
+            Self::StartTls => "STARTTLS",
+            Self::Rset => "RSET",
+            Self::Quit => "QUIT",
+            Self::Other(verb) => verb,
+        }
+    }
+}
+
+/// The line without what may be secret in it: the initial response of AUTH. `None` when there is none.
+///
+/// # Source
+/// RFC 4954 §4: `AUTH mechanism [initial-response]`. A lone `=` (an empty response) hides nothing.
+pub fn without_secret(line: &[u8]) -> Option<Vec<u8>> {
+    let is_space = |b: &u8| matches!(b, b' ' | b'\t');
+    let mut words = line.split(is_space).filter(|word| !word.is_empty());
+    if !words.next()?.eq_ignore_ascii_case(b"AUTH") {
+        return None;
+    }
+    let mechanism = words.next()?;
+    let response = words.next()?;
+    if response == b"=" && words.next().is_none() {
+        return None;
+    }
+    Some([b"AUTH ", mechanism, b" (hidden)"].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_understood_in_any_case_and_spacing() {
+        let auth = |mechanism: &str, initial_response| Command::Auth { mechanism: mechanism.to_owned(), initial_response };
+        let table = [
+            ("EHLO a", Command::Ehlo),
+            ("ehlo", Command::Ehlo),
+            ("MAIL FROM: someone@alt.test", Command::Mail(Some("someone@alt.test".to_owned()))),
+            ("mail from:<>", Command::Mail(Some(String::new()))),
+            ("MAIL", Command::Mail(None)),
+            ("RCPT TO:<a@b> NOTIFY=NEVER", Command::Rcpt(Some("a@b".to_owned()))),
+            ("auth login", auth("LOGIN", false)),
+            ("AUTH PLAIN AGEAYg==", auth("PLAIN", true)),
+            ("AUTH", auth("", false)),
+            ("MIAL FROM:<a@b>", Command::Other("MIAL".to_owned())),
+        ];
+        for (line, want) in table {
+            assert_eq!(Command::parse(line.as_bytes()), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn initial_responses_are_hidden() {
+        // P24
+        let table = [
+            ("AUTH PLAIN AGEAYg==", Some("AUTH PLAIN (hidden)")),
+            ("auth  login\tbG9nb24=", Some("AUTH login (hidden)")),
+            ("AUTH LOGIN", None),
+            ("AUTH EXTERNAL =", None),
+            ("AUTH PLAIN a b", Some("AUTH PLAIN (hidden)")),
+            ("MAIL FROM:<a@b>", None),
+        ];
+        for (line, want) in table {
+            assert_eq!(without_secret(line.as_bytes()).map(|l| String::from_utf8(l).unwrap()).as_deref(), want, "{line}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What a server offers in its EHLO reply (RFC 5321 §4.1.1.1), and what the known keywords mean.
+
+use super::reply::Reply;
+
+/// A keyword that is known, for help and notes. Unknown ones are kept and shown all the same.
+#[derive(Debug)]
+pub struct KnownKeyword {
+    /// As registered, in capitals.
+    pub name: &'static str,
+    /// Where it is defined.
+    pub source: &'static str,
+    /// What it means, 60 columns at most.
+    pub summary: &'static str,
+}
+
+const fn known(name: &'static str, source: &'static str, summary: &'static str) -> KnownKeyword {
+    KnownKeyword { name, source, summary }
+}
+
+/// The known keywords (the IANA registry of SMTP service extensions, and vendors').
+pub const KNOWN: &[KnownKeyword] = &[
+    known("8BITMIME", "RFC 6152", "takes bodies with 8-bit characters"),
+    known("ATRN", "RFC 2645", "turns the connection round for dial-up clients"),
+    known("AUTH", "RFC 4954", "login, by the mechanisms listed"),
+    known("BINARYMIME", "RFC 3030", "takes binary bodies (with BDAT)"),
+    known("BURL", "RFC 4468", "fetches the message from an IMAP server"),
+    known("CHUNKING", "RFC 3030", "takes the message in pieces (BDAT)"),
+    known("CONPERM", "RFC 4141", "content conversion permission"),
+    known("DELIVERBY", "RFC 2852", "takes a time limit for delivery"),
+    known("DSN", "RFC 3461", "delivery status notifications on request"),
+    known("ENHANCEDSTATUSCODES", "RFC 2034", "replies carry codes like 5.7.1"),
+    known("ETRN", "RFC 1985", "starts the queue for a domain"),
+    known("EXPN", "RFC 5321", "shows the members of a list"),
+    known("FUTURERELEASE", "RFC 4865", "holds a message until later"),
+    known("HELP", "RFC 5321", "answers HELP"),
+    known("LIMITS", "RFC 9422", "tells how many mails and recipients it takes"),
+    known("MT-PRIORITY", "RFC 6710", "takes a priority for the message"),
+    known("MTRK", "RFC 3885", "message tracking"),
+    known("NO-SOLICITING", "RFC 3865", "says which advertising it refuses"),
+    known("PIPECONNECT", "Exim", "takes commands before its greeting"),
+    known("PIPELINING", "RFC 2920", "takes several commands at once"),
+    known("PRDR", "Exim draft", "one answer for each recipient after DATA"),
+    known("REQUIRETLS", "RFC 8689", "can demand TLS on the whole way"),
+    known("RRVS", "RFC 7293", "checks how old a mailbox is"),
+    known("SIZE", "RFC 1870", "tells the largest message it takes, in bytes"),
+    known("SMTPUTF8", "RFC 6531", "takes addresses and headers in UTF-8"),
+    known("STARTTLS", "RFC 3207", "can switch to encryption"),
+    known("SUBMITTER", "RFC 4405", "responsible submitter of a message"),
+    known("UTF8SMTP", "RFC 5336", "old form of SMTPUTF8"),
+    known("VRFY", "RFC 5321", "says whether an address exists"),
+    known("X-ANONYMOUSTLS", "Exchange", "Exchange's own TLS between its servers"),
+    known("X-EXPS", "Exchange", "Exchange's own login between its servers"),
+    known("X-LINK2STATE", "Exchange", "Exchange 2003 link state"),
+    known("XCLIENT", "Postfix", "lets a trusted client pretend another address"),
+    known("XEXCH50", "Exchange", "Exchange's own message properties"),
+    known("XFORWARD", "Postfix", "lets a trusted filter pass on client data"),
+    known("XRDST", "Exchange", "Exchange's own routing data"),
+];
+
+/// Finds a known keyword, in any case.
+pub fn lookup(name: &str) -> Option<&'static KnownKeyword> {
+    KNOWN.iter().find(|known| known.name.eq_ignore_ascii_case(name))
+}
+
+/// One line of the EHLO reply behind the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyword {
+    /// As sent, in the server's case.
+    pub name: String,
+    /// The words behind it, as sent.
+    pub parameters: Vec<String>,
+}
+
+/// What the EHLO reply said: order kept, unknown and doubled keywords kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The first line: the server's name and its greeting.
+    pub greeting: String,
+    /// The keywords in their order.
+    pub keywords: Vec<Keyword>,
+}
+
+impl Capabilities {
+    /// Reads an EHLO reply. Bytes that are not UTF-8 are replaced; the reply itself keeps them.
+    pub fn from_reply(reply: &Reply) -> Self {
+        let mut texts = reply.texts().map(|text| String::from_utf8_lossy(text).into_owned());
+        let greeting = texts.next().unwrap_or_default();
+        Self { greeting, keywords: texts.filter_map(|text| Keyword::parse(&text)).collect() }
+    }
+
+    /// The first keyword of this name, in any case.
+    pub fn get(&self, name: &str) -> Option<&Keyword> {
+        self.keywords.iter().find(|keyword| keyword.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the keyword was offered.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// The SASL mechanisms of all `AUTH` lines, the old form `AUTH=LOGIN` included, each once, in capitals.
+    pub fn mechanisms(&self) -> Vec<String> {
+        let mut out: Vec<String> = Vec::new();
+        for keyword in self.keywords.iter().filter(|keyword| keyword.name.eq_ignore_ascii_case("AUTH")) {
+            for mechanism in &keyword.parameters {
+                let mechanism = mechanism.to_ascii_uppercase();
+                if !out.contains(&mechanism) {
+                    out.push(mechanism);
+                }
+            }
+        }
+        out
+    }
+
+    /// The `SIZE` limit: `None` when not offered or not a number, `Some(0)` for "no limit".
+    pub fn size(&self) -> Option<u64> {
+        self.get("SIZE")?.parameters.first()?.parse().ok()
+    }
+}
+
+impl Keyword {
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_ascii_whitespace();
+        let first = words.next()?;
+        let (name, joined) = match first.split_once('=') {
+            // `AUTH=LOGIN PLAIN`: servers of before RFC 4954, and those that please old clients.
+            Some((name, value)) if name.eq_ignore_ascii_case("AUTH") => (name, Some(value)),
+            _ => (first, None),
+        };
+        let parameters = joined.into_iter().chain(words).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        Some(Self { name: name.to_owned(), parameters })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::reply::{Received, ReplyParser};
+
+    fn capabilities(bytes: &[u8]) -> Capabilities {
+        let mut parser = ReplyParser::default();
+        parser.push(bytes);
+        match parser.next_received() {
+            Ok(Some(Received::Reply(reply))) => Capabilities::from_reply(&reply),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn order_and_unknown_keywords_are_kept() {
+        let caps = capabilities(b"250-mx Hello\r\n250-X-NEW a b\r\n250-size 10\r\n250-starttls\r\n250 size 20\r\n");
+        assert_eq!(caps.greeting, "mx Hello");
+        let names: Vec<&str> = caps.keywords.iter().map(|k| k.name.as_str()).collect();
+        assert_eq!(names, ["X-NEW", "size", "starttls", "size"]);
+        assert_eq!((caps.size(), caps.has("STARTTLS"), caps.has("AUTH")), (Some(10), true, false));
+    }
+
+    #[test]
+    fn mechanisms_come_from_both_forms_once() {
+        let caps = capabilities(b"250-mx\r\n250-AUTH NTLM LOGIN\r\n250 AUTH=login  PLAIN\r\n");
+        assert_eq!(caps.mechanisms(), ["NTLM", "LOGIN", "PLAIN"]);
+    }
+
+    #[test]
+    fn odd_values_do_no_harm() {
+        // P13
+        for size in ["SIZE -1", "SIZE 10000000000000000000000", "SIZE", "SIZE x"] {
+            assert_eq!(capabilities(format!("250-mx\r\n250 {size}\r\n").as_bytes()).size(), None, "{size}");
+        }
+        assert_eq!(capabilities(b"250-mx\r\n250-\r\n250 \r\n").keywords, []);
+        let many = format!("250-mx\r\n250 AUTH{}\r\n", " X".repeat(1000));
+        assert_eq!(capabilities(many.as_bytes()).mechanisms(), ["X"]);
+    }
+
+    #[test]
+    fn the_table_is_sorted_unique_and_short() {
+        for pair in KNOWN.windows(2) {
+            assert!(pair[0].name < pair[1].name, "{}", pair[1].name);
+        }
+        for known in KNOWN {
+            assert!(known.summary.len() <= 60 && !known.source.is_empty(), "{}", known.name);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The wire: lines, replies, keywords, verbs, dot transparency and base64. Bytes in, values out; no
+//! input or output of its own.
+
+pub mod address;
+pub mod base64;
+pub mod code;
+pub mod command;
+pub mod dot;
+pub mod foreign;
+pub mod keyword;
+pub mod line;
+pub mod reply;
+pub mod status;
+pub mod verb;

@@ -9,3 +9,7 @@ pub mod text;
 
 pub mod sasl;
 pub mod wire;
+
+pub mod session;
+
+pub mod net;

@@ -1,0 +1,377 @@
+//! The one driver loop between a stream and a [`Session`].
+//!
+//! [`Connection::next`] is the only place that reads and writes. It can be dropped and called again at
+//! any time without loss. What is to be sent is queued and goes out as one write if the kernel takes
+//! it; reading goes on while a write is stuck, so that a server's last words are not lost (P34).
+
+use std::future::{Future, pending, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+use zeroize::Zeroize;
+
+use crate::session::client::Answer;
+use crate::session::event::Expected;
+use crate::session::{Event, Session};
+use crate::wire::dot::{Changes, NulByte};
+
+/// How long to wait for what. Each limit is for the whole reply, not for a single byte (P7).
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For a reply, and for the server to take what was written (RFC 5321 §4.5.3.2: 5 minutes).
+    pub reply: Duration,
+    /// For the reply to the final dot (RFC 5321 §4.5.3.2.6: 10 minutes).
+    pub final_dot: Duration,
+}
+
+impl Limits {
+    /// One limit for all, except that the fate of a message is waited for at least as long as the
+    /// default when no other was wished.
+    pub fn new(reply: Option<Duration>) -> Self {
+        match reply {
+            Some(reply) => Self { reply, final_dot: reply },
+            None => Self { reply: Duration::from_secs(300), final_dot: Duration::from_secs(600) },
+        }
+    }
+}
+
+/// Any stream to a server.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A connection to a server and the session on it.
+pub struct Connection {
+    stream: Box<dyn Stream>,
+    session: Session,
+    opened: Instant,
+    limits: Limits,
+    out: Vec<u8>,
+    written: usize,
+    /// When the server last took something of `out`, or `out` was last empty.
+    progress: Instant,
+    holds_secret: bool,
+    alarm: Option<(Instant, Pin<Box<Sleep>>)>,
+    input: Box<[u8; 8192]>,
+}
+
+impl Connection {
+    /// A connection on a stream that was just opened; the greeting is waited for.
+    pub fn new(stream: Box<dyn Stream>, limits: Limits) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            session: Session::new(),
+            opened: now,
+            limits,
+            out: Vec::new(),
+            written: 0,
+            progress: now,
+            holds_secret: false,
+            alarm: None,
+            input: Box::new([0; 8192]),
+        }
+    }
+
+    /// The session's state.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Since when the connection stands.
+    pub fn age(&self) -> Duration {
+        self.opened.elapsed()
+    }
+
+    /// The limits in force.
+    pub fn limits_mut(&mut self) -> &mut Limits {
+        &mut self.limits
+    }
+
+    /// Sends a command line, without its end.
+    pub fn send(&mut self, line: &[u8]) {
+        let bytes = self.session.send(self.age(), line);
+        self.holds_secret |= crate::wire::command::without_secret(line).is_some();
+        self.queue(bytes);
+    }
+
+    /// Answers a challenge.
+    pub fn answer(&mut self, answer: &Answer) {
+        let bytes = self.session.answer(self.age(), answer);
+        self.holds_secret = true;
+        self.queue(bytes);
+    }
+
+    /// Sends bytes as they are.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        let bytes = self.session.send_raw(self.age(), bytes);
+        self.queue(bytes);
+    }
+
+    /// Queues a piece of the message; see [`Connection::room`].
+    ///
+    /// # Errors
+    /// [`NulByte`]: SMTP's DATA cannot carry it.
+    pub fn body(&mut self, piece: &[u8]) -> Result<(), NulByte> {
+        self.tidy();
+        self.session.body(piece, &mut self.out)
+    }
+
+    /// Queues the end of the message.
+    pub fn end_body(&mut self) -> Changes {
+        self.tidy();
+        self.session.end_body(self.opened.elapsed(), &mut self.out)
+    }
+
+    /// Adds a fact to the transcript.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.session.note(self.opened.elapsed(), text);
+    }
+
+    /// Closes without a word.
+    pub fn close(&mut self) {
+        self.session.close(self.opened.elapsed());
+        self.tidy_all();
+    }
+
+    /// Bytes that the kernel has not taken yet.
+    pub fn queued(&self) -> usize {
+        self.out.len() - self.written
+    }
+
+    /// Waits for the next event. Never ends when the connection is closed and all was told.
+    pub async fn next(&mut self) -> Event {
+        match self.step_until(|_| false).await {
+            Some(event) => event,
+            None => pending().await,
+        }
+    }
+
+    /// Waits until at most `low` bytes are queued, or for an event, or for the end.
+    pub async fn room(&mut self, low: usize) -> Option<Event> {
+        if self.queued() <= low { None } else { self.step_until(|this| this.queued() <= low).await }
+    }
+
+    async fn step_until(&mut self, enough: impl Fn(&Self) -> bool) -> Option<Event> {
+        poll_fn(|context| {
+            loop {
+                if let Some(event) = self.session.next_event() {
+                    return Poll::Ready(Some(event));
+                }
+                if !self.session.is_open() || enough(self) {
+                    return Poll::Ready(None);
+                }
+                let wrote = self.poll_write(context);
+                if enough(self) {
+                    return Poll::Ready(None);
+                }
+                let read = self.poll_read(context);
+                if wrote.is_pending() && read.is_pending() && self.poll_alarm(context).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Writes what is queued. Ready when some of it went out.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.queued() == 0 {
+            return Poll::Pending;
+        }
+        match Pin::new(&mut self.stream).poll_write(context, &self.out[self.written..]) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(0)) => {
+                self.fail(&io::ErrorKind::WriteZero.into());
+                Poll::Ready(())
+            }
+            Poll::Ready(Ok(count)) => {
+                self.written += count;
+                self.progress = Instant::now();
+                self.tidy();
+                // Streams that buffer (TLS, pipes) hand it on here; on TCP this does nothing.
+                match Pin::new(&mut self.stream).poll_flush(context) {
+                    Poll::Ready(Err(error)) => self.fail(&error),
+                    Poll::Ready(Ok(())) | Poll::Pending => {}
+                }
+                Poll::Ready(())
+            }
+            Poll::Ready(Err(error)) => {
+                // The server may have said why before it closed: what is still to be read comes first.
+                while self.session.is_open() && self.poll_read(context).is_ready() {}
+                self.fail(&error);
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Reads once. Ready when something came or the stream ended.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut buffer = ReadBuf::new(self.input.as_mut_slice());
+        match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() => self.session.received_end(self.opened.elapsed()),
+            Poll::Ready(Ok(())) => self.session.receive(self.opened.elapsed(), buffer.filled()),
+            Poll::Ready(Err(error)) => self.fail(&error),
+        }
+        if !self.session.is_open() {
+            self.tidy_all();
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when a limit has passed.
+    fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some((deadline, limit)) = self.deadline() else { return Poll::Pending };
+        let alarm = match &mut self.alarm {
+            Some((at, alarm)) if *at == deadline => alarm,
+            _ => &mut self.alarm.insert((deadline, Box::pin(sleep_until(deadline)))).1,
+        };
+        if alarm.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        self.session.timed_out(self.opened.elapsed(), limit);
+        self.tidy_all();
+        Poll::Ready(())
+    }
+
+    /// The next deadline and the limit that it comes from.
+    fn deadline(&self) -> Option<(Instant, Duration)> {
+        if self.queued() > 0 {
+            return Some((self.progress + self.limits.reply, self.limits.reply));
+        }
+        let (what, since) = self.session.awaited()?;
+        let limit = if *what == Expected::FinalDot { self.limits.final_dot } else { self.limits.reply };
+        // What was queued for long before the kernel took it must not eat up the time for the reply.
+        let from = (self.opened + since).max(if *what == Expected::FinalDot { self.progress } else { self.opened });
+        Some((from + limit, limit))
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        let words = match error.kind() {
+            ConnectionReset => "the server or a device on the way reset the connection".to_owned(),
+            BrokenPipe | ConnectionAborted => "the connection was cut".to_owned(),
+            _ => super::dial::system_words(error),
+        };
+        self.session.lost(self.opened.elapsed(), words);
+        self.tidy_all();
+    }
+
+    fn queue(&mut self, mut bytes: Vec<u8>) {
+        self.tidy();
+        self.out.append(&mut bytes);
+    }
+
+    /// Gives room back once all is written.
+    fn tidy(&mut self) {
+        if self.queued() == 0 {
+            self.tidy_all();
+        } else if self.written > 64 * 1024 {
+            self.out.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    fn tidy_all(&mut self) {
+        if std::mem::take(&mut self.holds_secret) {
+            self.out.zeroize();
+        }
+        if self.queued() == 0 || !self.session.is_open() {
+            self.progress = Instant::now();
+        }
+        self.out.clear();
+        self.written = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::session::Ending;
+
+    fn connection(size: usize) -> (Connection, tokio::io::DuplexStream) {
+        let (ours, theirs) = duplex(size);
+        (Connection::new(Box::new(ours), Limits::new(Some(Duration::from_secs(5)))), theirs)
+    }
+
+    #[tokio::test]
+    async fn a_command_is_one_write_and_its_reply_an_event() {
+        let (mut connection, mut server) = connection(4096);
+        server.write_all(b"220 mx\r\n").await.unwrap();
+        assert!(matches!(connection.next().await, Event::Reply { to: Expected::Greeting, .. }));
+        connection.send(b"NOOP");
+        let mut bytes = [0; 64];
+        let (event, count) = tokio::join!(connection.next(), async {
+            let count = server.read(&mut bytes).await.unwrap();
+            server.write_all(b"250 ok\r\n").await.unwrap();
+            count
+        });
+        assert_eq!(&bytes[..count], b"NOOP\r\n");
+        assert!(matches!(event, Event::Reply { to: Expected::Command(_), .. }), "{event:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trickle_does_not_extend_the_limit_for_a_reply() {
+        // P7
+        let (mut connection, mut server) = connection(4096);
+        let trickle = async {
+            loop {
+                if server.write_all(b"2").await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        };
+        let started = Instant::now();
+        tokio::select! {
+            event = connection.next() => assert!(matches!(event, Event::Ended(Ending::TimedOut { .. })), "{event:?}"),
+            () = trickle => {}
+        }
+        assert!(started.elapsed() <= Duration::from_secs(6), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_stops_reading_is_given_up() {
+        // P34
+        let (mut connection, mut server) = connection(64);
+        server.write_all(b"220 mx\r\n").await.unwrap();
+        connection.next().await;
+        connection.send(&[b'a'; 1000]);
+        let event = connection.next().await;
+        assert!(matches!(event, Event::Ended(Ending::TimedOut { .. })), "{event:?}");
+    }
+
+    #[tokio::test]
+    async fn a_half_read_reply_is_kept_at_close() {
+        // P11
+        let (mut connection, mut server) = connection(4096);
+        server.write_all(b"220-mx\r\n220 ha").await.unwrap();
+        drop(server);
+        let Event::Ended(Ending::Closed { partial, awaited, .. }) = connection.next().await else { panic!() };
+        assert_eq!((partial, awaited), (vec![b"220-mx".to_vec(), b"220 ha".to_vec()], Some(Expected::Greeting)));
+    }
+
+    #[tokio::test]
+    async fn last_words_are_read_before_a_failed_write_is_told() {
+        // P34
+        let (mut connection, mut server) = connection(4096);
+        server.write_all(b"220 mx\r\n421 4.3.2 going\r\n").await.unwrap();
+        drop(server);
+        connection.send(b"NOOP");
+        let mut seen = Vec::new();
+        loop {
+            match connection.next().await {
+                Event::Ended(_) => break,
+                Event::Reply { reply, .. } => seen.push(reply.code.number()),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(seen, [220, 421]);
+    }
+}

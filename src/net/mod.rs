@@ -1,0 +1,6 @@
+//! The network: names, connecting, and the one driver loop between a stream and a session.
+
+pub mod connection;
+pub mod dial;
+
+pub use connection::{Connection, Limits};

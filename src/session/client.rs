@@ -1,0 +1,519 @@
+//! The client's side of a session, sans-IO.
+//!
+//! [`Session`] is told what is sent and given what was received; it answers with the bytes for the
+//! wire and with [`Event`]s. Moments are passed in, as time since the session began.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::dialogue::{Dialogue, MAX_STEPS};
+use super::event::{Ending, Event, Expected};
+use super::redact::Redactor;
+use super::transcript::{Transcript, What};
+use crate::secret::Secret;
+use crate::wire::base64;
+use crate::wire::code::Class;
+use crate::wire::command::{self, Command};
+use crate::wire::dot::{Changes, NulByte, Stuffer};
+use crate::wire::foreign;
+use crate::wire::keyword::Capabilities;
+use crate::wire::reply::{Received, Reply, ReplyParser};
+
+/// How far the conversation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Connected; the greeting has not come.
+    Greeting,
+    /// Greeted; neither EHLO nor HELO was accepted.
+    Greeted,
+    /// EHLO or HELO was accepted.
+    Ready,
+    /// The server waits for an answer within AUTH.
+    Auth,
+    /// The server waits for the message.
+    Message,
+    /// The connection is over.
+    Closed,
+}
+
+/// A reply that is waited for.
+#[derive(Debug)]
+struct Awaited {
+    what: Expected,
+    since: Duration,
+}
+
+/// The mail transaction (RFC 5321 §3.3).
+#[derive(Debug, Default, Clone)]
+pub struct Transaction {
+    /// The sender that was accepted.
+    pub sender: Option<String>,
+    /// The recipients that were accepted.
+    pub accepted: Vec<String>,
+    /// The recipients that were refused.
+    pub refused: Vec<String>,
+}
+
+/// One session with a server.
+#[derive(Debug)]
+pub struct Session {
+    parser: ReplyParser,
+    stage: Stage,
+    awaited: VecDeque<Awaited>,
+    events: VecDeque<Event>,
+    transcript: Transcript,
+    redactor: Redactor,
+    greeting: Option<Reply>,
+    capabilities: Option<Capabilities>,
+    hello_name: Option<String>,
+    transaction: Transaction,
+    dialogue: Option<Dialogue>,
+    /// The user name that an answer named and the server has not yet judged.
+    claimed_user: Option<String>,
+    user: Option<String>,
+    stuffer: Option<Stuffer>,
+    body_bytes: u64,
+    messages_accepted: u32,
+    leaving: bool,
+    replies: u64,
+}
+
+impl Session {
+    /// A session on a connection that was just opened.
+    pub fn new() -> Self {
+        let greeting = Awaited { what: Expected::Greeting, since: Duration::ZERO };
+        Self {
+            parser: ReplyParser::default(),
+            stage: Stage::Greeting,
+            awaited: VecDeque::from([greeting]),
+            events: VecDeque::new(),
+            transcript: Transcript::default(),
+            redactor: Redactor::default(),
+            greeting: None,
+            capabilities: None,
+            hello_name: None,
+            transaction: Transaction::default(),
+            dialogue: None,
+            claimed_user: None,
+            user: None,
+            stuffer: None,
+            body_bytes: 0,
+            messages_accepted: 0,
+            leaving: false,
+            replies: 0,
+        }
+    }
+
+    // ---- sending -------------------------------------------------------------------------------
+
+    /// A command line as typed, without its end. Returns the bytes for the wire.
+    pub fn send(&mut self, now: Duration, line: &[u8]) -> Vec<u8> {
+        let command = Command::parse(line);
+        self.remember_names(&command, line);
+        let shown = command::without_secret(line).unwrap_or_else(|| line.to_vec());
+        self.transcript.add(now, What::Sent(shown));
+        self.expect(now, Expected::Command(command));
+        with_crlf(line)
+    }
+
+    /// An answer within AUTH that may be seen: encoded when it is plain text, else sent as typed.
+    pub fn answer(&mut self, now: Duration, answer: &Answer) -> Vec<u8> {
+        let encoded: Zeroizing<String>;
+        let line: &[u8] = match answer {
+            Answer::UserName(name) => {
+                self.claimed_user = Some(name.clone());
+                encoded = Zeroizing::new(base64::encode(name.as_bytes()));
+                encoded.as_bytes()
+            }
+            Answer::EncodedUserName { name, line } => {
+                self.claimed_user = Some(name.clone());
+                line.as_bytes()
+            }
+            Answer::Secret(secret) => {
+                self.redactor.add(secret.expose());
+                encoded = Zeroizing::new(base64::encode(secret.expose()));
+                encoded.as_bytes()
+            }
+            Answer::Plain { user, message } => {
+                self.claimed_user = Some(user.clone());
+                encoded = Zeroizing::new(base64::encode(message.expose()));
+                self.redactor.add_encoded(encoded.as_bytes());
+                encoded.as_bytes()
+            }
+            Answer::AsTyped(line) => {
+                if self.dialogue.as_ref().is_some_and(|d| d.user.is_some() || d.mechanism != "LOGIN") {
+                    self.redactor.add_encoded(line.expose());
+                }
+                line.expose()
+            }
+            Answer::Cancel => b"*",
+        };
+        let what = match answer {
+            Answer::UserName(_) | Answer::EncodedUserName { .. } | Answer::Cancel => What::Sent(line.to_vec()),
+            Answer::Secret(_) => What::SentSecret("password"),
+            Answer::Plain { .. } => What::SentSecret("user name and password"),
+            Answer::AsTyped(_) => What::SentSecret("answer"),
+        };
+        self.transcript.add(now, what);
+        let mechanism = self.dialogue.as_ref().map(|dialogue| dialogue.mechanism.clone()).unwrap_or_default();
+        let bytes = with_crlf(line);
+        if let Some(dialogue) = &mut self.dialogue
+            && dialogue.user.is_none()
+        {
+            dialogue.user = self.claimed_user.clone();
+        }
+        self.expect(now, Expected::Answer(mechanism));
+        if self.stage == Stage::Auth {
+            self.stage = if self.hello_name.is_some() { Stage::Ready } else { Stage::Greeted };
+        }
+        bytes
+    }
+
+    /// Bytes exactly as given. A reply is expected when they end a line.
+    pub fn send_raw(&mut self, now: Duration, bytes: &[u8]) -> Vec<u8> {
+        self.transcript.add(now, What::Sent(bytes.to_vec()));
+        if bytes.ends_with(b"\n") {
+            let line = bytes.trim_ascii_end();
+            let command = Command::parse(line);
+            let known = !matches!(command, Command::Other(_));
+            self.remember_names(&command, line);
+            self.expect(now, if known { Expected::Command(command) } else { Expected::Raw });
+        }
+        bytes.to_vec()
+    }
+
+    /// Appends the wire form of a piece of the message to `out`.
+    ///
+    /// # Errors
+    /// [`NulByte`] when the piece holds a NUL, which DATA cannot carry.
+    pub fn body(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), NulByte> {
+        let before = out.len();
+        if let Some(stuffer) = &mut self.stuffer {
+            stuffer.push(piece, out)?;
+        }
+        self.body_bytes += (out.len() - before) as u64;
+        Ok(())
+    }
+
+    /// Appends the end of the message: the lone dot goes out with it.
+    pub fn end_body(&mut self, now: Duration, out: &mut Vec<u8>) -> Changes {
+        let Some(stuffer) = self.stuffer.take() else { return Changes::default() };
+        let before = out.len();
+        let changes = stuffer.finish(out);
+        let bytes = self.body_bytes + (out.len() - before) as u64;
+        self.transcript.add(now, What::SentMessage { bytes });
+        self.stage = Stage::Ready;
+        self.expect(now, Expected::FinalDot);
+        changes
+    }
+
+    /// Adds a fact to the transcript.
+    pub fn note(&mut self, now: Duration, text: impl Into<String>) {
+        self.transcript.add(now, What::Note(text.into()));
+    }
+
+    fn expect(&mut self, now: Duration, what: Expected) {
+        self.awaited.push_back(Awaited { what, since: now });
+    }
+
+    fn remember_names(&mut self, command: &Command, line: &[u8]) {
+        if let Command::Auth { mechanism, initial_response } = command {
+            self.claimed_user = None;
+            if !initial_response {
+                return;
+            }
+            let response = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(2).unwrap_or_default();
+            match (mechanism.as_str(), base64::decode(response)) {
+                ("LOGIN", Ok(decoded)) => self.claimed_user = String::from_utf8(decoded.bytes).ok(),
+                ("PLAIN", Ok(decoded)) => {
+                    self.claimed_user = crate::sasl::plain::parse(&decoded.bytes).map(|parts| parts.authcid);
+                    self.redactor.add_encoded(response);
+                }
+                _ => self.redactor.add_encoded(response),
+            }
+        }
+    }
+
+    // ---- receiving -----------------------------------------------------------------------------
+
+    /// Takes what was received, at any cut.
+    pub fn receive(&mut self, now: Duration, bytes: &[u8]) {
+        self.parser.push(bytes);
+        while self.stage != Stage::Closed {
+            match self.parser.next_received() {
+                Ok(Some(received)) => self.take(now, received),
+                Ok(None) => break,
+                Err(too_long) => self.end(now, Ending::TooLong(too_long)),
+            }
+        }
+    }
+
+    /// The server closed the connection.
+    pub fn received_end(&mut self, now: Duration) {
+        let announced = self.leaving && self.awaited.is_empty();
+        let ending = Ending::Closed { partial: self.partial(), awaited: self.first_awaited(), announced };
+        self.end(now, ending);
+    }
+
+    /// The operating system reports a failure of the connection.
+    pub fn lost(&mut self, now: Duration, reason: String) {
+        let ending = Ending::Lost { reason, partial: self.partial(), awaited: self.first_awaited() };
+        self.end(now, ending);
+    }
+
+    /// The limit for a reply, or for the server to read on, has passed.
+    pub fn timed_out(&mut self, now: Duration, after: Duration) {
+        let ending = Ending::TimedOut { awaited: self.first_awaited(), after, partial: self.partial() };
+        self.end(now, ending);
+    }
+
+    /// We close the connection.
+    pub fn close(&mut self, now: Duration) {
+        self.end(now, Ending::ClosedByUs);
+    }
+
+    fn partial(&self) -> Vec<Vec<u8>> {
+        let mut lines = self.parser.partial();
+        lines.iter_mut().for_each(|line| self.redactor.clean(line));
+        lines
+    }
+
+    fn end(&mut self, now: Duration, ending: Ending) {
+        if self.stage == Stage::Closed {
+            return;
+        }
+        self.stage = Stage::Closed;
+        self.awaited.clear();
+        self.dialogue = None;
+        self.stuffer = None;
+        self.note(now, "connection closed");
+        self.events.push_back(Event::Ended(ending));
+    }
+
+    fn take(&mut self, now: Duration, received: Received) {
+        match received {
+            Received::Blank => self.transcript.add(now, What::Stray(Vec::new())),
+            Received::Stray(mut line) => {
+                self.redactor.clean(&mut line);
+                self.transcript.add(now, What::Stray(line.clone()));
+                let to = self.awaited.pop_front().map(|awaited| awaited.what);
+                if to == Some(Expected::Greeting) {
+                    self.stage = Stage::Greeted;
+                }
+                self.events.push_back(Event::Stray { foreign: foreign::guess(&line), line, to });
+            }
+            Received::Reply(mut reply) => {
+                self.replies += 1;
+                reply.lines.iter_mut().for_each(|line| self.redactor.clean(line));
+                self.transcript.add(now, What::Received(reply.clone()));
+                self.leaving |= reply.has_code(421);
+                match self.awaited.pop_front() {
+                    None => self.events.push_back(Event::Unsolicited(reply)),
+                    Some(Awaited { what, since }) => {
+                        self.apply(&what, &reply);
+                        self.events.push_back(Event::Reply { reply, to: what, took: now.saturating_sub(since) });
+                    }
+                }
+            }
+        }
+    }
+
+    fn apply(&mut self, to: &Expected, reply: &Reply) {
+        match to {
+            Expected::Greeting => {
+                self.stage = Stage::Greeted;
+                self.greeting = Some(reply.clone());
+            }
+            Expected::Command(command) => self.apply_command(command, reply),
+            Expected::Answer(mechanism) => self.apply_auth(mechanism, reply),
+            Expected::FinalDot => {
+                self.messages_accepted += u32::from(reply.is_success());
+                self.transaction = Transaction::default();
+            }
+            Expected::Raw => {}
+        }
+    }
+
+    fn apply_command(&mut self, command: &Command, reply: &Reply) {
+        let success = reply.is_success();
+        match command {
+            Command::Ehlo | Command::Helo if success => {
+                let extended = *command == Command::Ehlo;
+                self.capabilities = extended.then(|| Capabilities::from_reply(reply));
+                self.hello_name = Some(String::from_utf8_lossy(reply.first_text()).into_owned());
+                self.transaction = Transaction::default();
+                self.stage = Stage::Ready;
+            }
+            Command::Mail(sender) if success => {
+                self.transaction = Transaction { sender: Some(sender.clone().unwrap_or_default()), ..Transaction::default() };
+            }
+            Command::Rcpt(recipient) => {
+                let recipient = recipient.clone().unwrap_or_default();
+                if success {
+                    self.transaction.accepted.push(recipient);
+                } else if reply.is_refusal() {
+                    self.transaction.refused.push(recipient);
+                }
+            }
+            Command::Data if reply.has_code(354) => {
+                self.stuffer = Some(Stuffer::default());
+                self.body_bytes = 0;
+                self.stage = Stage::Message;
+            }
+            Command::Rset if success => self.transaction = Transaction::default(),
+            Command::Auth { mechanism, .. } => self.apply_auth(mechanism, reply),
+            Command::Quit => self.leaving = true,
+            _ => {}
+        }
+    }
+
+    fn apply_auth(&mut self, mechanism: &str, reply: &Reply) {
+        if reply.has_code(334) {
+            let text = reply.first_text().to_vec();
+            match &mut self.dialogue {
+                Some(dialogue) => dialogue.challenged(&text),
+                None => self.dialogue = Some(Dialogue::open(mechanism, self.claimed_user.clone(), &text)),
+            }
+            self.stage = Stage::Auth;
+            return;
+        }
+        let user = self.dialogue.take().and_then(|dialogue| dialogue.user).or_else(|| self.claimed_user.clone());
+        self.claimed_user = user;
+        if reply.has_code(235) {
+            self.user = Some(self.claimed_user.clone().unwrap_or_else(|| mechanism.to_ascii_lowercase()));
+        }
+    }
+
+    // ---- what can be asked ---------------------------------------------------------------------
+
+    /// The next thing to tell.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// How far the conversation has come.
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Whether the connection is still there.
+    pub fn is_open(&self) -> bool {
+        self.stage != Stage::Closed
+    }
+
+    /// What is waited for, and since when.
+    pub fn awaited(&self) -> Option<(&Expected, Duration)> {
+        self.awaited.front().map(|awaited| (&awaited.what, awaited.since))
+    }
+
+    /// Whether a reply is waited for.
+    pub fn is_waiting(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
+    fn first_awaited(&self) -> Option<Expected> {
+        self.awaited.front().map(|awaited| awaited.what.clone())
+    }
+
+    /// The greeting, once it came.
+    pub fn greeting(&self) -> Option<&Reply> {
+        self.greeting.as_ref()
+    }
+
+    /// What the last accepted EHLO offered; `None` before it and after HELO.
+    pub fn capabilities(&self) -> Option<&Capabilities> {
+        self.capabilities.as_ref()
+    }
+
+    /// The mail transaction.
+    pub fn transaction(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// The open AUTH dialogue.
+    pub fn dialogue(&self) -> Option<&Dialogue> {
+        self.dialogue.as_ref().filter(|_| self.stage == Stage::Auth)
+    }
+
+    /// Whether the server goes on asking beyond any sense.
+    pub fn dialogue_is_endless(&self) -> bool {
+        self.dialogue.as_ref().is_some_and(|dialogue| dialogue.steps > MAX_STEPS)
+    }
+
+    /// Who is logged in.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// The user name of the last login that was tried.
+    pub fn claimed_user(&self) -> Option<&str> {
+        self.claimed_user.as_deref()
+    }
+
+    /// How many messages the server took.
+    pub fn messages_accepted(&self) -> u32 {
+        self.messages_accepted
+    }
+
+    /// How many replies came.
+    pub fn replies(&self) -> u64 {
+        self.replies
+    }
+
+    /// Whether the end was agreed: QUIT was answered or the server said 421.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    /// What was said.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An answer to a challenge.
+#[derive(Debug)]
+pub enum Answer {
+    /// A user name in plain text.
+    UserName(String),
+    /// A user name that is base64 already.
+    EncodedUserName {
+        /// What it says.
+        name: String,
+        /// As typed.
+        line: String,
+    },
+    /// A password in plain text.
+    Secret(Secret<Vec<u8>>),
+    /// The message of PLAIN.
+    Plain {
+        /// The user name in it.
+        user: String,
+        /// The whole message, not encoded.
+        message: Secret<Vec<u8>>,
+    },
+    /// A line sent as typed; treated as secret, for nobody knows what is in it.
+    AsTyped(Secret<Vec<u8>>),
+    /// `*`: the dialogue is given up.
+    Cancel,
+}
+
+fn with_crlf(line: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(line.len() + 2);
+    bytes.extend_from_slice(line);
+    bytes.extend_from_slice(b"\r\n");
+    bytes
+}
+
+/// Whether the class of a reply ends an AUTH exchange with a refusal.
+pub fn is_login_refusal(reply: &Reply) -> bool {
+    matches!(reply.class(), Some(Class::Transient | Class::Permanent))
+}

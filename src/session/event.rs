@@ -1,0 +1,98 @@
+//! What the session tells.
+
+use std::time::Duration;
+
+use crate::wire::command::Command;
+use crate::wire::foreign::Foreign;
+use crate::wire::reply::{Reply, TooLong};
+
+/// What the next reply of the server answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// The greeting after connecting.
+    Greeting,
+    /// A command.
+    Command(Command),
+    /// An answer within an AUTH dialogue of this mechanism.
+    Answer(String),
+    /// The lone dot: the fate of the message.
+    FinalDot,
+    /// Bytes that were sent as they are.
+    Raw,
+}
+
+impl Expected {
+    /// To stand behind "waiting for".
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Greeting => "the greeting".to_owned(),
+            Self::Command(command) => format!("the reply to {}", command.verb()),
+            Self::Answer(mechanism) => format!("the reply to AUTH {mechanism}"),
+            Self::FinalDot => "the reply to the message".to_owned(),
+            Self::Raw => "a reply".to_owned(),
+        }
+    }
+}
+
+/// Something happened in the session.
+#[derive(Debug)]
+pub enum Event {
+    /// The reply to what was expected.
+    Reply {
+        /// The reply, with secrets that the server echoed taken out.
+        reply: Reply,
+        /// What it answers.
+        to: Expected,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A reply that nobody asked for (P9).
+    Unsolicited(Reply),
+    /// A line that is no SMTP reply (P2).
+    Stray {
+        /// The line.
+        line: Vec<u8>,
+        /// What may speak there instead.
+        foreign: Option<Foreign>,
+        /// What it took the place of, if anything was expected.
+        to: Option<Expected>,
+    },
+    /// The connection is over.
+    Ended(Ending),
+}
+
+/// Why the connection is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The server closed it.
+    Closed {
+        /// What had come of an unfinished reply.
+        partial: Vec<Vec<u8>>,
+        /// What was waited for.
+        awaited: Option<Expected>,
+        /// It was asked to, by QUIT, or had said so, by 421.
+        announced: bool,
+    },
+    /// The operating system reports a failure.
+    Lost {
+        /// In its words.
+        reason: String,
+        /// What had come of an unfinished reply.
+        partial: Vec<Vec<u8>>,
+        /// What was waited for.
+        awaited: Option<Expected>,
+    },
+    /// No complete reply came within the limit (P7).
+    TimedOut {
+        /// What was waited for; `None` when the server stopped reading.
+        awaited: Option<Expected>,
+        /// The limit.
+        after: Duration,
+        /// What had come of an unfinished reply.
+        partial: Vec<Vec<u8>>,
+    },
+    /// The server sent more than a reply may have (P6).
+    TooLong(TooLong),
+    /// We closed it.
+    ClosedByUs,
+}

@@ -1,0 +1,78 @@
+//! Secrets that were sent, to be taken out of what the server echoes (P24).
+
+use memchr::memmem;
+
+use crate::secret::Secret;
+use crate::wire::base64;
+
+/// What stands in the place of a secret.
+pub(crate) const HIDDEN: &[u8] = b"(hidden)";
+/// Shorter secrets than this are not looked for: they would be found everywhere.
+const SHORTEST: usize = 3;
+
+/// The secrets of a session.
+#[derive(Debug, Default)]
+pub(crate) struct Redactor {
+    secrets: Vec<Secret<Vec<u8>>>,
+}
+
+impl Redactor {
+    /// Remembers a secret in the forms in which a server may give it back.
+    pub(crate) fn add(&mut self, plain: &[u8]) {
+        self.add_form(plain.to_vec());
+        self.add_form(base64::encode(plain).into_bytes());
+    }
+
+    /// Remembers base64 that was sent as it is, and what it says.
+    pub(crate) fn add_encoded(&mut self, encoded: &[u8]) {
+        if let Ok(decoded) = base64::decode(encoded) {
+            // PLAIN carries the password behind its last NUL.
+            if let Some(at) = memchr::memrchr(0, &decoded.bytes) {
+                self.add(&decoded.bytes[at + 1..]);
+            }
+            self.add_form(decoded.bytes);
+        }
+        self.add_form(encoded.to_vec());
+    }
+
+    fn add_form(&mut self, form: Vec<u8>) {
+        let form = Secret::new(form);
+        if form.expose().len() >= SHORTEST && !self.secrets.iter().any(|known| known.expose() == form.expose()) {
+            self.secrets.push(form);
+            // The longest first, so that no remainder of a longer one stays.
+            self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        }
+    }
+
+    /// The line with every secret replaced.
+    pub(crate) fn clean(&self, line: &mut Vec<u8>) {
+        for secret in &self.secrets {
+            let finder = memmem::Finder::new(secret.expose());
+            let mut from = 0;
+            while let Some(at) = line.get(from..).and_then(|rest| finder.find(rest)) {
+                let start = from + at;
+                line.splice(start..start + secret.expose().len(), HIDDEN.iter().copied());
+                from = start + HIDDEN.len();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn echoed_secrets_are_taken_out_in_every_form() {
+        let mut redactor = Redactor::default();
+        redactor.add(b"My simple password");
+        redactor.add_encoded(b"AGxvZ29uAGh1bnRlcjI=");
+        for line in ["500 My simple password?", "535 TXkgc2ltcGxlIHBhc3N3b3Jk", "501 AGxvZ29uAGh1bnRlcjI= bad", "501 hunter2", "501 aHVudGVyMg=="] {
+            let mut bytes = line.as_bytes().to_vec();
+            redactor.clean(&mut bytes);
+            let shown = String::from_utf8(bytes).unwrap();
+            assert!(shown.contains("(hidden)"), "{shown}");
+            assert!(!["simple", "hunter2", "TXkg", "AGxv", "aHVu"].iter().any(|part| shown.contains(part)), "{shown}");
+        }
+    }
+}

@@ -10,6 +10,9 @@ pub mod text;
 pub mod sasl;
 pub mod wire;
 
+pub mod explain;
 pub mod session;
 
 pub mod net;
+
+pub mod render;

@@ -181,7 +181,12 @@ fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     out
 }
 
-async fn race(addresses: Vec<SocketAddr>, bind: Option<IpAddr>, deadline: Instant, tell: &mut dyn FnMut(DialEvent<'_>)) -> Result<Dialed, DialError> {
+async fn race(
+    addresses: Vec<SocketAddr>,
+    bind: Option<IpAddr>,
+    deadline: Instant,
+    tell: &mut dyn FnMut(DialEvent<'_>),
+) -> Result<Dialed, DialError> {
     let mut waiting: VecDeque<SocketAddr> = addresses.into();
     let mut running = JoinSet::new();
     let mut failed = Vec::new();
@@ -276,7 +281,10 @@ mod tests {
         let port = free.local_addr().unwrap().port();
         drop(free);
         let mut tried = 0;
-        let result = dial(&target("127.0.0.1", port), &DialOptions::default(), &mut |event| tried += usize::from(matches!(event, DialEvent::Trying(_)))).await;
+        let result = dial(&target("127.0.0.1", port), &DialOptions::default(), &mut |event| {
+            tried += usize::from(matches!(event, DialEvent::Trying(_)))
+        })
+        .await;
         let Err(DialError::Unreachable(attempts)) = result else { panic!("{result:?}") };
         assert_eq!((attempts.len(), &attempts[0].cause, tried), (1, &Cause::Refused, 1));
     }

@@ -50,8 +50,12 @@ pub enum Question {
 impl Dialogue {
     /// Opens a dialogue at its first 334.
     pub(super) fn open(mechanism: &str, user: Option<String>, text: &[u8]) -> Self {
-        let mut dialogue =
-            Self { mechanism: mechanism.to_owned(), steps: 0, user, challenge: Challenge { raw: Vec::new(), decoded: base64::decode(b""), asks: Question::UserName } };
+        let mut dialogue = Self {
+            mechanism: mechanism.to_owned(),
+            steps: 0,
+            user,
+            challenge: Challenge { raw: Vec::new(), decoded: base64::decode(b""), asks: Question::UserName },
+        };
         dialogue.challenged(text);
         dialogue
     }

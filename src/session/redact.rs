@@ -67,7 +67,9 @@ mod tests {
         let mut redactor = Redactor::default();
         redactor.add(b"My simple password");
         redactor.add_encoded(b"AGxvZ29uAGh1bnRlcjI=");
-        for line in ["500 My simple password?", "535 TXkgc2ltcGxlIHBhc3N3b3Jk", "501 AGxvZ29uAGh1bnRlcjI= bad", "501 hunter2", "501 aHVudGVyMg=="] {
+        for line in
+            ["500 My simple password?", "535 TXkgc2ltcGxlIHBhc3N3b3Jk", "501 AGxvZ29uAGh1bnRlcjI= bad", "501 hunter2", "501 aHVudGVyMg=="]
+        {
             let mut bytes = line.as_bytes().to_vec();
             redactor.clean(&mut bytes);
             let shown = String::from_utf8(bytes).unwrap();

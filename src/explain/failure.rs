@@ -1,0 +1,299 @@
+//! Why there is no conversation: what happened, what is likely, what to do next. One row each.
+
+use std::time::Duration;
+
+use crate::text::printable_str;
+use crate::wire::foreign::Foreign;
+
+/// The ways in which a connection comes to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The name does not exist.
+    NoSuchName,
+    /// The name has no address (of the wanted family).
+    NoAddress {
+        /// The other family has one.
+        other_family: bool,
+    },
+    /// The resolver failed, in its words.
+    Resolver(String),
+    /// The resolver did not answer.
+    ResolverSilent,
+    /// Nothing listens there.
+    Refused,
+    /// No way leads there.
+    NoRoute,
+    /// Nothing came back.
+    ConnectTimedOut(Duration),
+    /// Forbidden here or on the way.
+    Prohibited,
+    /// The local address cannot be used.
+    BadLocalAddress(String),
+    /// The system's words.
+    ConnectOther(String),
+    /// Connected, and no greeting came.
+    NoGreeting(Duration),
+    /// Closed before the greeting.
+    ClosedAtOnce {
+        /// Something had come.
+        partial: bool,
+    },
+    /// The connection broke before the greeting, in the system's words.
+    LostAtOnce(String),
+    /// What answered does not speak SMTP.
+    NotSmtp(Option<Foreign>),
+    /// More than a reply may have.
+    TooLong,
+    /// Greeted with a refusal for good.
+    GreetingRefused(u16),
+    /// Greeted with a refusal for now.
+    GreetingLater(u16),
+}
+
+/// The answer for the operator.
+#[derive(Debug, Clone)]
+pub struct Diagnosis {
+    /// One sentence.
+    pub headline: String,
+    /// What happened.
+    pub happened: String,
+    /// Likely causes, the likeliest first.
+    pub likely: Vec<String>,
+    /// What to do next.
+    pub next: Vec<String>,
+}
+
+/// Puts a failure into words.
+pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
+    let host = printable_str(host).into_owned();
+    let words = Words { host, port };
+    match failure {
+        Failure::NoSuchName | Failure::NoAddress { .. } | Failure::Resolver(_) | Failure::ResolverSilent => words.name(failure),
+        Failure::NoGreeting(_)
+        | Failure::ClosedAtOnce { .. }
+        | Failure::LostAtOnce(_)
+        | Failure::NotSmtp(_)
+        | Failure::TooLong
+        | Failure::GreetingRefused(_)
+        | Failure::GreetingLater(_) => words.greeting(failure),
+        _ => words.connecting(failure),
+    }
+}
+
+struct Words {
+    host: String,
+    port: u16,
+}
+
+fn diagnosis(headline: String, happened: &str, likely: &[&str], next: &[&str]) -> Diagnosis {
+    let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
+    Diagnosis { headline, happened: happened.to_owned(), likely: owned(likely), next: owned(next) }
+}
+
+impl Words {
+    fn name(&self, failure: &Failure) -> Diagnosis {
+        let host = &self.host;
+        match failure {
+            Failure::NoSuchName => diagnosis(
+                format!("The name {host} does not exist"),
+                "The name server answered that there is no such name. Nothing was sent to a mail server.",
+                &[
+                    "A typing error.",
+                    "An internal name, asked from outside (or the reverse).",
+                    "The domain has expired or its zone is broken.",
+                ],
+                &["Check the spelling.", &format!("Is it a mail domain? Ask for its mail servers: nslookup -type=mx {host}")],
+            ),
+            Failure::NoAddress { other_family: true } => diagnosis(
+                format!("{host} has no address of the wanted kind"),
+                "The name has addresses, but none of the IP version that -4 or -6 asks for.",
+                &["The host is reachable by the other IP version only."],
+                &["Leave out -4 and -6."],
+            ),
+            Failure::NoAddress { .. } => diagnosis(
+                format!("{host} exists but has no address"),
+                "The name server knows the name, but has no A or AAAA record for it.",
+                &["It is a mail domain, not a host: its mail servers have other names.", "The address record was deleted."],
+                &[&format!("Ask for its mail servers: nslookup -type=mx {host}")],
+            ),
+            Failure::ResolverSilent => diagnosis(
+                format!("No answer from the name server about {host}"),
+                "The question went out and nothing came back. Nothing was learned about the mail server.",
+                &["The name server of this machine is down or not reachable.", "This machine has no network."],
+                &["Try another name.", "Give the address instead of the name."],
+            ),
+            _ => {
+                let detail = if let Failure::Resolver(words) = failure { printable_str(words).into_owned() } else { String::new() };
+                diagnosis(
+                    format!("The name {host} could not be looked up: {detail}"),
+                    "The name server gave no usable answer. Nothing was learned about the mail server.",
+                    &["The name server of this machine is down or not reachable.", "The zone of the domain is broken (also its DNSSEC)."],
+                    &["Try again, and try another name.", "Give the address instead of the name."],
+                )
+            }
+        }
+    }
+
+    fn connecting(&self, failure: &Failure) -> Diagnosis {
+        let Self { host, port } = self;
+        let other = if *port == 25 { 587 } else { 25 };
+        let try_other = format!("Does this one answer on {other}?  ehlo {host} {other}");
+        match failure {
+            Failure::Refused => diagnosis(
+                format!("{host} port {port} refused the connection"),
+                "The host answered at once that nothing listens on this port. It is up and reachable.",
+                &["The mail service is stopped, or listens on another port or address.", "A firewall refuses in its place."],
+                &["On the server: is the service running, and on which addresses?", &try_other],
+            ),
+            Failure::NoRoute => diagnosis(
+                format!("No route to {host} port {port}"),
+                "This machine or a router on the way knows no path to the address.",
+                &[
+                    "This machine has no network, or none of this IP version.",
+                    "A VPN is not up.",
+                    "A firewall answers that the host cannot be reached.",
+                ],
+                &["Try -4 or -6.", "Does any other host answer?"],
+            ),
+            Failure::ConnectTimedOut(after) => diagnosis(
+                format!("No answer from {host} port {port} within {} s (connecting)", after.as_secs()),
+                "The name resolved. The connection request went out and nothing came back, neither yes nor no. SMTP never began.",
+                &[
+                    "Port 25 is blocked on the way out of this network (very common at homes, offices and clouds).",
+                    "A firewall before the server drops it.",
+                    "The host is down, or the address is old.",
+                ],
+                &[
+                    "Does any other server answer on 25?  ehlo OTHER-SERVER",
+                    &try_other,
+                    "From another network?  Then it is 1, else 2 or 3.",
+                ],
+            ),
+            Failure::Prohibited => diagnosis(
+                format!("Connecting to {host} port {port} is forbidden"),
+                "The operating system or a firewall on the way says that this is not allowed.",
+                &["A local firewall or security policy.", "A router on the way refuses by policy."],
+                &["Look at the firewall rules of this machine.", &try_other],
+            ),
+            Failure::BadLocalAddress(words) => diagnosis(
+                format!("The local address cannot be used: {}", printable_str(words)),
+                "The address given with -b does not belong to this machine, or not to this IP version.",
+                &["A typing error in -b."],
+                &["List this machine's addresses: ip addr (Windows: ipconfig)"],
+            ),
+            _ => {
+                let detail = if let Failure::ConnectOther(words) = failure { printable_str(words).into_owned() } else { String::new() };
+                diagnosis(
+                    format!("{host} port {port} cannot be connected to: {detail}"),
+                    "The operating system reports a failure before SMTP began.",
+                    &["See its words above."],
+                    &[&try_other],
+                )
+            }
+        }
+    }
+
+    fn greeting(&self, failure: &Failure) -> Diagnosis {
+        let Self { host, port } = self;
+        match failure {
+            Failure::NoGreeting(after) => diagnosis(
+                format!("{host} port {port} is connected but sent no greeting within {} s", after.as_secs()),
+                "Something accepted the connection and then said nothing. An SMTP server speaks first.",
+                &[
+                    "The port expects TLS from the first byte (465 does), so both sides wait.",
+                    "The server delays its greeting on purpose (tarpit), or waits for a DNS answer about you.",
+                    "A firewall or proxy accepts in the server's place and cannot reach it.",
+                ],
+                &["Wait longer: --timeout 300", &format!("Try port 587:  ehlo {host} 587")],
+            ),
+            Failure::ClosedAtOnce { partial } => diagnosis(
+                format!("{host} port {port} closed the connection before its greeting"),
+                if *partial {
+                    "The connection was accepted and closed in the middle of the greeting."
+                } else {
+                    "The connection was accepted and closed at once, without a word."
+                },
+                &[
+                    "The server or a filter before it does not want your address.",
+                    "Too many connections at the same time.",
+                    "The service behind a load balancer is down.",
+                ],
+                &["Try from another address.", "Look at the server's log: it says why."],
+            ),
+            Failure::LostAtOnce(words) => diagnosis(
+                format!("The connection to {host} port {port} broke before the greeting: {}", printable_str(words)),
+                "The connection was accepted and then cut.",
+                &["A firewall on the way cuts SMTP.", "The server's process died or refuses your address."],
+                &["Try from another network.", "Look at the server's log."],
+            ),
+            Failure::NotSmtp(foreign) => {
+                let what = foreign.map_or("something that is not SMTP", Foreign::describe);
+                diagnosis(
+                    format!("{host} port {port} does not speak SMTP: it looks like {what}"),
+                    "What answered is not a mail server's greeting (220 ...).",
+                    &["The wrong port.", "Another service is reachable under this address."],
+                    &["SMTP is usual on 25, 587 (submission) and, inside TLS, on 465."],
+                )
+            }
+            Failure::TooLong => diagnosis(
+                format!("{host} port {port} sent more than a reply may have"),
+                "A line of more than 32 KiB, or a reply of more than 256 KiB or 2000 lines. The connection was closed.",
+                &["It is not a mail server.", "The server is broken."],
+                &["Is this the right port?"],
+            ),
+            Failure::GreetingRefused(code) => diagnosis(
+                format!("{host} port {port} refuses to talk ({code})"),
+                "The server greeted with a refusal for good; its text stands above.",
+                &["Your address is blocked there.", "This host takes no mail from outside, or no mail at all."],
+                &["Read its text: it often names a block list or a page.", "Try from another address."],
+            ),
+            _ => {
+                let code = if let Failure::GreetingLater(code) = failure { *code } else { 421 };
+                diagnosis(
+                    format!("{host} port {port} does not want to talk now ({code})"),
+                    "The server greeted with a refusal for now; its text stands above.",
+                    &["It is overloaded, starting or stopping.", "Too many connections from your address."],
+                    &["Try again in some minutes."],
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_words_of_its_own() {
+        let some = Duration::from_secs(30);
+        let failures = [
+            Failure::NoSuchName,
+            Failure::NoAddress { other_family: false },
+            Failure::NoAddress { other_family: true },
+            Failure::Resolver("x".to_owned()),
+            Failure::ResolverSilent,
+            Failure::Refused,
+            Failure::NoRoute,
+            Failure::ConnectTimedOut(some),
+            Failure::Prohibited,
+            Failure::BadLocalAddress("x".to_owned()),
+            Failure::ConnectOther("x".to_owned()),
+            Failure::NoGreeting(some),
+            Failure::ClosedAtOnce { partial: false },
+            Failure::LostAtOnce("x".to_owned()),
+            Failure::NotSmtp(Some(Foreign::Http)),
+            Failure::TooLong,
+            Failure::GreetingRefused(554),
+            Failure::GreetingLater(421),
+        ];
+        let mut seen = Vec::new();
+        for failure in &failures {
+            let words = diagnose(failure, "mx.alt.test\x1b", 25);
+            assert!(!words.headline.contains('\x1b'), "{failure:?}");
+            assert!(!words.happened.is_empty() && !words.likely.is_empty() && !words.next.is_empty());
+            assert!(!seen.contains(&words.headline), "{failure:?}");
+            seen.push(words.headline);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What a reply means in its situation, and what may be wrong when there is none.
+
+pub mod blob;
+pub mod failure;
+pub mod notice;
+pub mod reply;

@@ -1,0 +1,132 @@
+//! Things worth noticing in replies that are no refusals (and a few in ones that are).
+
+use crate::text::printable;
+use crate::wire::keyword::Capabilities;
+use crate::wire::reply::{Oddity, Reply};
+
+/// Remarks about the greeting. `host` is the server as the operator named it.
+pub fn greeting(reply: &Reply, host: &str) -> Vec<String> {
+    let text = reply.first_text();
+    let stars = text.iter().filter(|&&b| b == b'*').count();
+    if stars > 4 && stars * 2 > text.len() {
+        return vec![
+            "The greeting is masked with asterisks: a firewall inspects SMTP here (Cisco ASA/PIX does this) and may hide STARTTLS and AUTH.".to_owned(),
+        ];
+    }
+    let name = text.split(|&b| b == b' ').next().unwrap_or_default();
+    let internal = [".local", ".lan", ".internal", ".corp", ".home", ".localdomain"];
+    let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
+    if lower != host.to_ascii_lowercase() && internal.iter().any(|end| lower.ends_with(end)) {
+        return vec![format!(
+            "The greeting names {}, an internal name, but you called {}. Outside servers see it: set the FQDN of the receive connector (Set-ReceiveConnector -Fqdn) or myhostname.",
+            printable(name),
+            printable(host.as_bytes())
+        )];
+    }
+    Vec::new()
+}
+
+/// One line that sums the offer of EHLO up, and remarks.
+pub fn capabilities(offer: &Capabilities) -> (String, Vec<String>) {
+    let mut parts = Vec::new();
+    if offer.has("STARTTLS") {
+        parts.push("TLS (STARTTLS)".to_owned());
+    }
+    let mechanisms = offer.mechanisms();
+    if !mechanisms.is_empty() {
+        let shown: Vec<_> = mechanisms.iter().take(8).map(|name| printable(name.as_bytes()).into_owned()).collect();
+        let more = if mechanisms.len() > 8 { format!(" and {} more", mechanisms.len() - 8) } else { String::new() };
+        parts.push(format!("login by {}{more}", join_or(&shown)));
+    }
+    match offer.size() {
+        Some(0) => parts.push("messages of any size".to_owned()),
+        Some(limit) => parts.push(format!("messages up to {}", crate::text::size(limit))),
+        None => {}
+    }
+    let summary = if parts.is_empty() {
+        "Offers neither TLS nor login nor a size limit.".to_owned()
+    } else {
+        format!("Offers {}.", parts.join(", "))
+    };
+    let mut remarks = Vec::new();
+    for keyword in offer.keywords.iter().filter(|keyword| is_overwritten(&keyword.name)) {
+        let twin = if keyword.name.len() == "STARTTLS".len() { "; it is as long as STARTTLS" } else { "" };
+        remarks.push(format!("{} has been overwritten on the way{twin}.", printable(keyword.name.as_bytes())));
+    }
+    if let Some(size) = offer.get("SIZE")
+        && offer.size().is_none()
+        && !size.parameters.is_empty()
+    {
+        remarks.push(format!("The value of SIZE is odd: {}", printable(size.parameters.join(" ").as_bytes())));
+    }
+    (summary, remarks)
+}
+
+/// `XXXXXXXA` and the like: what a firewall makes of keywords that it does not know.
+fn is_overwritten(name: &str) -> bool {
+    let head = name.trim_end_matches(['A', 'B', 'C', 'D']);
+    head.len() >= 3 && head.bytes().all(|b| b == b'X')
+}
+
+fn join_or(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [init @ .., last] => format!("{} or {last}", init.join(", ")),
+    }
+}
+
+/// What departed from the grammar, in words.
+pub fn oddities(reply: &Reply) -> Vec<String> {
+    let words = |oddity: &Oddity| match oddity {
+        Oddity::CodeOutOfRange => format!("{} is no code of SMTP (200 to 559): this is not an SMTP reply.", reply.code),
+        Oddity::CodeChanged { to } => {
+            format!("The code changes within the reply, from {} to {to}: a protocol error, and neither counts.", reply.code)
+        }
+        Oddity::MissingSpace => "No space behind the code: this is not an SMTP reply.".to_owned(),
+        Oddity::LineWithoutCode => "A line inside the reply has no code: a protocol error.".to_owned(),
+        Oddity::BareLf => "Lines end with LF alone; SMTP wants CRLF.".to_owned(),
+        Oddity::ExtraCr => "Lines end with more than one CR.".to_owned(),
+        Oddity::CrInside => "A CR stands inside a line.".to_owned(),
+        Oddity::BlankLine => "An empty line stands inside the reply.".to_owned(),
+        Oddity::LongLine => "A line is longer than 512 octets (RFC 5321 §4.5.3.1.5).".to_owned(),
+    };
+    reply.oddities.iter().map(words).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::reply::{Received, ReplyParser};
+
+    fn reply(text: &str) -> Reply {
+        let mut parser = ReplyParser::default();
+        parser.push(text.replace('\n', "\r\n").as_bytes());
+        match parser.next_received() {
+            Ok(Some(Received::Reply(reply))) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn masked_and_internal_greetings_are_noticed() {
+        let table = [
+            ("220 **************************0*2******\n", "masked with asterisks"),
+            ("220 myserver.contoso.local Microsoft ESMTP\n", "an internal name"),
+            ("220 mail.contoso.test ESMTP\n", ""),
+            ("220\n", ""),
+        ];
+        for (text, want) in table {
+            let remarks = greeting(&reply(text), "mail.contoso.test").join(" ");
+            assert!(remarks.contains(want) && want.is_empty() == remarks.is_empty(), "{text}: {remarks}");
+        }
+    }
+
+    #[test]
+    fn the_offer_is_summed_up() {
+        let offer = Capabilities::from_reply(&reply("250-mx\n250-SIZE 37748736\n250-STARTTLS\n250 AUTH NTLM LOGIN\n"));
+        assert_eq!(capabilities(&offer).0, "Offers TLS (STARTTLS), login by NTLM or LOGIN, messages up to 36 MiB.");
+        let masked = Capabilities::from_reply(&reply("250-mx\n250 XXXXXXXA\n"));
+        assert_eq!(capabilities(&masked).1, ["XXXXXXXA has been overwritten on the way; it is as long as STARTTLS."]);
+    }
+}

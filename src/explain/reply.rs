@@ -1,0 +1,184 @@
+//! A refusal → meaning, likely causes, next step. The facts are rows of `facts.tsv`.
+//!
+//! # Shape of a row
+//! `id`, `on` (the verb, `AUTH` for a whole login, `*` for any), `code` (alternatives, `4xx` for a
+//! class), `status` (alternatives, `*` for any), `words` (alternatives, in lower case), then the texts;
+//! ` || ` separates the items of a list. `{user}`, `{domain}` and `{host}` are filled in.
+
+use crate::text::printable_str;
+use crate::wire::code::Class;
+use crate::wire::reply::Reply;
+
+/// Where the refusal came.
+#[derive(Debug, Clone, Default)]
+pub struct Situation {
+    /// The verb it answers, `AUTH` within a login, `greeting` before any.
+    pub verb: String,
+    /// The server as the operator named it.
+    pub host: String,
+    /// The user name that was tried.
+    pub user: Option<String>,
+    /// The domain of the address in the command.
+    pub domain: Option<String>,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// A stable name.
+    pub id: &'static str,
+    on: &'static str,
+    code: &'static str,
+    status: &'static str,
+    words: &'static str,
+    hint: &'static str,
+    /// What the refusal means.
+    pub meaning: &'static str,
+    likely: &'static str,
+    next: &'static str,
+    /// Where this is known from.
+    pub source: &'static str,
+}
+
+impl Fact {
+    /// One or two sentences for the line below the reply.
+    pub fn hint(&self, situation: &Situation) -> String {
+        fill(self.hint, situation)
+    }
+
+    /// Likely causes.
+    pub fn likely(&self) -> impl Iterator<Item = &'static str> {
+        self.likely.split(" || ")
+    }
+
+    /// What to do next.
+    pub fn next(&self) -> impl Iterator<Item = &'static str> {
+        self.next.split(" || ")
+    }
+
+    /// How well the row fits; `None` when it does not.
+    fn fit(&self, verb: &str, reply: &Reply, text: &str) -> Option<u32> {
+        let mut points = 0;
+        if self.on != "*" {
+            (self.on == verb).then_some(())?;
+            points += 4;
+        }
+        let code = reply.code.to_string();
+        let exact = self.code.split('|').any(|one| one == code);
+        let class = matches!((self.code, reply.class()), ("4xx", Some(Class::Transient)) | ("5xx", Some(Class::Permanent)));
+        (exact || class).then_some(())?;
+        points += if exact { 2 } else { 0 };
+        if self.words != "*" {
+            self.words.split('|').any(|word| text.contains(word)).then_some(())?;
+            points += 16;
+        }
+        let status = reply.status().map(|status| status.to_string()).unwrap_or_default();
+        if self.status.split('|').any(|one| one == status) {
+            points += 8;
+        } else if !self.status.split('|').any(|one| one == "*") {
+            return None;
+        }
+        Some(points)
+    }
+}
+
+/// All facts.
+pub fn facts() -> impl Iterator<Item = Fact> {
+    include_str!("facts.tsv").lines().skip(1).filter_map(|row| {
+        let mut cells = row.split('\t');
+        let mut cell = || cells.next();
+        Some(Fact {
+            id: cell()?,
+            on: cell()?,
+            code: cell()?,
+            status: cell()?,
+            words: cell()?,
+            hint: cell()?,
+            meaning: cell()?,
+            likely: cell()?,
+            next: cell()?,
+            source: cell()?,
+        })
+    })
+}
+
+/// The row that fits a refusal best.
+pub fn explain(situation: &Situation, reply: &Reply) -> Option<Fact> {
+    if !reply.is_refusal() {
+        return None;
+    }
+    let text = reply.texts().map(|text| String::from_utf8_lossy(text).to_lowercase()).collect::<Vec<_>>().join(" ");
+    let fitting = facts().filter_map(|fact| fact.fit(&situation.verb, reply, &text).map(|points| (points, fact)));
+    // Of equals the first row wins: the table goes from the particular to the general.
+    fitting.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, fact)| fact)
+}
+
+fn fill(text: &str, situation: &Situation) -> String {
+    let or =
+        |value: &Option<String>, other: &str| value.as_deref().map_or_else(|| other.to_owned(), |text| printable_str(text).into_owned());
+    text.replace("{user}", &or(&situation.user, "?"))
+        .replace("{domain}", &or(&situation.domain, "that domain"))
+        .replace("{host}", &printable_str(&situation.host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::reply::{Received, ReplyParser};
+
+    fn best(verb: &str, line: &str) -> Option<&'static str> {
+        let mut parser = ReplyParser::default();
+        parser.push(format!("{line}\r\n").as_bytes());
+        let Ok(Some(Received::Reply(reply))) = parser.next_received() else { panic!("{line}") };
+        explain(&Situation { verb: verb.to_owned(), ..Situation::default() }, &reply).map(|fact| fact.id)
+    }
+
+    #[test]
+    fn replies_of_real_servers_find_their_row() {
+        let table = [
+            ("RCPT TO", "550 5.7.1 Unable to relay", Some("relay-denied")),
+            ("RCPT TO", "554 5.7.1 <x@external.test>: Relay access denied", Some("relay-access-denied")),
+            ("RCPT TO", "550 relay not permitted", Some("relay-access-denied")),
+            (
+                "RCPT TO",
+                "550 5.1.1 <x@contoso.test>: Recipient address rejected: User unknown in virtual mailbox table",
+                Some("user-unknown"),
+            ),
+            ("RCPT TO", "451 4.7.1 greylisted, come back in 5 minutes", Some("greylist")),
+            ("RCPT TO", "503 5.5.2 Need mail command", Some("need-mail")),
+            ("RCPT TO", "503 5.5.1 Error: need MAIL command", Some("need-mail")),
+            ("DATA", "503 5.5.1 Error: need RCPT command", Some("need-rcpt")),
+            ("DATA", "554 5.5.1 Error: no valid recipients", Some("need-rcpt")),
+            ("MAIL FROM", "530 5.7.0 Must issue a STARTTLS command first", Some("starttls-first")),
+            ("AUTH", "535 5.7.3 Authentication unsuccessful", Some("auth-failed-exchange")),
+            ("AUTH", "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", Some("auth-failed")),
+            ("AUTH", "504 5.7.4 Unrecognized authentication type", Some("auth-mechanism")),
+            ("AUTH", "503 5.5.1 Error: authentication not enabled", Some("auth-not-available")),
+            ("AUTH", "501 5.5.2 Cannot decode base64", Some("auth-base64")),
+            ("MAIL FROM", "501 5.1.7 Bad sender address syntax", Some("syntax-path")),
+            ("MIAL", "500 5.3.3 Unrecognized command", Some("unknown-command")),
+            ("NOOP", "421 4.4.2 mail.contoso.test Error: timeout exceeded", Some("timeout-421")),
+            ("greeting", "554 no SMTP service here", Some("no-service")),
+            ("MAIL FROM", "550 5.7.23 SPF validation failed", Some("spf")),
+            ("NOOP", "450 x", Some("temporary")),
+            ("NOOP", "599 x", None),
+            ("NOOP", "559 x", Some("permanent")),
+            ("NOOP", "250 ok", None),
+        ];
+        for (verb, line, want) in table {
+            assert_eq!(best(verb, line), want, "{verb}: {line}");
+        }
+    }
+
+    #[test]
+    fn rows_are_complete_and_their_names_unique() {
+        let rows: Vec<Fact> = facts().collect();
+        assert_eq!(rows.len(), include_str!("facts.tsv").lines().count() - 1);
+        for (at, fact) in rows.iter().enumerate() {
+            assert!(rows[..at].iter().all(|other| other.id != fact.id), "{} twice", fact.id);
+            assert!(fact.hint.len() <= 170 && fact.meaning.len() <= 160, "{}", fact.id);
+            assert!(fact.words == fact.words.to_lowercase(), "{}", fact.id);
+        }
+        assert!(include_str!("facts.tsv").is_ascii() || include_str!("facts.tsv").replace('§', "").is_ascii());
+    }
+}

@@ -1,0 +1,204 @@
+//! Replies, failures and explanations as rows for a person.
+
+use std::time::Duration;
+
+use super::style::{Row, Sign};
+use crate::explain::failure::Diagnosis;
+use crate::explain::reply::{Fact, Situation};
+use crate::net::dial::{Attempt, Cause};
+use crate::session::dialogue::{Challenge, Question};
+use crate::session::{Ending, Expected};
+use crate::text::{printable, printable_str};
+use crate::wire::code::Class;
+use crate::wire::reply::Reply;
+
+/// The rows of a reply: the server's lines, nothing else.
+pub fn reply(reply: &Reply) -> Vec<Row> {
+    let sign = match reply.class() {
+        Some(Class::Transient) => Sign::ServerLater,
+        Some(Class::Permanent) | None => Sign::ServerNo,
+        Some(Class::Success | Class::Intermediate) => Sign::Server,
+    };
+    reply.lines.iter().map(|line| Row::new(sign, printable(line))).collect()
+}
+
+/// A line that is no reply.
+pub fn stray(line: &[u8]) -> Row {
+    Row::new(Sign::ServerNo, printable(line))
+}
+
+/// The three parts of a diagnosis below its headline.
+pub fn diagnosis(diagnosis: &Diagnosis) -> Vec<Row> {
+    let mut rows = vec![Row::warning(diagnosis.headline.clone()), Row::block("")];
+    labelled(&mut rows, "What happened", std::slice::from_ref(&diagnosis.happened), false);
+    labelled(&mut rows, "Likely", &diagnosis.likely, true);
+    labelled(&mut rows, "Next", &diagnosis.next, false);
+    rows.push(Row::block(""));
+    rows
+}
+
+fn labelled(rows: &mut Vec<Row>, label: &str, items: &[String], numbered: bool) {
+    for (at, item) in items.iter().enumerate() {
+        let number = if numbered && items.len() > 1 { format!("{}. ", at + 1) } else { String::new() };
+        let mut head = format!("{:<15}{number}", if at == 0 { label } else { "" });
+        for line in crate::text::wrap(item, 77 - head.len()) {
+            rows.push(Row::block(format!("{head}{line}").trim_end()));
+            head = " ".repeat(head.len());
+        }
+    }
+}
+
+/// A fact at length, as `:explain` shows it.
+pub fn fact(fact: &Fact, situation: &Situation, reply: &Reply) -> Vec<Row> {
+    let first = printable(reply.lines.first().map(Vec::as_slice).unwrap_or_default()).into_owned();
+    let place = if situation.verb.is_empty() { String::new() } else { format!("at {}", printable_str(&situation.verb)) };
+    let gap = 77_usize.saturating_sub(first.chars().count() + place.len()).max(2);
+    let mut rows = vec![Row::block(format!("{first}{}{place}", " ".repeat(gap))), Row::block("")];
+    let mut section = |label: &str, items: Vec<String>, listed: bool| {
+        for (at, item) in items.iter().enumerate() {
+            let bullet = if listed && items.len() > 1 { "- " } else { "" };
+            let mut head = format!("{:<9}{bullet}", if at == 0 { label } else { "" });
+            for line in crate::text::wrap(item, 77 - head.len()) {
+                rows.push(Row::block(format!("{head}{line}")));
+                head = " ".repeat(head.len());
+            }
+        }
+    };
+    section("Meaning", vec![fact.meaning.to_owned()], false);
+    section("Likely", fact.likely().map(str::to_owned).collect(), true);
+    section("Next", fact.next().map(str::to_owned).collect(), true);
+    section("Source", vec![fact.source.to_owned()], false);
+    rows
+}
+
+/// What a challenge says and what is wanted now.
+pub fn challenge(mechanism: &str, challenge: &Challenge) -> Vec<Row> {
+    let reading = challenge.decoded.as_ref().map(crate::explain::blob::describe);
+    let mut rows = Vec::new();
+    let says = match &reading {
+        Ok(reading) if reading.text.is_empty() => "The server asks without words.".to_owned(),
+        Ok(reading) if reading.is_text => format!("The server asks \"{}\".", reading.text),
+        Ok(reading) => format!("The challenge is {}.", reading.text),
+        Err(_) => format!("The challenge is not base64: \"{}\".", printable(&challenge.raw)),
+    };
+    let wants = match challenge.asks {
+        Question::UserName => "Type it as it is; it goes out as base64.",
+        Question::Password => "It is not shown, logged or remembered.",
+        Question::UserNameAndPassword => "Type the user name, then the password; both go out in one base64 message.",
+        Question::Base64 { binary: false } => "Base64 is sent as it is typed; * cancels.",
+        Question::Base64 { binary: true } => "",
+    };
+    rows.push(Row::note(format!("{says} {wants}").trim_end()));
+    if challenge.asks == (Question::Base64 { binary: true }) {
+        rows.push(Row::note(format!(
+            "{} is an exchange of binary messages: it cannot be typed by hand. * cancels; a line of base64 is sent as it is.",
+            printable_str(mechanism)
+        )));
+    }
+    if let Ok(reading) = reading {
+        rows.extend(reading.remarks.iter().map(|remark| Row::hint(format!("The server's base64 is odd: {remark}."))));
+    }
+    rows
+}
+
+/// Why an address did not answer.
+pub fn attempt(attempt: &Attempt) -> Row {
+    let words = match &attempt.cause {
+        Cause::Refused => "refused".to_owned(),
+        Cause::NoRoute if attempt.address.is_ipv6() => "no route (has this machine IPv6?)".to_owned(),
+        Cause::NoRoute => "no route".to_owned(),
+        Cause::TimedOut => format!("no answer within {}", duration(attempt.took)),
+        Cause::Prohibited => "forbidden".to_owned(),
+        Cause::BadLocalAddress(words) | Cause::Other(words) => printable_str(words).into_owned(),
+    };
+    Row::note(format!("{} port {}: {words}", attempt.address.ip(), attempt.address.port()))
+}
+
+/// The end of a connection, in one sentence, behind what had come of a reply.
+pub fn ending(ending: &Ending) -> Vec<Row> {
+    let (partial, sentence) = match ending {
+        Ending::ClosedByUs | Ending::Closed { announced: true, .. } => return Vec::new(),
+        Ending::Closed { partial, awaited, .. } => {
+            (partial.as_slice(), format!("The server closed the connection{}", while_waiting(awaited.as_ref())))
+        }
+        Ending::Lost { reason, partial, awaited } => {
+            (partial.as_slice(), format!("The connection is lost{}: {}", while_waiting(awaited.as_ref()), printable_str(reason)))
+        }
+        Ending::TimedOut { awaited: Some(awaited), after, partial } => (
+            partial.as_slice(),
+            format!(
+                "No complete reply within {}: waited for {}; the connection is closed",
+                duration(*after),
+                printable_str(&awaited.describe())
+            ),
+        ),
+        Ending::TimedOut { awaited: None, after, partial } => {
+            (partial.as_slice(), format!("The server took nothing more for {}; the connection is closed", duration(*after)))
+        }
+        Ending::TooLong(kind) => {
+            let limit = match kind {
+                crate::wire::reply::TooLong::Line => "a line of more than 32 KiB",
+                crate::wire::reply::TooLong::Bytes => "more than 256 KiB",
+                crate::wire::reply::TooLong::Lines => "more than 2000 lines",
+            };
+            (&[][..], format!("The reply is too long ({limit}); the connection is closed"))
+        }
+    };
+    let mut rows: Vec<Row> = partial.iter().map(|line| Row::new(Sign::ServerNo, printable(line))).collect();
+    if !partial.is_empty() {
+        rows.push(Row::note("The reply above is not complete."));
+    }
+    rows.push(Row::warning(format!("{sentence}.")));
+    let message_open = matches!(
+        ending,
+        Ending::Closed { awaited: Some(Expected::FinalDot), .. }
+            | Ending::Lost { awaited: Some(Expected::FinalDot), .. }
+            | Ending::TimedOut { awaited: Some(Expected::FinalDot), .. }
+    );
+    if message_open {
+        rows.push(Row::hint(
+            "Outcome unknown: the server may have taken the message or not. Look for it before sending it again (RFC 1047).",
+        ));
+    }
+    rows
+}
+
+fn while_waiting(awaited: Option<&Expected>) -> String {
+    awaited.map(|what| format!(" instead of {}", printable_str(&what.describe()))).unwrap_or_default()
+}
+
+/// A duration for people: `38 ms`, `4.2 s`, `5 min`.
+pub fn duration(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    match ms {
+        0..1000 => format!("{ms} ms"),
+        1000..10_000 if !ms.is_multiple_of(1000) => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        1000..120_000 => format!("{} s", ms / 1000),
+        _ => format!("{} min", ms / 60_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_for_people() {
+        for (ms, shown) in [(0, "0 ms"), (38, "38 ms"), (4230, "4.2 s"), (5000, "5 s"), (41_900, "41 s"), (300_000, "5 min")] {
+            assert_eq!(duration(Duration::from_millis(ms)), shown);
+        }
+    }
+
+    #[test]
+    fn the_end_says_what_was_awaited_and_what_had_come() {
+        // P11
+        let rows = ending(&Ending::Closed { partial: vec![b"250-mx\x1b".to_vec()], awaited: Some(Expected::FinalDot), announced: false });
+        let text: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+        assert_eq!(text[0], r"250-mx\x1b");
+        assert!(
+            text.iter().any(|line| line.contains("instead of the reply to the message"))
+                && text.iter().any(|line| line.contains("Outcome unknown")),
+            "{text:?}"
+        );
+    }
+}

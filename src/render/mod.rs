@@ -1,0 +1,7 @@
+//! Values → text for people. Functions of their input: they write nothing and never wait.
+
+pub mod human;
+pub mod style;
+pub mod transcript;
+
+pub use style::{Row, Sign, Style};

@@ -1,0 +1,234 @@
+//! The screen grammar: a gutter of three columns that says who speaks, so that nothing rests on colour.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style as Ansi};
+
+use crate::text;
+
+/// Who speaks in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// What was sent, when it differs from what was typed or was sent for the operator.
+    Sent,
+    /// The server: 2yz and 3yz, and whatever is no refusal.
+    Server,
+    /// The server: not now.
+    ServerLater,
+    /// The server: no.
+    ServerNo,
+    /// The tool: a fact.
+    Note,
+    /// The tool: an explanation or advice.
+    Hint,
+    /// The tool: a warning or a failure.
+    Warning,
+    /// Part of a block below one of ours, indented, never wrapped.
+    Block,
+}
+
+struct Look {
+    gutter: &'static str,
+    word: &'static str,
+    color: Ansi,
+}
+
+const fn fg(color: AnsiColor) -> Ansi {
+    Ansi::new().fg_color(Some(anstyle::Color::Ansi(color)))
+}
+
+impl Sign {
+    const fn look(self) -> Look {
+        match self {
+            Self::Sent => Look { gutter: ">  ", word: "client: ", color: fg(AnsiColor::Cyan) },
+            Self::Server => Look { gutter: "<  ", word: "server: ", color: fg(AnsiColor::Green) },
+            Self::ServerLater => Look { gutter: "<! ", word: "server error: ", color: fg(AnsiColor::Yellow) },
+            Self::ServerNo => Look { gutter: "<! ", word: "server error: ", color: fg(AnsiColor::Red) },
+            Self::Note => Look { gutter: "*  ", word: "note: ", color: Ansi::new().dimmed() },
+            Self::Hint => Look { gutter: "?  ", word: "hint: ", color: fg(AnsiColor::Yellow) },
+            Self::Warning => Look { gutter: "!  ", word: "warning: ", color: fg(AnsiColor::Red).bold() },
+            Self::Block => Look { gutter: "   ", word: "", color: Ansi::new() },
+        }
+    }
+
+    /// Whether the row is part of the conversation (standard output) rather than about it (standard error).
+    pub const fn is_conversation(self) -> bool {
+        matches!(self, Self::Sent | Self::Server | Self::ServerLater | Self::ServerNo)
+    }
+
+    const fn is_server(self) -> bool {
+        matches!(self, Self::Server | Self::ServerLater | Self::ServerNo)
+    }
+}
+
+/// One row of the screen. The text has passed [`text::printable`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Who speaks.
+    pub sign: Sign,
+    /// What is said.
+    pub text: String,
+}
+
+impl Row {
+    /// A row.
+    pub fn new(sign: Sign, text: impl Into<String>) -> Self {
+        Self { sign, text: text.into() }
+    }
+
+    /// A fact.
+    pub fn note(text: impl Into<String>) -> Self {
+        Self::new(Sign::Note, text)
+    }
+
+    /// Advice.
+    pub fn hint(text: impl Into<String>) -> Self {
+        Self::new(Sign::Hint, text)
+    }
+
+    /// A warning.
+    pub fn warning(text: impl Into<String>) -> Self {
+        Self::new(Sign::Warning, text)
+    }
+
+    /// A line of a block.
+    pub fn block(text: impl Into<String>) -> Self {
+        Self::new(Sign::Block, text)
+    }
+}
+
+/// How rows become text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Colours may be used.
+    pub color: bool,
+    /// Words in the place of signs, one event a line.
+    pub plain: bool,
+    /// No gutter at all.
+    pub raw: bool,
+    /// Columns of the terminal; `None` when the output is none.
+    pub width: Option<usize>,
+}
+
+impl Style {
+    /// Neither colour nor width: for files and pipes.
+    pub const PLAIN_TEXT: Self = Self { color: false, plain: false, raw: false, width: None };
+
+    /// Appends the row and its line end.
+    pub fn write(&self, row: &Row, out: &mut String) {
+        let Look { gutter, word, color } = row.sign.look();
+        if self.raw && row.sign.is_conversation() {
+            out.push_str(&row.text);
+            out.push('\n');
+            return;
+        }
+        if self.plain {
+            let _ = writeln!(out, "{word}{}", row.text);
+            return;
+        }
+        let rows = self.rows(row);
+        for (at, line) in rows.iter().enumerate() {
+            // A line of the server that runs over the edge keeps its mark on every row, so that it
+            // cannot draw a row of ours (P16). Our own prose hangs below its first row.
+            let gutter = match (at, row.sign.is_server()) {
+                (0, _) => gutter,
+                (_, true) => "<. ",
+                (_, false) => "   ",
+            };
+            self.write_line(row.sign, gutter, color, line, at == 0, out);
+        }
+    }
+
+    fn rows(&self, row: &Row) -> Vec<String> {
+        let Some(width) = self.width.filter(|width| *width > 8) else { return vec![row.text.clone()] };
+        let free = width - 3;
+        match row.sign {
+            Sign::Note | Sign::Hint | Sign::Warning => text::wrap(&row.text, free.min(100)),
+            Sign::Block => vec![row.text.clone()],
+            _ => cut_hard(&row.text, free),
+        }
+    }
+
+    fn write_line(&self, sign: Sign, gutter: &str, color: Ansi, line: &str, first: bool, out: &mut String) {
+        if !self.color || sign == Sign::Block {
+            let _ = writeln!(out, "{}", format!("{gutter}{line}").trim_end_matches(' '));
+            return;
+        }
+        // Of a server's line only the code is coloured, so that its text reads as it came.
+        let painted = match sign {
+            Sign::Server | Sign::ServerLater | Sign::ServerNo => {
+                line.bytes().take(if first { 3 } else { 0 }).take_while(u8::is_ascii_digit).count()
+            }
+            Sign::Note | Sign::Sent => line.len(),
+            _ => 0,
+        };
+        let (head, tail) = line.split_at(painted);
+        let _ = writeln!(out, "{color}{gutter}{head}{color:#}{tail}");
+    }
+}
+
+/// Cuts a line into rows of at most `columns`, anywhere, losing nothing.
+fn cut_hard(line: &str, columns: usize) -> Vec<String> {
+    let mut rows = Vec::new();
+    let mut rest = line;
+    while text::width(rest) > columns {
+        let head = text::cut(rest, columns);
+        // A character wider than the terminal would never fit.
+        let at = if head.is_empty() { rest.chars().next().map_or(rest.len(), char::len_utf8) } else { head.len() };
+        rows.push(rest[..at].to_owned());
+        rest = &rest[at..];
+    }
+    rows.push(rest.to_owned());
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(style: Style, row: &Row) -> String {
+        let mut out = String::new();
+        style.write(row, &mut out);
+        out
+    }
+
+    #[test]
+    fn every_row_says_who_speaks() {
+        let plain = Style { plain: true, ..Style::PLAIN_TEXT };
+        let table = [
+            (Sign::Sent, ">  x\n", "client: x\n"),
+            (Sign::Server, "<  x\n", "server: x\n"),
+            (Sign::ServerNo, "<! x\n", "server error: x\n"),
+            (Sign::ServerLater, "<! x\n", "server error: x\n"),
+            (Sign::Note, "*  x\n", "note: x\n"),
+            (Sign::Hint, "?  x\n", "hint: x\n"),
+            (Sign::Warning, "!  x\n", "warning: x\n"),
+        ];
+        for (sign, signs, words) in table {
+            let row = Row::new(sign, "x");
+            assert_eq!((text(Style::PLAIN_TEXT, &row).as_str(), text(plain, &row).as_str()), (signs, words));
+        }
+    }
+
+    #[test]
+    fn a_long_server_line_keeps_its_mark_on_every_row() {
+        // P16
+        let narrow = Style { width: Some(13), ..Style::PLAIN_TEXT };
+        let row = Row::new(Sign::Server, "250 abcdefghijklmnop!  fake");
+        assert_eq!(text(narrow, &row), "<  250 abcdef\n<. ghijklmnop\n<. !  fake\n");
+        assert_eq!(text(Style::PLAIN_TEXT, &row), "<  250 abcdefghijklmnop!  fake\n");
+    }
+
+    #[test]
+    fn own_prose_hangs_below_its_sign() {
+        let narrow = Style { width: Some(20), ..Style::PLAIN_TEXT };
+        assert_eq!(text(narrow, &Row::note("one two three four five")), "*  one two three\n   four five\n");
+    }
+
+    #[test]
+    fn colour_is_never_a_background_and_always_reset() {
+        let color = Style { color: true, ..Style::PLAIN_TEXT };
+        let shown = text(color, &Row::new(Sign::ServerNo, "550 no"));
+        assert_eq!(shown, "\u{1b}[31m<! 550\u{1b}[0m no\n");
+    }
+}

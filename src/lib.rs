@@ -15,4 +15,8 @@ pub mod session;
 
 pub mod net;
 
+pub mod jobs;
+
 pub mod render;
+
+pub mod repl;

@@ -1,0 +1,3 @@
+//! What the subcommands do; values in, values out, nothing printed.
+
+pub mod opening;

@@ -1,0 +1,245 @@
+//! Answers within AUTH: plain text in, base64 out; passwords hidden; never over a clear line without a yes.
+
+use zeroize::Zeroize;
+
+use super::commands;
+use super::editor::{Given, drop_type_ahead};
+use super::{Outcome, Repl};
+use crate::render::{Row, Sign};
+use crate::sasl;
+use crate::secret::Secret;
+use crate::session::client::Answer;
+use crate::session::dialogue::Question;
+use crate::wire::base64::{self, NotBase64};
+use crate::wire::command::Command;
+
+impl Repl {
+    /// Whether the next line must be read hidden.
+    pub(super) fn wants_password(&self, question: Question) -> bool {
+        let asked = question == Question::Password || (question == Question::UserNameAndPassword && self.plain_user.is_some());
+        self.is_terminal() && asked && !self.settings.raw_answers
+    }
+
+    /// Reads a password from the terminal and sends it.
+    pub(super) async fn password_turn(&mut self) {
+        if !self.clear_text_is_allowed().await {
+            self.cancel_login().await;
+            return;
+        }
+        let dropped = self.queue.len();
+        self.queue.clear();
+        if dropped > 0 {
+            self.screen.note(format!("{dropped} pasted line(s) dropped: a password is only read from the keyboard."));
+        }
+        if drop_type_ahead() {
+            self.screen.note("What was typed ahead is dropped: a password is only read at its prompt.");
+        }
+        b"(password)".as_slice().clone_into(&mut self.last_typed);
+        self.source.ask_password("password> ".to_owned());
+        match self.wait_for_operator().await {
+            Given::Password { password } if password.expose().is_empty() => {
+                self.screen.note("Nothing was typed. * cancels the login.");
+            }
+            Given::Password { password } if password.expose().as_slice() == b"*" => self.cancel_login().await,
+            Given::Password { password } => self.answer_password(password).await,
+            Given::Interrupted => self.cancel_login().await,
+            Given::End => self.cancel_login().await,
+            Given::Failed(words) => self.input_failed(&words),
+            Given::Line(mut line) => line.zeroize(),
+        }
+    }
+
+    /// A typed line while the server waits for an answer.
+    pub(super) async fn answer_line(&mut self, question: Question, mut line: Vec<u8>) {
+        if self.settings.raw_answers {
+            self.send_as_typed(line).await;
+            return;
+        }
+        if line.trim_ascii() == b"*" {
+            self.cancel_login().await;
+            return;
+        }
+        if let super::input::Typed::Local { name, arguments } = super::input::read(&line)
+            && self.is_terminal()
+        {
+            commands::run(self, name, arguments).await;
+            return;
+        }
+        match question {
+            Question::UserName => self.answer_user_name(&line).await,
+            Question::UserNameAndPassword if self.plain_user.is_none() => {
+                let name = String::from_utf8_lossy(&line).trim().to_owned();
+                if !name.is_empty() {
+                    self.plain_user = Some(name);
+                }
+            }
+            Question::Password | Question::UserNameAndPassword => {
+                if self.clear_text_is_allowed().await {
+                    self.answer_password(Secret::new(std::mem::take(&mut line))).await;
+                } else {
+                    self.refuse_clear_text().await;
+                }
+            }
+            Question::Base64 { .. } => self.answer_base64(line).await,
+        }
+    }
+
+    async fn answer_user_name(&mut self, line: &[u8]) {
+        let name = String::from_utf8_lossy(line).trim().to_owned();
+        if name.is_empty() {
+            return;
+        }
+        if let Some(decoded) = base64::looks_encoded(name.as_bytes()) {
+            let shown = crate::text::printable_str(&decoded).into_owned();
+            // A script cannot be asked: what decodes to clean text was encoded on purpose.
+            let unchanged = self.ask(&format!("*  That is already base64 for \"{shown}\". Send it unchanged?"), true).await.unwrap_or(true);
+            if unchanged {
+                self.give(&Answer::EncodedUserName { name: decoded, line: name.clone() }, &name).await;
+                return;
+            }
+        }
+        let shown = base64::encode(name.as_bytes());
+        self.give(&Answer::UserName(name), &shown).await;
+    }
+
+    async fn answer_password(&mut self, password: Secret<Vec<u8>>) {
+        match self.plain_user.take() {
+            None => self.give(&Answer::Secret(password), "(password, hidden)").await,
+            Some(user) => {
+                let text = Secret::new(String::from_utf8_lossy(password.expose()).into_owned());
+                let message = sasl::plain::message("", &user, &text);
+                self.give(&Answer::Plain { user, message }, "(user name and password, hidden)").await;
+            }
+        }
+    }
+
+    async fn answer_base64(&mut self, line: Vec<u8>) {
+        let trouble = match base64::decode(&line) {
+            Ok(_) => None,
+            Err(NotBase64::Character(at)) => Some(format!("That is not valid base64 (character {at}).")),
+            Err(NotBase64::Length) => Some("That is not valid base64 (a character is missing at its end).".to_owned()),
+        };
+        if let Some(trouble) = trouble {
+            self.screen.hint(trouble);
+            if self.ask("Send it all the same?", false).await == Some(false) {
+                return;
+            }
+        }
+        let mechanism = self.session().and_then(|session| session.dialogue()).map(|dialogue| dialogue.mechanism.clone());
+        if shows_password(mechanism.as_deref().unwrap_or_default()) && !self.clear_text_is_allowed().await {
+            self.refuse_clear_text().await;
+            return;
+        }
+        self.send_as_typed(line).await;
+    }
+
+    /// Sends an answer without looking into it.
+    pub(super) async fn send_as_typed(&mut self, line: Vec<u8>) {
+        self.give(&Answer::AsTyped(Secret::new(line)), "(answer, hidden)").await;
+    }
+
+    /// `*`: gives the login up (RFC 4954 §4).
+    pub(super) async fn cancel_login(&mut self) {
+        self.plain_user = None;
+        self.give(&Answer::Cancel, "*").await;
+    }
+
+    async fn give(&mut self, answer: &Answer, shown: &str) {
+        self.screen.row(Row::new(Sign::Sent, shown));
+        if let Some(connection) = &mut self.connection {
+            connection.answer(answer);
+        }
+        self.settle().await;
+        if self.session().is_some_and(|session| session.dialogue_is_endless()) && self.session().is_some_and(|session| session.dialogue().is_some()) {
+            self.screen.warning("The server asks without end: the login is cancelled.");
+            self.screen.row(Row::new(Sign::Sent, "*"));
+            if let Some(connection) = &mut self.connection {
+                connection.answer(&Answer::Cancel);
+            }
+            self.settle().await;
+            if self.session().is_some_and(|session| session.dialogue().is_some()) {
+                self.drop_connection("Closed: the server does not take the cancellation.");
+                if !self.is_terminal() {
+                    self.outcome.get_or_insert(Outcome::LoginRefused);
+                }
+            }
+        }
+    }
+
+    /// Whether a password may go out now. Asks at a terminal; a script needs `--allow-cleartext` (P23).
+    async fn clear_text_is_allowed(&mut self) -> bool {
+        if self.options.allow_cleartext || self.options.practice {
+            return true;
+        }
+        if !self.is_terminal() {
+            return false;
+        }
+        self.ask("!  Send the password unencrypted?", false).await == Some(true)
+    }
+
+    async fn refuse_clear_text(&mut self) {
+        if !self.is_terminal() {
+            self.screen.warning("Not sent: this connection is not encrypted, and the password could be read on the way. --allow-cleartext sends it all the same.");
+        }
+        self.cancel_login().await;
+        if !self.is_terminal() {
+            self.outcome = Some(Outcome::ClearTextRefused);
+        }
+    }
+
+    /// Whether a command line may go out: an AUTH with credentials in it needs a yes on a clear line.
+    pub(super) async fn may_send_credentials(&mut self, line: &[u8]) -> bool {
+        let Command::Auth { mechanism, initial_response: true } = Command::parse(line) else { return true };
+        if crate::wire::command::without_secret(line).is_none() || !shows_password(&mechanism) {
+            return true;
+        }
+        if self.clear_text_is_allowed().await {
+            return true;
+        }
+        if self.is_terminal() {
+            self.screen.note("Not sent.");
+        } else {
+            self.screen.warning("AUTH not sent: this connection is not encrypted, and the password could be read on the way. --allow-cleartext sends it all the same.");
+            self.outcome = Some(Outcome::ClearTextRefused);
+        }
+        false
+    }
+
+    /// `-u USER`: EHLO and AUTH are said for the operator, the password is asked for.
+    pub(super) async fn log_in(&mut self) {
+        let Some(user) = self.options.user.clone() else { return };
+        self.say_hello().await;
+        let mechanisms = self.session().and_then(|session| session.capabilities()).map(crate::wire::keyword::Capabilities::mechanisms).unwrap_or_default();
+        let Some(mechanism) = ["PLAIN", "LOGIN"].into_iter().find(|name| mechanisms.iter().any(|offered| offered == name)) else {
+            if self.outcome.is_none() {
+                self.screen.warning("The server offers neither AUTH PLAIN nor AUTH LOGIN here: there is no login that can be typed.");
+                if !self.is_terminal() {
+                    self.outcome = Some(Outcome::LoginRefused);
+                }
+            }
+            return;
+        };
+        if !self.is_terminal() {
+            self.screen.warning("-u asks for the password at a terminal, and there is none: write AUTH LOGIN, the user name and the password as lines of the input.");
+            self.outcome = Some(Outcome::LoginRefused);
+            return;
+        }
+        let line = format!("AUTH {mechanism}");
+        self.show_sent(line.as_bytes());
+        self.send_command(line.as_bytes()).await;
+        match self.session().and_then(|session| session.dialogue()).map(|dialogue| dialogue.challenge.asks) {
+            Some(Question::UserName) => {
+                let shown = base64::encode(user.as_bytes());
+                self.give(&Answer::UserName(user), &shown).await;
+            }
+            Some(Question::UserNameAndPassword) => self.plain_user = Some(user),
+            _ => {}
+        }
+    }
+}
+
+/// Whether an answer of this mechanism carries the password or a token that can be read.
+fn shows_password(mechanism: &str) -> bool {
+    let hashed = ["CRAM-", "DIGEST-", "SCRAM-", "NTLM", "GSSAPI", "GSS-SPNEGO", "EXTERNAL", "ANONYMOUS", "LOGIN"];
+    !hashed.iter().any(|start| mechanism.starts_with(start))
+}

@@ -1,0 +1,303 @@
+//! Local commands that show something.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::COMMANDS;
+use crate::explain::{blob, reply};
+use crate::render::{Row, human, transcript};
+use crate::repl::{Repl, log};
+use crate::session::{Session, Stage};
+use crate::text::{printable, printable_str};
+use crate::wire::verb::{self, VERBS};
+use crate::wire::{base64, keyword};
+
+impl Repl {
+    /// `:help [TOPIC]`
+    pub(super) fn help(&mut self, topic: &str) {
+        let topic = topic.trim_start_matches(':');
+        let word = topic.split_ascii_whitespace().next().unwrap_or_default();
+        let rows = match (verb::lookup(word), super::find(word), keyword::lookup(word)) {
+            _ if topic.is_empty() => overview(),
+            (Some(verb), _, _) => vec![
+                format!("{}   {}", verb.syntax, verb.summary),
+                format!("For example  {}", verb.example),
+                verb.details.to_owned(),
+                format!("Source       {}", verb.source),
+            ],
+            (_, Some(command), _) => {
+                let aliases = command.aliases.iter().map(|alias| format!(" :{alias}")).collect::<String>();
+                let also = if aliases.is_empty() { String::new() } else { format!("Also        {aliases}") };
+                [format!(":{} {}   {}", command.name, command.arguments, command.summary), command.details.to_owned(), also]
+                    .into_iter()
+                    .filter(|line| !line.is_empty())
+                    .collect()
+            }
+            (_, _, Some(known)) => vec![format!("{}   {}", known.name, known.summary), format!("Source       {}", known.source)],
+            _ => {
+                self.screen.hint(format!("There is no help on '{}'. :help lists what there is.", printable_str(topic)));
+                return;
+            }
+        };
+        let width = self.screen.style.width.unwrap_or(80).saturating_sub(4).max(20);
+        let rows: Vec<Row> = rows.iter().flat_map(|row| if row.len() > width { crate::text::wrap(row, width) } else { vec![row.clone()] }).map(Row::block).collect();
+        self.screen.show(&rows);
+    }
+
+    /// `:explain`
+    pub(super) fn explain_last(&mut self) {
+        let Some((situation, refusal)) = &self.last_refusal else {
+            self.screen.note("Nothing was refused so far.");
+            return;
+        };
+        let rows = match reply::explain(situation, refusal) {
+            Some(fact) => human::fact(&fact, situation, refusal),
+            None => vec![Row::note("Nothing more is known about this reply.")],
+        };
+        self.screen.show(&rows);
+    }
+
+    /// `:state`
+    pub(super) fn state(&mut self) {
+        let rows = match self.session() {
+            None => vec!["Nothing is open.".to_owned()],
+            Some(session) if !session.is_open() => vec![format!("{}: the connection is closed.", self.target)],
+            Some(session) => self.describe(session),
+        };
+        let rows: Vec<Row> = rows.into_iter().map(Row::block).collect();
+        self.screen.show(&rows);
+    }
+
+    fn describe(&self, session: &Session) -> Vec<String> {
+        let age = self.connection.as_ref().map(crate::net::Connection::age).unwrap_or_default();
+        let mut rows = vec![format!("Server      {} port {}, for {}, not encrypted", printable_str(&self.target.host), self.target.port, human::duration(age))];
+        if let Some(greeting) = session.greeting() {
+            rows.push(format!("Greeting    {}", printable(greeting.first_text())));
+        }
+        let offer = match session.capabilities() {
+            Some(offer) => offer.keywords.iter().map(|keyword| keyword.name.as_str()).collect::<Vec<_>>().join(" "),
+            None if session.stage() == Stage::Greeted => "not asked for: EHLO".to_owned(),
+            None => "none: HELO was said".to_owned(),
+        };
+        rows.push(format!("Offers      {}", printable_str(&offer)));
+        rows.push(format!("Login       {}", session.user().map_or_else(|| "none".to_owned(), |user| printable_str(user).into_owned())));
+        let transaction = session.transaction();
+        match &transaction.sender {
+            None => rows.push("Message     none begun".to_owned()),
+            Some(sender) => {
+                rows.push(format!("From        <{}>", printable_str(sender)));
+                rows.extend(transaction.accepted.iter().map(|to| format!("To          <{}>", printable_str(to))));
+                rows.extend(transaction.refused.iter().map(|to| format!("Refused     <{}>", printable_str(to))));
+            }
+        }
+        rows.push(format!("Next        {}", next_step(session)));
+        rows
+    }
+
+    /// `:decode TEXT`
+    pub(super) fn decode_command(&mut self, text: &str) {
+        match blob::read(blob::undress(text).as_bytes()) {
+            Ok(reading) => {
+                for remark in reading.remarks {
+                    self.screen.note(format!("Odd: {remark}."));
+                }
+                self.screen.result(&reading.text);
+            }
+            Err(base64::NotBase64::Character(at)) => self.local_error(&format!("That is not base64 (character {at})")),
+            Err(base64::NotBase64::Length) => self.local_error("That is not base64 (a character is missing at its end)"),
+        }
+    }
+
+    /// `:encode TEXT`
+    pub(super) fn encode_command(&mut self, text: &str) {
+        self.screen.result(&base64::encode(text.as_bytes()));
+    }
+
+    /// `:raw [TEXT]`
+    pub(super) async fn raw_command(&mut self, text: &str) {
+        if text.is_empty() {
+            let rows: Vec<Row> = match &self.last_reply {
+                None => vec![Row::note("No reply so far.")],
+                Some(lines) => lines.iter().map(|line| Row::block(line.escape_ascii().to_string())).collect(),
+            };
+            self.screen.show(&rows);
+            return;
+        }
+        let bytes = match unescape(text) {
+            Ok(bytes) => bytes,
+            Err(words) => {
+                self.local_error(&words);
+                return;
+            }
+        };
+        if self.session().is_some_and(|session| session.dialogue().is_some()) {
+            let line = bytes.strip_suffix(b"\r\n").unwrap_or(&bytes).to_vec();
+            self.send_as_typed(line).await;
+            return;
+        }
+        if !self.is_open() {
+            self.local_error("Nothing is open");
+            return;
+        }
+        let line = bytes.trim_ascii_end().to_vec();
+        if !self.may_send_credentials(&line).await {
+            return;
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.send_raw(&bytes);
+        }
+        self.screen.row(Row::new(crate::render::Sign::Sent, crate::wire::command::without_secret(&line).map_or_else(|| bytes.escape_ascii().to_string(), |line| printable(&line).into_owned())));
+        self.settle().await;
+    }
+
+    /// `:log FILE|off`
+    pub(super) fn log_command(&mut self, argument: &str) {
+        match argument {
+            "" => match &self.log {
+                Some(log) => {
+                    let text = format!("Logging to {}.", printable_str(&log.path.to_string_lossy()));
+                    self.screen.note(text);
+                }
+                None => self.screen.note("No log is written. :log FILE begins one."),
+            },
+            "off" => match self.log.take() {
+                Some(log) => self.screen.note(format!("The log {} is closed.", printable_str(&log.path.to_string_lossy()))),
+                None => self.screen.note("No log is written."),
+            },
+            path => {
+                let path = expand(path);
+                self.start_log(Path::new(&path));
+            }
+        }
+    }
+
+    /// `:save FILE`
+    pub(super) fn save_command(&mut self, argument: &str) {
+        if argument.is_empty() {
+            self.local_error("A file name is wanted: :save FILE");
+            return;
+        }
+        let path = expand(argument);
+        let mut text = self.log_header();
+        if let Some(session) = self.session() {
+            if session.transcript().dropped() > 0 {
+                text.push_str("# the oldest part is not kept\n");
+            }
+            session.transcript().entries().for_each(|entry| transcript::entry(entry, &mut text));
+        }
+        if path.ends_with(".md") {
+            text = format!("```\n{text}```\n");
+        }
+        let written = log::create_new(Path::new(&path)).and_then(|(mut file, path)| file.write_all(text.as_bytes()).map(|()| path));
+        match written {
+            Ok(path) => self.screen.note(format!("Saved to {}; secrets are left out.", printable_str(&path.to_string_lossy()))),
+            Err(error) => self.local_error(&format!("{}: {}", printable_str(&path), crate::net::dial::system_words(&error))),
+        }
+    }
+
+    /// `:history [WORD]`
+    pub(super) fn history_command(&mut self, word: &str) {
+        let rows: Vec<Row> = self.history.lines().iter().filter(|line| line.contains(word)).map(|line| Row::block(printable_str(line))).collect();
+        let skip = rows.len().saturating_sub(50);
+        self.screen.show(&rows[skip..]);
+    }
+}
+
+fn overview() -> Vec<String> {
+    let mut rows = vec!["SMTP verbs (sent as typed; :help VERB says more)".to_owned()];
+    rows.extend(VERBS.iter().map(|verb| format!("  {:<10} {}", verb.name, verb.summary)));
+    rows.push("Local commands".to_owned());
+    rows.extend(COMMANDS.iter().map(|command| format!("  {:<24} {}", format!(":{} {}", command.name, command.arguments), command.summary)));
+    rows.push("Tab completes. Ctrl-D or QUIT ends. ::text sends a line that begins with a colon.".to_owned());
+    rows
+}
+
+/// What the server most likely expects now.
+fn next_step(session: &Session) -> &'static str {
+    let transaction = session.transaction();
+    match session.stage() {
+        Stage::Greeting => "the server greets",
+        Stage::Greeted => "EHLO",
+        Stage::Auth => "an answer within AUTH; * cancels",
+        Stage::Message => "the message; a lone dot ends it",
+        Stage::Closed => "nothing: the connection is closed",
+        Stage::Ready if !transaction.accepted.is_empty() => "RCPT TO, or DATA",
+        Stage::Ready if transaction.sender.is_some() => "RCPT TO",
+        Stage::Ready => "MAIL FROM, AUTH or QUIT",
+    }
+}
+
+/// `\r \n \t \0 \\ \xNN`; CRLF is added unless there is a line end already, or `\c` stands at the end.
+fn unescape(text: &str) -> Result<Vec<u8>, String> {
+    let (text, add_end) = match text.strip_suffix("\\c") {
+        Some(text) => (text, false),
+        None => (text, true),
+    };
+    let mut out = Vec::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            continue;
+        }
+        match chars.next() {
+            Some('r') => out.push(b'\r'),
+            Some('n') => out.push(b'\n'),
+            Some('t') => out.push(b'\t'),
+            Some('0') => out.push(0),
+            Some('\\') => out.push(b'\\'),
+            Some('x') => {
+                let digits: String = chars.by_ref().take(2).collect();
+                let byte = u8::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 2);
+                out.push(byte.ok_or("\\x wants two hexadecimal digits, such as \\x0a")?);
+            }
+            other => return Err(format!("\\{} is not understood: \\r \\n \\t \\0 \\\\ \\xNN are", other.map(String::from).unwrap_or_default())),
+        }
+    }
+    if add_end && !out.ends_with(b"\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    Ok(out)
+}
+
+/// `~/` at the beginning of a path.
+pub(super) fn expand(path: &str) -> String {
+    let home = std::env::var("HOME").or_else(|_| std::env::var("USERPROFILE"));
+    match (path.strip_prefix("~/"), home) {
+        (Some(rest), Ok(home)) => format!("{home}/{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// `2026-11-23 15:20:11`, from seconds since 1970 UTC.
+pub(in crate::repl) fn utc_date(seconds: u64) -> String {
+    let date = i64::try_from(seconds).ok().and_then(|seconds| time::OffsetDateTime::from_unix_timestamp(seconds).ok());
+    let Some(at) = date else { return String::new() };
+    format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", at.year(), u8::from(at.month()), at.day(), at.hour(), at.minute(), at.second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_become_bytes() {
+        let table: &[(&str, Result<&[u8], ()>)] = &[
+            ("NOOP", Ok(b"NOOP\r\n")),
+            ("NOOP\\n", Ok(b"NOOP\n")),
+            ("a\\x00\\xffb\\r\\n", Ok(b"a\0\xffb\r\n")),
+            ("NO\\c", Ok(b"NO")),
+            ("a\\\\n", Ok(b"a\\n\r\n")),
+            ("\\x1", Err(())),
+            ("\\q", Err(())),
+        ];
+        for (text, want) in table {
+            assert_eq!(unescape(text).as_deref().map_err(|_| ()), *want, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_iso() {
+        assert_eq!(utc_date(1_795_447_211), "2026-11-23 15:20:11");
+    }
+}

@@ -1,0 +1,289 @@
+//! What is shown and done when the session tells something.
+
+use super::settings::Explain;
+use super::{Outcome, Repl};
+use crate::explain::reply::{Situation, explain};
+use crate::explain::{blob, notice};
+use crate::net::Connection;
+use crate::render::{Row, Sign, human};
+use crate::session::{Ending, Event, Expected};
+use crate::text::{printable, printable_str};
+use crate::wire::command::Command;
+use crate::wire::reply::Reply;
+use crate::wire::{address, foreign};
+
+/// Replies that take this long are worth a remark.
+const SLOW: std::time::Duration = std::time::Duration::from_secs(1);
+
+impl Repl {
+    /// Shows an event and draws its consequences.
+    pub(super) fn happened(&mut self, event: Event) {
+        match event {
+            Event::Reply { reply, to, took } => self.replied(&reply, &to, took),
+            Event::Unsolicited(reply) => self.unasked(&reply),
+            Event::Stray { line, foreign, to } => self.strayed(&line, foreign, to.as_ref()),
+            Event::Ended(ending) => self.ended(&ending),
+        }
+        self.update_log();
+    }
+
+    fn replied(&mut self, reply: &Reply, to: &Expected, took: std::time::Duration) {
+        if self.keepalives > 0 && *to == Expected::Command(Command::Other("NOOP".to_owned())) {
+            self.keepalives -= 1;
+            if reply.is_success() {
+                return;
+            }
+        }
+        self.show_reply(reply);
+        self.last_reply = Some(reply.lines.clone());
+        if self.settings.timing || took >= SLOW {
+            self.screen.note(format!("(reply after {})", human::duration(took)));
+        }
+        self.remarks(reply, to);
+        if reply.is_refusal() {
+            self.refused(reply, to);
+        } else if !reply.is_well_formed() {
+            self.stop_script(Outcome::Lost);
+        }
+        self.consequences(reply, to);
+    }
+
+    fn show_reply(&mut self, reply: &Reply) {
+        if self.options.raw && !self.is_terminal() {
+            for line in &reply.lines {
+                self.screen.bytes(&[line.as_slice(), b"\r\n"].concat());
+            }
+            return;
+        }
+        self.screen.show(&human::reply(reply));
+    }
+
+    /// What is worth noticing about a reply that is no refusal.
+    fn remarks(&mut self, reply: &Reply, to: &Expected) {
+        for remark in notice::oddities(reply) {
+            self.screen.hint(remark);
+        }
+        if let Some(foreign) = foreign::guess(reply.first_text()).filter(|_| !reply.is_well_formed()) {
+            self.screen.hint(format!("This looks like {}.", foreign.describe()));
+        }
+        match to {
+            Expected::Greeting => {
+                for remark in notice::greeting(reply, &self.target.host) {
+                    self.screen.hint(remark);
+                }
+            }
+            Expected::Command(Command::Ehlo) if reply.is_success() => {
+                if let Some(offer) = self.connection.as_ref().and_then(|connection| connection.session().capabilities()) {
+                    let (summary, remarks) = notice::capabilities(offer);
+                    self.screen.note(summary);
+                    remarks.into_iter().for_each(|remark| self.screen.hint(remark));
+                }
+            }
+            Expected::Command(Command::Rcpt(Some(recipient))) if reply.is_success() => self.remark_on_relaying(recipient),
+            _ => {}
+        }
+        if reply.has_code(334) {
+            self.show_challenge();
+        }
+    }
+
+    /// A recipient that neither the greeting nor the host's name suggests was taken from a stranger.
+    fn remark_on_relaying(&mut self, recipient: &str) {
+        let Some(domain) = address::domain(recipient) else { return };
+        let session = self.connection.as_ref().map(Connection::session);
+        if self.told.relay || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
+            return;
+        }
+        let greeting = session.and_then(|session| session.greeting()).map(|reply| String::from_utf8_lossy(reply.first_text()).to_lowercase());
+        let greeted = greeting.as_deref().and_then(|text| text.split(' ').next()).unwrap_or_default().to_owned();
+        let lower = domain.to_lowercase();
+        let is_name = |name: &str| name.contains('.') && name.parse::<std::net::IpAddr>().is_err();
+        let related = |name: &str| registered(name) == registered(&lower) || lower.ends_with(&format!(".{name}"));
+        let names: Vec<&str> = [greeted.as_str(), self.target.host.as_str()].into_iter().filter(|name| is_name(name)).collect();
+        if names.is_empty() || names.iter().any(|name| related(&name.to_lowercase())) {
+            return;
+        }
+        self.told.relay = true;
+        let domain = printable_str(domain).into_owned();
+        self.screen.hint(format!("{domain} is not a domain of this host's name: if you are an outsider and it is not hosted here, this server relays for anybody. (RSET to stop here.)"));
+    }
+
+    fn show_challenge(&mut self) {
+        let Some(dialogue) = self.connection.as_ref().and_then(|connection| connection.session().dialogue().cloned()) else { return };
+        if !self.told.clear_text && self.is_terminal() && !self.options.raw {
+            self.told.clear_text = true;
+            let offered = self.session().and_then(|session| session.capabilities()).is_some_and(|offer| offer.has("STARTTLS"));
+            let way_out = if offered { " STARTTLS is offered;" } else { "" };
+            let text = if self.options.practice {
+                "This connection is not encrypted: elsewhere the password could be read on the way. (The practice server is on this machine.)".to_owned()
+            } else {
+                format!("This connection is not encrypted: the password could be read on the way.{way_out} * cancels this login.")
+            };
+            self.screen.warning(text);
+        }
+        if !self.settings.raw_answers {
+            self.screen.show(&human::challenge(&dialogue.mechanism, &dialogue.challenge));
+        } else if let Ok(reading) = blob::read(&dialogue.challenge.raw) {
+            self.screen.note(format!("The challenge says \"{}\".", reading.text));
+        }
+    }
+
+    fn refused(&mut self, reply: &Reply, to: &Expected) {
+        let situation = self.situation(to);
+        self.explain_refusal(reply, &situation);
+        if let Expected::Command(Command::Other(verb)) = to
+            && matches!(reply.code.number(), 500 | 502)
+            && let Some(meant) = super::input::did_you_mean(verb)
+        {
+            self.screen.hint(format!("Did you mean {meant}? (Up brings the line back.)"));
+        }
+        let code = reply.code.number();
+        let is_login = situation.verb == "AUTH";
+        self.last_refusal = Some((situation, reply.clone()));
+        self.stop_script(match code {
+            _ if is_login => Outcome::LoginRefused,
+            400..500 => Outcome::TryLater(code),
+            _ => Outcome::Refused(code),
+        });
+    }
+
+    /// Where the refusal came.
+    fn situation(&self, to: &Expected) -> Situation {
+        let verb = match to {
+            Expected::Greeting => "greeting".to_owned(),
+            Expected::Command(Command::Auth { .. }) | Expected::Answer(_) => "AUTH".to_owned(),
+            Expected::Command(command) => command.verb().to_owned(),
+            Expected::FinalDot => "the end of DATA".to_owned(),
+            Expected::Raw => String::new(),
+        };
+        let address = match to {
+            Expected::Command(Command::Mail(address) | Command::Rcpt(address)) => address.as_deref(),
+            _ => None,
+        };
+        Situation {
+            verb,
+            host: self.target.host.clone(),
+            user: self.session().and_then(|session| session.claimed_user()).map(str::to_owned),
+            domain: address.and_then(address::domain).map(str::to_owned),
+        }
+    }
+
+    /// The `?` line below a refusal: in full once, then its first sentence.
+    fn explain_refusal(&mut self, reply: &Reply, situation: &Situation) {
+        let Some(fact) = explain(situation, reply).filter(|_| self.settings.explain != Explain::Off) else { return };
+        let text = fact.hint(situation);
+        let again = self.explained.contains(&fact.id) || self.settings.explain == Explain::Short;
+        let text = if again { text.split_inclusive(". ").next().unwrap_or(&text).trim_end().to_owned() } else { text };
+        self.explained.push(fact.id);
+        let more = if self.is_terminal() { "  :explain" } else { "" };
+        self.screen.hint(format!("{text}{more}"));
+    }
+
+    fn consequences(&mut self, reply: &Reply, to: &Expected) {
+        let accepted = *to == Expected::FinalDot && reply.is_success();
+        self.messages_accepted += u32::from(accepted);
+        match to {
+            Expected::Command(Command::Ehlo | Command::Helo) if reply.is_success() => self.hello_line = Some(self.last_command.clone()),
+            Expected::Command(Command::StartTls) if reply.has_code(220) => {
+                self.screen.warning("The server now waits for TLS, which this version does not speak yet: the connection is closed. :reconnect opens it again.");
+                self.drop_connection("");
+                self.stop_script(Outcome::Lost);
+            }
+            Expected::Command(Command::Data) if reply.has_code(354) => self.begin_message(),
+            _ => {}
+        }
+    }
+
+    fn unasked(&mut self, reply: &Reply) {
+        self.show_reply(reply);
+        for remark in notice::oddities(reply) {
+            self.screen.hint(remark);
+        }
+        self.last_reply = Some(reply.lines.clone());
+        if reply.is_refusal() {
+            let situation = Situation { verb: String::new(), ..self.situation(&Expected::Raw) };
+            self.explain_refusal(reply, &situation);
+            self.last_refusal = Some((situation, reply.clone()));
+        } else {
+            self.screen.hint("Nobody asked for this reply: the server is out of step, or somebody answers in its place.");
+        }
+        self.stop_script(Outcome::Lost);
+    }
+
+    fn strayed(&mut self, line: &[u8], foreign: Option<foreign::Foreign>, to: Option<&Expected>) {
+        self.screen.row(human::stray(line));
+        let what = foreign.map(|foreign| format!(" It looks like {}.", foreign.describe())).unwrap_or_default();
+        if to.is_some() || foreign.is_some() {
+            self.screen.hint(format!("This is not an SMTP reply.{what}"));
+        }
+        self.stop_script(Outcome::Lost);
+    }
+
+    fn ended(&mut self, ending: &Ending) {
+        let farewell = self.last_command.trim_ascii().eq_ignore_ascii_case(b"QUIT");
+        let asked = matches!(ending, Ending::Closed { announced: true, .. });
+        let mut rows = human::ending(ending);
+        if self.is_terminal() && !asked && !matches!(ending, Ending::ClosedByUs) && rows.is_empty() {
+            rows.push(Row::warning("The server closed the connection."));
+        }
+        self.screen.show(&rows);
+        self.draft.clear();
+        self.plain_user = None;
+        self.tell_closed(asked, farewell);
+        let outcome = match ending {
+            Ending::TimedOut { .. } => Outcome::TimedOut,
+            Ending::Closed { announced: true, .. } | Ending::ClosedByUs => return,
+            _ if farewell && self.messages_accepted > 0 => return,
+            _ => Outcome::Lost,
+        };
+        self.stop_script_always(outcome);
+    }
+
+    /// After QUIT or 421 the server has hung up.
+    fn tell_closed(&mut self, asked: bool, farewell: bool) {
+        if !asked {
+            return;
+        }
+        let age = self.connection.as_ref().map(Connection::age).unwrap_or_default();
+        let count = self.messages_accepted;
+        let messages = match count {
+            0 => String::new(),
+            1 => " 1 message accepted.".to_owned(),
+            _ => format!(" {count} messages accepted."),
+        };
+        if farewell {
+            self.screen.note(format!("Closed after {}.{messages}", human::duration(age)));
+            if self.is_terminal() {
+                self.outcome.get_or_insert(Outcome::Quit);
+            }
+        } else {
+            self.screen.row(Row::new(Sign::Warning, "The server closed the connection."));
+        }
+    }
+
+    /// Ends a script, unless it is to go on after refusals.
+    fn stop_script(&mut self, outcome: Outcome) {
+        let refusal = matches!(outcome, Outcome::Refused(_) | Outcome::TryLater(_) | Outcome::LoginRefused);
+        if self.options.keep_going && refusal {
+            self.first_refusal.get_or_insert(outcome);
+            return;
+        }
+        self.stop_script_always(outcome);
+    }
+
+    fn stop_script_always(&mut self, outcome: Outcome) {
+        if !self.is_terminal() {
+            self.outcome.get_or_insert(outcome);
+        }
+    }
+
+    /// Shows a line of ours that went out by itself.
+    pub(super) fn show_sent(&mut self, line: &[u8]) {
+        self.screen.row(Row::new(Sign::Sent, printable(line)));
+    }
+}
+
+/// The last two labels of a name: near enough to what was registered for a remark.
+fn registered(name: &str) -> Vec<&str> {
+    name.rsplit('.').take(2).collect()
+}

@@ -1,0 +1,145 @@
+//! What a typed or pasted line is, before anything is done about it. Pure functions.
+
+use crate::wire::verb;
+
+/// A line in command mode.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Typed<'a> {
+    /// Nothing but spaces.
+    Nothing,
+    /// `:name arguments`.
+    Local {
+        /// Without the colon.
+        name: &'a str,
+        /// What follows it.
+        arguments: &'a str,
+    },
+    /// `BCC:` and the like: a header where a command belongs.
+    Header(&'a str),
+    /// A command, to be sent as typed.
+    Command(&'a [u8]),
+}
+
+/// Header words that people type as commands.
+const HEADER_WORDS: &[&str] = &["BCC", "CC", "TO", "FROM", "SUBJECT", "DATE", "REPLY-TO"];
+
+/// Takes a line apart. `::text` is a command that begins with one colon.
+pub(super) fn read(line: &[u8]) -> Typed<'_> {
+    if line.iter().all(u8::is_ascii_whitespace) {
+        return Typed::Nothing;
+    }
+    if let Some(rest) = line.strip_prefix(b":") {
+        if rest.starts_with(b":") {
+            return Typed::Command(rest);
+        }
+        if let Ok(text) = std::str::from_utf8(rest) {
+            let (name, arguments) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+            return Typed::Local { name: name.trim(), arguments: arguments.trim() };
+        }
+    }
+    let word = line.split(|&b| b == b':').next().and_then(|word| std::str::from_utf8(word).ok()).unwrap_or_default();
+    if word.len() < line.len() && HEADER_WORDS.iter().any(|header| header.eq_ignore_ascii_case(word.trim())) {
+        return Typed::Header(word.trim());
+    }
+    Typed::Command(line)
+}
+
+/// What a pasted text holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pasted {
+    /// The lines to send, in their order.
+    pub commands: Vec<String>,
+    /// How many lines were pasted, empty ones left out.
+    pub lines: usize,
+}
+
+/// Takes a paste apart. Lines that look like replies are dropped, and the marks that tools put before a
+/// client's lines (`C: `, `> `, `-> `) are taken off, so that a session from a ticket can be replayed.
+pub(super) fn pasted(text: &str) -> Pasted {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let commands = lines.iter().filter_map(|line| command_of(line)).map(str::to_owned).collect();
+    Pasted { commands, lines: lines.len() }
+}
+
+fn command_of(line: &str) -> Option<&str> {
+    let trimmed = line.trim_start();
+    for mark in ["C: ", "> ", "-> ", "~> "] {
+        if let Some(rest) = trimmed.strip_prefix(mark) {
+            return Some(rest.trim_start());
+        }
+    }
+    let from_server = ["S: ", "< ", "<- ", "<~ ", "<! ", "<** ", "* ", "! ", "? ", "# ", "=== ", "*** "];
+    let is_reply = trimmed.len() >= 4 && trimmed.as_bytes()[..3].iter().all(u8::is_ascii_digit) && matches!(trimmed.as_bytes()[3], b' ' | b'-');
+    if is_reply || from_server.iter().any(|mark| trimmed.starts_with(mark)) { None } else { Some(line) }
+}
+
+/// What history keeps of a line in command mode: nothing that is secret or begins with a space.
+pub(super) fn for_history(line: &str) -> Option<String> {
+    if line.starts_with([' ', '\t']) || line.trim().is_empty() || line.contains(['\n', '\r']) {
+        return None;
+    }
+    let mut words = line.split_ascii_whitespace();
+    let first = words.next()?;
+    if first.eq_ignore_ascii_case("AUTH") {
+        // Not even a mistyped login: the arguments of AUTH are never kept.
+        return Some(words.next().map_or_else(|| first.to_owned(), |mechanism| format!("{first} {mechanism}")));
+    }
+    if matches!(first, ":raw" | ":encode" | ":decode") {
+        return None;
+    }
+    Some(line.to_owned())
+}
+
+/// The word to offer for a verb that the server did not know.
+pub(super) fn did_you_mean(verb: &str) -> Option<&'static str> {
+    verb::nearest(verb)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_told_apart() {
+        let table: &[(&[u8], Typed<'_>)] = &[
+            (b"  ", Typed::Nothing),
+            (b":help mail", Typed::Local { name: "help", arguments: "mail" }),
+            (b":", Typed::Local { name: "", arguments: "" }),
+            (b"::x", Typed::Command(b":x")),
+            (b"EHLO a", Typed::Command(b"EHLO a")),
+            (b" MAIL FROM:<a@b>", Typed::Command(b" MAIL FROM:<a@b>")),
+            (b"BCC:<boss@contoso.test>", Typed::Header("BCC")),
+            (b"subject: hi", Typed::Header("subject")),
+            (b"\xff\xfe", Typed::Command(b"\xff\xfe")),
+        ];
+        for (line, want) in table {
+            assert_eq!(read(line), *want);
+        }
+    }
+
+    #[test]
+    fn a_session_from_a_ticket_becomes_its_commands() {
+        let text = "220 mx ready\nEHLO a\n250-mx\n250 SIZE\n> MAIL FROM:<a@b>\n< 250 ok\nC: RCPT TO:<c@d>\n\n* note\n";
+        let got = pasted(text);
+        assert_eq!(got, Pasted { commands: vec!["EHLO a".to_owned(), "MAIL FROM:<a@b>".to_owned(), "RCPT TO:<c@d>".to_owned()], lines: 8 });
+    }
+
+    #[test]
+    fn history_keeps_no_secret() {
+        // P42
+        let table = [
+            ("EHLO a", Some("EHLO a")),
+            (" EHLO a", None),
+            ("AUTH PLAIN AGEAYg==", Some("AUTH PLAIN")),
+            ("auth login bG9nb24=", Some("auth login")),
+            ("AUTH", Some("AUTH")),
+            (":help", Some(":help")),
+            (":encode hunter2", None),
+            (":raw AUTH PLAIN x", None),
+            ("", None),
+        ];
+        for (line, want) in table {
+            assert_eq!(for_history(line).as_deref(), want, "{line}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Connecting, and connecting again with the typed line kept.
+
+use std::time::Duration;
+
+use super::log::Log;
+use super::signals::Signal;
+use super::{Outcome, Repl};
+use crate::explain::failure::{Failure, diagnose};
+use crate::jobs::opening::{dial_failure, greeting_failure};
+use crate::net::dial::{DialEvent, Dialed, dial};
+use crate::net::{Connection, Limits};
+use crate::render::{Row, human, transcript};
+use crate::session::{Ending, Event, Stage};
+use crate::target::Target;
+use crate::text::printable_str;
+
+impl Repl {
+    /// The first connection: when it fails, the program ends and says why.
+    pub(super) async fn open_first(&mut self) {
+        let failure = self.open().await;
+        match failure {
+            Some(failure) if self.outcome.is_none() && (!self.is_open() || !self.is_terminal()) => {
+                self.outcome = Some(Outcome::NotOpened(failure));
+            }
+            Some(_) => {}
+            None if self.history.is_first && self.is_terminal() && !self.options.tour => {
+                self.screen.note("Type SMTP as you would in telnet. Tab completes, :help helps, QUIT ends.");
+            }
+            None => {}
+        }
+    }
+
+    /// Connects to the target and waits for the greeting.
+    pub(super) async fn open(&mut self) -> Option<Failure> {
+        self.drop_connection("");
+        self.connection = None;
+        let failure = match self.dial().await {
+            Ok(Some(dialed)) => {
+                self.connected(dialed);
+                self.await_greeting().await
+            }
+            Ok(None) => None,
+            Err(failure) => Some(failure),
+        };
+        if let Some(failure) = &failure {
+            let words = diagnose(failure, &self.target.host, self.target.port);
+            self.screen.show(&human::diagnosis(&words));
+        }
+        failure
+    }
+
+    async fn dial(&mut self) -> Result<Option<Dialed>, Failure> {
+        let target = self.target.clone();
+        let options = self.options.dial.clone();
+        let verbose = self.options.verbose > 0;
+        let several = std::cell::Cell::new(false);
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel::<Row>();
+        let by_name = target.address().is_none();
+        let mut on = |event: DialEvent<'_>| {
+            let row = match event {
+                DialEvent::Resolved { addresses, took } => {
+                    several.set(addresses.len() > 1);
+                    let list = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
+                    let took = if verbose { format!(" ({})", human::duration(took)) } else { String::new() };
+                    ((several.get() && by_name) || verbose).then(|| Row::note(format!("{} is {list}{took}", printable_str(&target.host))))
+                }
+                DialEvent::Trying(address) => verbose.then(|| Row::note(format!("{} port {}: connecting", address.ip(), address.port()))),
+                DialEvent::Failed(attempt) => (several.get() || verbose).then(|| human::attempt(attempt)),
+            };
+            row.map(|row| tell.send(row));
+        };
+        let dialing = dial(&target, &options, &mut on);
+        tokio::pin!(dialing);
+        let slow = tokio::time::sleep(Duration::from_secs(1));
+        tokio::pin!(slow);
+        let mut waiting = self.is_terminal();
+        let result = loop {
+            tokio::select! {
+                biased;
+                Some(row) = told.recv() => self.screen.row(row),
+                result = &mut dialing => break result,
+                signal = self.signals.next() => {
+                    self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
+                    return Ok(None);
+                }
+                () = &mut slow, if waiting => {
+                    waiting = false;
+                    self.screen.note(format!("{} port {}: connecting (up to {}; Ctrl-C gives up)", printable_str(&target.host), target.port, human::duration(options.timeout)));
+                }
+            }
+        };
+        while let Ok(row) = told.try_recv() {
+            self.screen.row(row);
+        }
+        result.map(Some).map_err(|error| dial_failure(&error, options.timeout))
+    }
+
+    fn connected(&mut self, dialed: Dialed) {
+        let Dialed { stream, address, took } = dialed;
+        let is = if self.target.address().is_some() { String::new() } else { format!(" is {}; connected", address.ip()) };
+        let to = if is.is_empty() { " connected" } else { "" };
+        let text = format!("{}{is}{to} to port {} in {}", printable_str(&self.target.host), address.port(), human::duration(took));
+        self.screen.note(&text);
+        let mut connection = Connection::new(Box::new(stream), self.options.limits);
+        connection.note(text);
+        self.connection = Some(connection);
+        self.told.clear_text = false;
+        self.restart_log();
+    }
+
+    async fn await_greeting(&mut self) -> Option<Failure> {
+        let slow = tokio::time::sleep(Duration::from_secs(1));
+        tokio::pin!(slow);
+        let mut patient = self.is_terminal();
+        loop {
+            let Self { connection: Some(connection), signals, .. } = self else { return None };
+            let event = tokio::select! {
+                biased;
+                event = connection.next() => event,
+                signal = signals.next() => {
+                    self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
+                    return None;
+                }
+                () = &mut slow, if patient => {
+                    patient = false;
+                    let limit = human::duration(connection.limits_mut().reply);
+                    self.screen.note(format!("Connected; waiting for the greeting (up to {limit}; Ctrl-C gives up)."));
+                    continue;
+                }
+            };
+            let failure = greeting_failure(&event);
+            self.show_opening_event(event);
+            let greeted = self.session().is_none_or(|session| session.stage() != Stage::Greeting);
+            if failure.is_some() || greeted {
+                return failure;
+            }
+        }
+    }
+
+    /// As any event; but of an end before the greeting the diagnosis tells more than the usual sentence.
+    fn show_opening_event(&mut self, event: Event) {
+        match event {
+            Event::Ended(Ending::Closed { partial, .. } | Ending::Lost { partial, .. } | Ending::TimedOut { partial, .. }) => {
+                let rows: Vec<Row> = partial.iter().map(|line| human::stray(line)).collect();
+                self.screen.show(&rows);
+                self.update_log();
+            }
+            Event::Ended(Ending::TooLong(_)) => self.update_log(),
+            event => self.happened(event),
+        }
+    }
+
+    /// The connection is gone and a line was typed: it is kept, and sent after a reconnect.
+    pub(super) async fn reconnect_for(&mut self, line: &[u8]) -> bool {
+        if !self.is_terminal() {
+            self.screen.warning(format!("Not sent, the connection is closed: {}", crate::text::printable(&shown(line))));
+            self.outcome = Some(Outcome::Lost);
+            return false;
+        }
+        if line.trim_ascii().eq_ignore_ascii_case(b"QUIT") {
+            self.outcome = Some(Outcome::Done);
+            return false;
+        }
+        match self.ask("*  Not sent: the connection is closed. Reconnect and send it?", true).await {
+            Some(true) => {}
+            _ => {
+                self.screen.note("Not sent. Up brings the line back; :reconnect opens the connection again.");
+                return false;
+            }
+        }
+        self.reconnect().await && !self.repeats_hello(line)
+    }
+
+    /// Connects again and says EHLO as before.
+    pub(super) async fn reconnect(&mut self) -> bool {
+        let had = self.session().map(|session| session.transaction().clone()).is_some_and(|transaction| transaction.sender.is_some());
+        let failed = self.open().await.is_some();
+        if failed || !self.is_open() {
+            return false;
+        }
+        if let Some(hello) = self.hello_line.clone() {
+            if self.is_terminal() {
+                self.show_sent(&hello);
+            }
+            self.transmit(&hello).await;
+        }
+        if had {
+            self.screen.note("MAIL FROM and RCPT TO are not repeated by themselves.");
+            self.screen.hint("For slow typing: compose first with :edit, or :keepalive 60.");
+        }
+        self.is_open()
+    }
+
+    /// The line that was kept is the EHLO that the reconnect has just said.
+    fn repeats_hello(&self, line: &[u8]) -> bool {
+        self.hello_line.as_deref() == Some(line)
+    }
+
+    /// `:connect HOST [PORT]`.
+    pub(super) async fn connect_to(&mut self, target: Target) {
+        self.target = target;
+        self.hello_line = None;
+        self.options.practice = false;
+        let failure = self.open().await;
+        if let Some(failure) = failure
+            && !self.is_terminal()
+        {
+            self.outcome = Some(Outcome::NotOpened(failure));
+        }
+    }
+
+    /// Says EHLO with our name, shown as sent.
+    pub(super) async fn say_hello(&mut self) {
+        let line = format!("EHLO {}", self.options.hello_name);
+        if self.is_terminal() {
+            self.show_sent(line.as_bytes());
+        }
+        self.send_command(line.as_bytes()).await;
+    }
+
+    /// The limits for later connections and this one.
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.options.limits = limits;
+        if let Some(connection) = &mut self.connection {
+            *connection.limits_mut() = limits;
+        }
+    }
+
+    // ---- the log -------------------------------------------------------------------------------
+
+    /// Begins a log; what was said so far is left out unless the connection is new.
+    pub(super) fn start_log(&mut self, path: &std::path::Path) {
+        match Log::create(path, &self.log_header()) {
+            Err(error) => {
+                let words = format!("{}: {}", printable_str(&path.to_string_lossy()), crate::net::dial::system_words(&error));
+                if self.connection.is_none() {
+                    self.screen.warning(format!("The log cannot be written: {words}."));
+                    self.outcome = Some(Outcome::OutputFailed(words));
+                } else {
+                    self.local_error(&words);
+                }
+            }
+            Ok(mut log) => {
+                if let Some(connection) = &self.connection {
+                    log.skip(connection.session().transcript());
+                }
+                self.screen.note(format!("Logging to {}; secrets are left out.", printable_str(&log.path.to_string_lossy())));
+                self.log = Some(log);
+            }
+        }
+    }
+
+    pub(super) fn log_header(&self) -> String {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+        transcript::header(env!("CARGO_PKG_VERSION"), &self.target.to_string(), &format!("{} UTC", super::commands::utc_date(now)))
+    }
+
+    fn restart_log(&mut self) {
+        let header = self.log_header();
+        if let Some(log) = &mut self.log
+            && let Err(error) = log.restart(&header)
+        {
+            self.log_failed(&error);
+        }
+    }
+
+    /// Brings the log up to date. A full disk is told once, and decides the exit status (P40).
+    pub(super) fn update_log(&mut self) {
+        let Self { log: Some(log), connection: Some(connection), .. } = self else { return };
+        if let Err(error) = log.update(connection.session().transcript()) {
+            self.log_failed(&error);
+        }
+    }
+
+    fn log_failed(&mut self, error: &std::io::Error) {
+        let words = crate::net::dial::system_words(error);
+        let path = self.log.take().map(|log| log.path.to_string_lossy().into_owned()).unwrap_or_default();
+        self.screen.warning(format!("The log {} cannot be written on: {words}.", printable_str(&path)));
+        if !self.is_terminal() {
+            self.outcome.get_or_insert(Outcome::OutputFailed(words));
+        }
+        self.log_broken = true;
+    }
+}
+
+fn shown(line: &[u8]) -> Vec<u8> {
+    crate::wire::command::without_secret(line).unwrap_or_else(|| line.to_vec())
+}

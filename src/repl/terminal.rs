@@ -1,0 +1,88 @@
+//! The terminal's modes: saved at the start, restored whatever happens.
+
+#[cfg(unix)]
+pub use unix::Terminal;
+#[cfg(not(unix))]
+pub use windows::Terminal;
+
+#[cfg(unix)]
+mod unix {
+    use std::io::Write as _;
+
+    use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetwinsize, tcsetattr};
+
+    /// The terminal that the operator sits at, and its modes as they were found.
+    #[derive(Debug, Clone)]
+    pub struct Terminal {
+        saved: Termios,
+    }
+
+    impl Terminal {
+        /// The terminal on standard input; `None` when it is none.
+        pub fn open() -> Option<Self> {
+            tcgetattr(std::io::stdin()).ok().map(|saved| Self { saved })
+        }
+
+        /// The mode between two prompts: what is typed ahead is echoed, no length is too much for the
+        /// kernel's line buffer (4096 bytes in its line mode), and Ctrl-C is a signal.
+        pub fn between_prompts(&self) {
+            let mut modes = self.saved.clone();
+            modes.local_modes.remove(LocalModes::ICANON);
+            modes.special_codes[rustix::termios::SpecialCodeIndex::VMIN] = 1;
+            modes.special_codes[rustix::termios::SpecialCodeIndex::VTIME] = 0;
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &modes);
+        }
+
+        /// The modes as they were found; also ends bracketed paste.
+        pub fn restore(&self) {
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &self.saved);
+            if std::io::IsTerminal::is_terminal(&std::io::stdout()) && std::env::var_os("TERM").is_some_and(|term| term != "dumb") {
+                let mut out = std::io::stdout();
+                let _ = out.write_all(b"\x1b[?2004l").and_then(|()| out.flush());
+            }
+        }
+
+        /// Throws away what was typed ahead; says whether there was any.
+        pub fn drop_type_ahead() -> bool {
+            let any = rustix::io::ioctl_fionread(std::io::stdin()).is_ok_and(|count| count > 0);
+            let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
+            any
+        }
+
+        /// Columns of the terminal on standard output.
+        pub fn width() -> Option<usize> {
+            let size = tcgetwinsize(std::io::stdout()).ok()?;
+            (size.ws_col > 0).then_some(usize::from(size.ws_col))
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod windows {
+    /// The console; rustyline keeps its modes.
+    #[derive(Debug, Clone)]
+    pub struct Terminal;
+
+    impl Terminal {
+        /// The console on standard input; `None` when it is none.
+        pub fn open() -> Option<Self> {
+            std::io::IsTerminal::is_terminal(&std::io::stdin()).then_some(Self)
+        }
+
+        /// Nothing to do: the console has no line buffer of the kernel's.
+        pub fn between_prompts(&self) {}
+
+        /// Nothing to do: rustyline restores the console.
+        pub fn restore(&self) {}
+
+        /// Not known here.
+        pub fn drop_type_ahead() -> bool {
+            false
+        }
+
+        /// Columns, as the environment tells them.
+        pub fn width() -> Option<usize> {
+            std::env::var("COLUMNS").ok()?.parse().ok().or(Some(80))
+        }
+    }
+}

@@ -20,3 +20,5 @@ pub mod jobs;
 pub mod render;
 
 pub mod repl;
+
+pub mod cli;

@@ -33,6 +33,7 @@ use std::time::Duration;
 pub use history::{History, default_path as history_path};
 pub use outcome::Outcome;
 pub use screen::Screen;
+pub use signals::{Signal, Signals};
 pub use source::Source;
 pub use terminal::Terminal;
 
@@ -45,7 +46,6 @@ use crate::target::Target;
 use crate::wire::reply::Reply;
 use editor::Given;
 use settings::Settings;
-use signals::{Signal, Signals};
 use snapshot::Mode;
 
 /// What the session is to be.

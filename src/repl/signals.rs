@@ -16,7 +16,7 @@ pub enum Signal {
 
 /// The streams.
 #[cfg(unix)]
-pub(super) struct Signals {
+pub struct Signals {
     interrupt: Stream,
     terminate: Stream,
     hangup: Stream,
@@ -25,12 +25,12 @@ pub(super) struct Signals {
 #[cfg(unix)]
 impl Signals {
     /// Takes the signals over from their default action.
-    pub(super) fn listen() -> std::io::Result<Self> {
+    pub fn listen() -> std::io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hangup: signal(SignalKind::hangup())? })
     }
 
     /// The next signal.
-    pub(super) async fn next(&mut self) -> Signal {
+    pub async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
@@ -41,7 +41,7 @@ impl Signals {
 
 /// The streams.
 #[cfg(windows)]
-pub(super) struct Signals {
+pub struct Signals {
     interrupt: tokio::signal::windows::CtrlC,
     terminate: tokio::signal::windows::CtrlBreak,
     hangup: tokio::signal::windows::CtrlClose,
@@ -50,13 +50,13 @@ pub(super) struct Signals {
 #[cfg(windows)]
 impl Signals {
     /// Takes the signals over from their default action.
-    pub(super) fn listen() -> std::io::Result<Self> {
+    pub fn listen() -> std::io::Result<Self> {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
         Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_break()?, hangup: ctrl_close()? })
     }
 
     /// The next signal.
-    pub(super) async fn next(&mut self) -> Signal {
+    pub async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,

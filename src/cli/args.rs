@@ -1,0 +1,219 @@
+//! The command line, as clap sees it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Talk SMTP to a mail server, and find out why mail does not flow
+#[derive(Debug, Parser)]
+#[command(
+    name = "ehlo",
+    version,
+    override_usage = "ehlo [OPTIONS] <HOST> [PORT]\n       ehlo [OPTIONS] <COMMAND> ...",
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    max_term_width = 80,
+    after_help = SHORT_EPILOGUE,
+    after_long_help = LONG_EPILOGUE
+)]
+pub struct Cli {
+    /// Server: name, address, HOST:PORT, [IPv6]:PORT or smtp://HOST
+    #[arg(required = true)]
+    pub host: Option<String>,
+
+    /// Port number or service name (smtp, submission, submissions) [default: 25]
+    pub port: Option<String>,
+
+    /// The port again, for fingers used to other tools
+    #[arg(short = 'p', long = "port", hide = true, value_name = "PORT")]
+    pub port_option: Option<String>,
+
+    /// How to connect and to talk
+    #[command(flatten)]
+    pub session: SessionArgs,
+
+    /// What to show
+    #[command(flatten)]
+    pub output: OutputArgs,
+
+    /// What else to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of a session.
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    /// IPv4 only
+    #[arg(short = '4', long, help_heading = "Connection", conflicts_with = "ipv6")]
+    pub ipv4: bool,
+
+    /// IPv6 only
+    #[arg(short = '6', long, help_heading = "Connection")]
+    pub ipv6: bool,
+
+    /// Connect from this local address
+    #[arg(short, long, value_name = "ADDRESS", help_heading = "Connection")]
+    pub bind: Option<IpAddr>,
+
+    /// Name to say in EHLO [default: this machine's full name]
+    #[arg(long = "ehlo", alias = "helo", value_name = "NAME", env = "EHLO_NAME", hide_env_values = true, help_heading = "Connection")]
+    pub hello_name: Option<String>,
+
+    /// Seconds to wait for each whole reply [default: 300, and 600 for the fate of a message]
+    #[arg(long, value_name = "SECS", help_heading = "Connection", value_parser = seconds)]
+    pub timeout: Option<std::time::Duration>,
+
+    /// Seconds to wait for the connection
+    #[arg(long, value_name = "SECS", default_value = "30", help_heading = "Connection", value_parser = seconds)]
+    pub connect_timeout: std::time::Duration,
+
+    /// Log in as USER (AUTH PLAIN or LOGIN); the password is asked for
+    #[arg(short, long, value_name = "USER", env = "EHLO_USER", hide_env_values = true, help_heading = "Login")]
+    pub user: Option<String>,
+
+    /// Let passwords go over an unencrypted connection without a question
+    #[arg(long, help_heading = "Login")]
+    pub allow_cleartext: bool,
+
+    /// Write the session to FILE; secrets are left out
+    #[arg(short, long, value_name = "FILE", help_heading = "Session")]
+    pub log: Option<PathBuf>,
+
+    /// Script: go on after a refusal
+    #[arg(long, help_heading = "Session")]
+    pub keep_going: bool,
+
+    /// No hints, no explanations, no prompt decoration: bytes in, bytes out
+    #[arg(long, help_heading = "Session")]
+    pub raw: bool,
+}
+
+/// Flags of what is shown; valid everywhere.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// Colours
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", global = true, help_heading = "Output")]
+    pub color: When,
+
+    /// Words instead of signs, no colour, no redrawing (screen readers)
+    #[arg(long, global = true, help_heading = "Output", env = "EHLO_PLAIN", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub plain: bool,
+
+    /// More detail: DNS answers, each address tried
+    #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Less: results only
+    #[arg(short, long, global = true, help_heading = "Output", conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal that can do it, unless `NO_COLOR` or `CLICOLOR=0` says otherwise
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Decode base64, such as the text of a 334 reply
+    Decode(DecodeArgs),
+    /// Encode text as base64
+    Encode(EncodeArgs),
+    /// Start a practice server on this machine and connect to it
+    Sandbox(SandboxArgs),
+    /// Connect to a host that is named like a command
+    #[command(hide = true)]
+    Connect(ConnectArgs),
+}
+
+/// `ehlo decode`
+#[derive(Debug, Args)]
+pub struct DecodeArgs {
+    /// Text to decode; a whole 334 line will do (standard input if left out)
+    pub text: Vec<String>,
+}
+
+/// `ehlo encode`
+#[derive(Debug, Args)]
+pub struct EncodeArgs {
+    /// Text to encode (standard input if left out, its last line end left off)
+    pub text: Vec<String>,
+}
+
+/// `ehlo connect`
+#[derive(Debug, Args)]
+pub struct ConnectArgs {
+    /// Server
+    pub host: String,
+    /// Port number or service name
+    pub port: Option<String>,
+    /// How to connect and to talk
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// `ehlo sandbox`
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Manner of the server: exchange or postfix
+    #[arg(long = "as", value_name = "KIND", default_value = "exchange")]
+    pub character: String,
+    /// A fault to practise on (see --list)
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// List the manners and the scenarios
+    #[arg(long)]
+    pub list: bool,
+    /// Walk through a session step by step
+    #[arg(long)]
+    pub tour: bool,
+    /// Only serve, until Ctrl-C
+    #[arg(long)]
+    pub serve: bool,
+    /// Port to listen on [default: a free one]
+    #[arg(short, long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// How to talk
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+fn seconds(text: &str) -> Result<std::time::Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(std::time::Duration::from_secs_f64(seconds)),
+        _ => Err("give a number of seconds, up to 86400".to_owned()),
+    }
+}
+
+const SHORT_EPILOGUE: &str = "\
+Examples:
+  ehlo mail.contoso.com           talk to port 25, like telnet HOST 25
+  ehlo mail.contoso.com 587       the same on the submission port
+  ehlo mail.contoso.com </dev/null   is it there? (exit status 0 if so)
+  ehlo decode VXNlcm5hbWU6        what does this base64 say?
+  ehlo sandbox --tour             learn it on a built-in server, no network
+More: ehlo --help, ehlo COMMAND --help";
+
+const LONG_EPILOGUE: &str = "\
+Examples:
+  ehlo mail.contoso.com                   talk to port 25, like telnet HOST 25
+  ehlo mail.contoso.com submission        the same on port 587
+  ehlo mail.contoso.com </dev/null        is it there? (exit status 0 if so)
+  printf 'EHLO a\\nQUIT\\n' | ehlo HOST     one line per reply, no terminal
+  ehlo decode VXNlcm5hbWU6                what does this base64 say?
+  ehlo sandbox                            practise on a built-in server, no
+                                          network
+
+While you are connected: type SMTP as you would in telnet; :help lists the local
+commands; Tab completes; Ctrl-D or QUIT ends.
+Exit status: 0 done, 1 refused (5xx), 2 usage, 3 DNS, 4 connect, 5 timeout,
+6 lost connection or not SMTP, 7 TLS, 8 login, 9 try later (4xx), 130 Ctrl-C.";

@@ -1,0 +1,130 @@
+//! The main form: `ehlo HOST [PORT]`, at a terminal or with a script on standard input.
+
+use std::io::IsTerminal as _;
+
+use anyhow::Context as _;
+
+use super::args::{OutputArgs, SessionArgs};
+use super::{check, complain, exit, style};
+use crate::net::Limits;
+use crate::net::dial::{DialOptions, Family};
+use crate::repl::{History, Options, Outcome, Repl, Screen, Source, Terminal, history_path};
+use crate::target::Target;
+
+/// A session with the server that the arguments name.
+pub(super) fn run(host: &str, port: Option<&str>, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<u8> {
+    let target = Target::parse(host, port)?;
+    run_on(target, session, output, |_| {})
+}
+
+/// A session with options changed at will. `prepare` runs inside the runtime's thread before connecting.
+pub(super) fn run_on(target: Target, session: SessionArgs, output: &OutputArgs, prepare: impl FnOnce(&mut Options)) -> anyhow::Result<u8> {
+    let mut options = options(target, session, output)?;
+    prepare(&mut options);
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(talk(options, output))?;
+    // A look-up may still block its thread; the process does not wait for it.
+    runtime.shutdown_background();
+    Ok(status(&outcome))
+}
+
+/// The runtime: one thread is all that a conversation needs.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot be started")
+}
+
+/// The exit status, with the words that the session itself could not say.
+pub(super) fn status(outcome: &Outcome) -> u8 {
+    if let Outcome::OutputFailed(words) = outcome {
+        complain(&format!("the output cannot be written: {}", crate::text::printable_str(words)));
+    }
+    exit::of(outcome)
+}
+
+fn options(target: Target, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<Options> {
+    check(&session)?;
+    let family = match (session.ipv4, session.ipv6) {
+        (true, _) => Family::V4,
+        (_, true) => Family::V6,
+        _ => Family::Any,
+    };
+    Ok(Options {
+        target,
+        dial: DialOptions { family, bind: session.bind, timeout: session.connect_timeout },
+        limits: Limits::new(session.timeout),
+        hello_name: session.hello_name.unwrap_or_else(own_name),
+        user: session.user,
+        log: session.log,
+        allow_cleartext: session.allow_cleartext,
+        practice: false,
+        keep_going: session.keep_going,
+        verbose: output.verbose,
+        raw: session.raw,
+        tour: false,
+    })
+}
+
+/// Runs the session at the terminal, or from standard input.
+pub(super) async fn talk(options: Options, output: &OutputArgs) -> anyhow::Result<Outcome> {
+    let (out_style, err_style) = style::decide(output, options.raw);
+    let terminal = Terminal::open();
+    no_core_dumps();
+    let Some(terminal) = terminal else {
+        let mut screen = Screen::streams(Box::new(std::io::stdout()), Box::new(std::io::stderr()), out_style, err_style);
+        screen.quiet = output.quiet;
+        let source = Source::script(std::io::stdin()).context("standard input cannot be read")?;
+        let repl = Repl::new(options, screen, source, None, History::without_file()).context("signals cannot be handled")?;
+        return Ok(repl.run().await);
+    };
+    restore_after_panic(&terminal);
+    let history = match history_path() {
+        None => History::without_file(),
+        Some(path) => History::open(&path).unwrap_or_else(|error| {
+            let words = crate::net::dial::system_words(&error);
+            complain(&format!("the history {} cannot be used, going on without: {words}", crate::text::printable_str(&path.to_string_lossy())));
+            History::without_file()
+        }),
+    };
+    let on_screen = std::io::stdout().is_terminal();
+    let (source, print) = Source::terminal(out_style.color && on_screen, on_screen, history.lines().to_vec()).context("the line editor cannot be started")?;
+    let mut screen = if on_screen {
+        Screen::terminal(Box::new(std::io::stdout()), out_style)
+    } else {
+        Screen::streams(Box::new(std::io::stdout()), Box::new(std::io::stderr()), out_style, err_style)
+    };
+    screen.set_printer(print);
+    screen.quiet = output.quiet;
+    let repl = Repl::new(options, screen, source, Some(terminal), history).context("signals cannot be handled")?;
+    Ok(repl.run().await)
+}
+
+/// Whatever goes wrong, the operator's terminal is left as it was found (P39).
+fn restore_after_panic(terminal: &Terminal) {
+    let terminal = terminal.clone();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        terminal.restore();
+        before(panic);
+    }));
+}
+
+/// Passwords pass through memory: a crash must not write them to disk (P25).
+fn no_core_dumps() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        // Where it is not allowed, nothing else can be done.
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    }
+}
+
+/// This machine's name, for EHLO.
+fn own_name() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let name: String = name.chars().filter(|c| fine(*c)).collect();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}

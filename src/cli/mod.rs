@@ -1,0 +1,123 @@
+//! The command line: arguments → options → what is to be done → the exit status.
+
+// This is the one module that writes to the standard streams and ends the process.
+#![allow(clippy::exit)]
+
+mod args;
+mod base64;
+mod exit;
+mod interactive;
+mod style;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+pub use args::Cli;
+use args::{Command, SessionArgs};
+
+/// Runs the program and gives its exit status.
+pub fn main() -> ExitCode {
+    let mut command = Cli::command();
+    let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
+        Ok(matches) => matches,
+        Err(error) => return show_clap(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return show_clap(&error),
+    };
+    match dispatch(cli, &matches) {
+        Ok(status) => finish(status),
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            finish(exit::USAGE)
+        }
+    }
+}
+
+/// The editor's and the script's threads may still wait for input: the process ends all the same.
+fn finish(status: u8) -> ExitCode {
+    std::process::exit(i32::from(status))
+}
+
+fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
+    let Cli { host, port, port_option, session, output, command } = cli;
+    if command.is_some() {
+        refuse_flags_before_command(matches)?;
+    }
+    match command {
+        Some(Command::Decode(args)) => base64::decode(&args, &output),
+        Some(Command::Encode(args)) => base64::encode(&args, &output),
+        Some(Command::Sandbox(_)) => anyhow::bail!("soon"),
+        Some(Command::Connect(args)) => interactive::run(&args.host, args.port.as_deref(), args.session, &output),
+        None => {
+            let host = host.unwrap_or_default();
+            let port = match (port, port_option) {
+                (Some(one), Some(other)) if one != other => anyhow::bail!("two ports were given, {one} and {other}: give one"),
+                (one, other) => one.or(other),
+            };
+            if let Some(port) = &port {
+                suggest_command(&host, port)?;
+            }
+            interactive::run(&host, port.as_deref(), session, &output)
+        }
+    }
+}
+
+/// `ehlo --timeout 5 decode x` would silently ignore the flag.
+fn refuse_flags_before_command(matches: &clap::ArgMatches) -> anyhow::Result<()> {
+    let name = matches.subcommand_name().unwrap_or_default();
+    let top = ["host", "port", "port_option", "ipv4", "ipv6", "bind", "hello_name", "timeout", "connect_timeout", "user", "allow_cleartext", "log", "keep_going", "raw"];
+    let given = top.iter().find(|id| matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine));
+    match given {
+        Some(id) => anyhow::bail!("the flag or argument {} stands before the command '{name}': put it behind (ehlo {name} ...)", id.replace('_', "-")),
+        None => Ok(()),
+    }
+}
+
+/// `ehlo dekode TEXT`: the second word is no port, and the first is nearly a command.
+fn suggest_command(host: &str, port: &str) -> anyhow::Result<()> {
+    if crate::target::parse_port(port).is_ok() {
+        return Ok(());
+    }
+    let names = Cli::command().get_subcommands().filter(|command| !command.is_hide_set()).map(|command| command.get_name().to_owned()).collect::<Vec<_>>();
+    let near = names.into_iter().find(|name| crate::wire::verb::distance(name, host) <= 2);
+    match near {
+        Some(name) => anyhow::bail!("'{}' is not a port; did you mean the command 'ehlo {name}'?", crate::text::printable_str(port)),
+        None => Ok(()),
+    }
+}
+
+fn show_clap(error: &clap::Error) -> ExitCode {
+    let status = u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
+    // A closed output is no reason to panic.
+    let _ = error.print();
+    ExitCode::from(status)
+}
+
+/// `error: …` on standard error.
+fn complain(words: &str) {
+    let mut err = std::io::stderr();
+    let _ = writeln!(err, "error: {words}");
+}
+
+/// Checks of arguments that clap cannot do.
+fn check(session: &SessionArgs) -> anyhow::Result<()> {
+    let odd = |text: &str| text.chars().any(char::is_control);
+    if let Some(name) = &session.hello_name
+        && (odd(name) || name.trim().is_empty() || name.contains(' '))
+    {
+        anyhow::bail!("the name for EHLO may hold neither spaces nor control characters");
+    }
+    if let Some(user) = &session.user {
+        if odd(user) {
+            anyhow::bail!("the user name holds a control character");
+        }
+        if user.contains(':') {
+            anyhow::bail!("-u takes the user name alone: a password on the command line can be read by others; it is asked for");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The program against real mail servers: `tests/lab/lab start`, then
+//! `eval "$(tests/lab/lab env)"; cargo test --test lab`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod dovecot;
+mod exim;
+mod postfix;
+mod support;

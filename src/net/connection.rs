@@ -137,6 +137,24 @@ impl Connection {
         self.tidy_all();
     }
 
+    /// After a greeting that never came: one line, and what it provokes within a second. A TLS or web
+    /// server gives itself away by its answer.
+    pub async fn provoke(&mut self) -> Vec<u8> {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut answer = vec![0; 512];
+        let stream = &mut self.stream;
+        let exchange = async {
+            stream.write_all(b"QUIT\r\n").await?;
+            stream.read(&mut answer).await
+        };
+        let count = match tokio::time::timeout(Duration::from_secs(1), exchange).await {
+            Ok(Ok(count)) => count,
+            Ok(Err(_)) | Err(_) => 0,
+        };
+        answer.truncate(count);
+        answer
+    }
+
     /// Bytes that the kernel has not taken yet.
     pub fn queued(&self) -> usize {
         self.out.len() - self.written

@@ -190,6 +190,7 @@ impl Repl {
                 self.stop_script(Outcome::Lost);
             }
             Expected::Command(Command::Data) if reply.has_code(354) => self.begin_message(),
+            Expected::Command(Command::Data) if !self.is_terminal() && !self.streaming && self.tour.is_none() => self.passed_over = Some(0),
             _ => {}
         }
     }

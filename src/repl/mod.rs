@@ -99,6 +99,8 @@ pub struct Repl {
     /// The line being handled was pasted or queued, and what it was.
     from_queue: bool,
     last_typed: Vec<u8>,
+    /// A script's DATA was refused: this many lines of its message were passed over so far (P31).
+    passed_over: Option<u64>,
     /// DATA was said for a file: no advice on typing.
     streaming: bool,
     /// The log could not be written: the exit status must say so.
@@ -166,6 +168,7 @@ impl Repl {
             explained: Vec::new(),
             from_queue: false,
             last_typed: Vec::new(),
+            passed_over: None,
             streaming: false,
             log_broken: false,
             draft: Vec::new(),
@@ -424,6 +427,9 @@ impl Repl {
 
     /// A line in command mode.
     async fn command_line(&mut self, line: Vec<u8>) {
+        if self.passes_over(&line) {
+            return;
+        }
         match input::read(&line) {
             input::Typed::Nothing => {}
             input::Typed::Local { name, arguments } => commands::run(self, name, arguments).await,
@@ -443,6 +449,17 @@ impl Repl {
                 self.send_command(&command).await;
             }
         }
+    }
+
+    /// Whether the line belongs to a message whose DATA was refused.
+    fn passes_over(&mut self, line: &[u8]) -> bool {
+        let Some(count) = self.passed_over else { return false };
+        let ends = line == b".";
+        self.passed_over = (!ends).then_some(count + 1);
+        if ends {
+            self.screen.note(format!("DATA was refused: {count} lines of the message, up to the dot, are not sent."));
+        }
+        true
     }
 
     /// Sends a command as it was typed and waits for the reply.

@@ -13,6 +13,7 @@ use crate::render::{Row, human, transcript};
 use crate::session::{Ending, Event, Stage};
 use crate::target::Target;
 use crate::text::printable_str;
+use crate::wire::foreign::{self, Foreign};
 
 impl Repl {
     /// The first connection: when it fails, the program ends and says why.
@@ -131,10 +132,19 @@ impl Repl {
             let failure = greeting_failure(&event);
             self.show_opening_event(event);
             let greeted = self.session().is_none_or(|session| session.stage() != Stage::Greeting);
+            if let Some(Failure::NoGreeting(_)) = failure {
+                return self.who_is_silent().await.map(|foreign| Failure::NotSmtp(Some(foreign))).or(failure);
+            }
             if failure.is_some() || greeted {
                 return failure;
             }
         }
+    }
+
+    /// Nothing greeted us within the limit: what speaks there may show by its answer to a line.
+    async fn who_is_silent(&mut self) -> Option<Foreign> {
+        let answer = self.connection.as_mut()?.provoke().await;
+        foreign::guess(&answer)
     }
 
     /// As any event; but of an end before the greeting the diagnosis tells more than the usual sentence.

@@ -1,0 +1,522 @@
+//! The practice server: bytes in, steps out. It has no clock, no socket and delivers nothing.
+//!
+//! It can be given any bytes, cut anywhere. A [`Character`] says how it speaks, a [`Scenario`] what it
+//! does wrong. Mail for [`LOCAL_DOMAIN`] is taken; mail for elsewhere only after a login.
+
+pub mod auth;
+pub mod character;
+mod content;
+mod input;
+mod reply;
+pub mod scenario;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use zeroize::Zeroize;
+
+use crate::wire::{address, dot, verb};
+use auth::{Dialogue, Turn};
+use character::Character;
+use content::Content;
+use input::{Line, PartialLine};
+use scenario::{At, Quirk, Scenario};
+
+/// The name of the practice server.
+pub const NAME: &str = "mail.contoso.test";
+/// The domain whose mail it takes, with all below it.
+pub const LOCAL_DOMAIN: &str = "contoso.test";
+
+/// The most recipients of one message, and the most addresses remembered.
+const MAX_RECIPIENTS: usize = 1000;
+/// The longest address (RFC 5321 §4.5.3.1.3).
+const MAX_ADDRESS: usize = 256;
+/// How much of an endless reply is made at a time.
+const ENDLESS_LINES: usize = 64;
+
+/// What whoever drives the server has to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Send these bytes.
+    Write(Vec<u8>),
+    /// Wait, reading nothing.
+    Pause(Duration),
+    /// Close the connection; nothing follows.
+    Close,
+}
+
+/// What the server is told of the world.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Its own name, [`NAME`] as a rule.
+    pub name: String,
+    /// The client as an address literal: `[127.0.0.1]`.
+    pub client: String,
+    /// The moment of the connection (RFC 5322 §3.3): `Mon, 23 Nov 2026 08:19:44 -0700`.
+    pub date: String,
+    /// The number of the connection, from 0; the names of messages are made from it.
+    pub serial: u64,
+}
+
+/// One connection, seen from the server.
+#[derive(Debug)]
+pub struct Server {
+    character: &'static Character,
+    quirks: &'static [Quirk],
+    facts: Facts,
+    mode: Mode,
+    line: PartialLine,
+    hello: Hello,
+    logged_in: bool,
+    transaction: Option<Transaction>,
+    /// Addresses that [`Quirk::SayFirst`] has put off.
+    put_off: BTreeSet<String>,
+    messages: u64,
+    steps: Vec<Step>,
+}
+
+/// What the next bytes are.
+#[derive(Debug)]
+enum Mode {
+    Command,
+    Login(Dialogue),
+    Data {
+        /// The line before ended with CRLF, so that a dot can end the message.
+        after_crlf: bool,
+    },
+    Chunk {
+        octets: u64,
+        left: u64,
+        last: bool,
+    },
+    Endless,
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hello {
+    None,
+    Helo,
+    Ehlo,
+}
+
+/// A message begun by MAIL.
+#[derive(Debug, Default)]
+struct Transaction {
+    recipients: usize,
+    content: Content,
+    chunked: bool,
+}
+
+impl Server {
+    /// A server for one new connection.
+    pub fn new(character: &'static Character, scenario: Option<&'static Scenario>, facts: Facts) -> Self {
+        Self {
+            character,
+            quirks: scenario.map_or(&[], |scenario| scenario.quirks),
+            facts,
+            mode: Mode::Command,
+            line: PartialLine::default(),
+            hello: Hello::None,
+            logged_in: false,
+            transaction: None,
+            put_off: BTreeSet::new(),
+            messages: 0,
+            steps: Vec::new(),
+        }
+    }
+
+    /// What happens when the connection is made.
+    pub fn greet(&mut self) -> Vec<Step> {
+        let text = self.objection(At::Greeting, "").unwrap_or(self.character.words.greeting);
+        self.say(At::Greeting, text, &[]);
+        self.take_steps()
+    }
+
+    /// What happens when these bytes come in.
+    pub fn receive(&mut self, mut bytes: &[u8]) -> Vec<Step> {
+        while !bytes.is_empty() {
+            bytes = match self.mode {
+                Mode::Closed | Mode::Endless => &[],
+                Mode::Chunk { .. } => self.chunk(bytes),
+                Mode::Command | Mode::Login(_) | Mode::Data { .. } => self.piece_of_line(bytes),
+            };
+        }
+        self.take_steps()
+    }
+
+    /// What follows once all steps so far are done, without the client saying anything; empty when the
+    /// server waits for the client. To be asked until it is empty: an endless reply comes out here.
+    pub fn more(&mut self) -> Vec<Step> {
+        if matches!(self.mode, Mode::Endless) {
+            self.write(b"250-X-AND-SO-ON\r\n".repeat(ENDLESS_LINES));
+        }
+        self.take_steps()
+    }
+
+    /// How long the server waits for the client before [`Server::idle`] is due.
+    pub fn idle_limit(&self) -> Option<Duration> {
+        let own = self.quirks.iter().find_map(|quirk| match quirk {
+            Quirk::Idle(limit) => Some(*limit),
+            _ => None,
+        });
+        Some(own.unwrap_or(self.character.idle))
+    }
+
+    /// What happens when the client has been silent for too long.
+    pub fn idle(&mut self) -> Vec<Step> {
+        if !matches!(self.mode, Mode::Closed) {
+            self.say(At::Other, self.character.words.idle, &[]);
+            self.close();
+        }
+        self.take_steps()
+    }
+
+    fn take_steps(&mut self) -> Vec<Step> {
+        std::mem::take(&mut self.steps)
+    }
+}
+
+/// Bytes to commands, content and answers.
+impl Server {
+    fn piece_of_line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Some(end) = memchr::memchr(b'\n', bytes) else {
+            self.line.push(bytes);
+            return &[];
+        };
+        self.line.push(&bytes[..end]);
+        let mut line = std::mem::take(&mut self.line).finish();
+        self.whole_line(&line);
+        line.text.zeroize();
+        &bytes[end + 1..]
+    }
+
+    fn whole_line(&mut self, line: &Line) {
+        match std::mem::replace(&mut self.mode, Mode::Command) {
+            Mode::Data { after_crlf } => self.data_line(line, after_crlf),
+            _ if line.is_too_long() => self.say(At::Other, self.character.words.too_long, &[]),
+            Mode::Login(dialogue) => self.answer(dialogue, &line.text),
+            _ => self.command(&line.text),
+        }
+    }
+
+    /// Only CRLF, dot, CRLF ends a message (RFC 5321 §4.1.1.4): an end that others see elsewhere is a
+    /// way to smuggle mail.
+    fn data_line(&mut self, line: &Line, after_crlf: bool) {
+        let Some(text) = (if after_crlf && line.crlf { dot::unstuff(&line.text) } else { Some(line.text.as_slice()) }) else {
+            return self.end_of_message();
+        };
+        if let Some(transaction) = &mut self.transaction {
+            transaction.content.push(text);
+            transaction.content.push(if line.crlf { b"\r\n" } else { b"\n" });
+            transaction.content.size += (line.length - line.text.len()) as u64;
+        }
+        self.mode = Mode::Data { after_crlf: line.crlf };
+    }
+
+    fn chunk<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Mode::Chunk { octets, left, last } = self.mode else { return bytes };
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        if let Some(transaction) = &mut self.transaction {
+            transaction.content.push(&bytes[..length]);
+        }
+        let left = left - length as u64;
+        self.mode = Mode::Chunk { octets, left, last };
+        if left == 0 {
+            self.mode = Mode::Command;
+            self.end_of_chunk(octets, last);
+        }
+        &bytes[length..]
+    }
+
+    fn end_of_chunk(&mut self, octets: u64, last: bool) {
+        let words = &self.character.words;
+        match &self.transaction {
+            None => self.say(At::Data, words.data_needs_mail, &[]),
+            Some(transaction) if transaction.recipients == 0 => self.say(At::Data, words.data_needs_recipient, &[]),
+            Some(_) if last => self.end_of_message(),
+            Some(_) => self.say(At::Data, words.chunk_ok, &[("octets", &octets.to_string())]),
+        }
+    }
+
+    fn end_of_message(&mut self) {
+        let content = self.transaction.take().unwrap_or_default().content;
+        if content.size > self.character.size {
+            return self.say(At::Other, self.character.words.too_large, &[]);
+        }
+        let id = (self.character.id)(self.facts.serial.wrapping_mul(256).wrapping_add(self.messages));
+        self.messages = self.messages.wrapping_add(1);
+        let message_id = content.message_id().unwrap_or_else(|| format!("<{id}@{}>", self.name()));
+        self.say(At::Other, self.character.words.queued, &[("id", &id), ("message_id", &message_id)]);
+    }
+}
+
+/// The commands.
+impl Server {
+    fn command(&mut self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim();
+        let (verb, argument) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+        let (verb, argument) = (verb.to_ascii_uppercase(), argument.trim());
+        let words = &self.character.words;
+        let only_quit = self.quirks.iter().find_map(|quirk| match quirk {
+            Quirk::OnlyQuit(text) => Some(*text),
+            _ => None,
+        });
+        match (verb.as_str(), only_quit) {
+            ("QUIT", _) => self.quit(),
+            (_, Some(text)) => self.say(At::Other, text, &[]),
+            ("EHLO" | "HELO", _) => self.hello(&verb, argument),
+            ("MAIL", _) => self.mail(argument),
+            ("RCPT", _) => self.rcpt(argument),
+            ("DATA", _) => self.data(argument),
+            ("BDAT", _) if self.offers("CHUNKING") => self.bdat(argument),
+            ("RSET", _) => self.reset(argument),
+            ("NOOP", _) => self.say(At::Noop, words.noop, &[]),
+            ("VRFY", _) if argument.is_empty() => self.syntax("VRFY address"),
+            ("VRFY", _) => self.say(At::Other, words.verify, &[("address", argument)]),
+            ("HELP", _) => self.say(At::Other, words.help, &[]),
+            ("AUTH", _) => self.auth(argument),
+            ("STARTTLS", _) => self.say(At::Other, words.no_tls, &[]),
+            ("", _) => self.say(At::Other, words.empty, &[]),
+            _ => self.say(At::Other, words.unknown, &[]),
+        }
+    }
+
+    fn hello(&mut self, verb: &str, name: &str) {
+        let words = &self.character.words;
+        if name.is_empty() {
+            return self.say(At::Hello, words.no_hello_name, &[("verb", verb)]);
+        }
+        if let Some(text) = self.objection(At::Hello, "") {
+            return self.say(At::Hello, text, &[]);
+        }
+        self.transaction = None;
+        if verb == "HELO" {
+            self.hello = Hello::Helo;
+            return self.say(At::Hello, &format!("250 {}", words.hello), &[]);
+        }
+        self.hello = Hello::Ehlo;
+        if self.quirks.iter().any(|quirk| matches!(quirk, Quirk::EndlessHello)) {
+            self.mode = Mode::Endless;
+            return self.say(At::Hello, &format!("250-{}", words.hello), &[]);
+        }
+        self.say(At::Hello, &self.hello_reply(), &[]);
+    }
+
+    fn hello_reply(&self) -> String {
+        let odd = self.quirks.iter().filter_map(|quirk| match quirk {
+            Quirk::Keyword(keyword) => Some(*keyword),
+            _ => None,
+        });
+        let lines: Vec<&str> =
+            std::iter::once(self.character.words.hello).chain(self.character.keywords.iter().copied()).chain(odd).collect();
+        let last = lines.len() - 1;
+        let coded = lines.iter().enumerate().map(|(at, line)| format!("250{}{line}", if at == last { ' ' } else { '-' }));
+        coded.collect::<Vec<_>>().join("\r\n")
+    }
+
+    fn mail(&mut self, argument: &str) {
+        let words = &self.character.words;
+        if self.character.needs_hello && self.hello == Hello::None {
+            return self.say(At::Other, words.hello_first, &[]);
+        }
+        if self.transaction.is_some() {
+            return self.say(At::Other, words.nested_mail, &[]);
+        }
+        let Some(path) = address::path(argument, "FROM") else { return self.syntax("MAIL FROM:<address>") };
+        if !path.address.is_empty() && !self.is_address(path.address) {
+            return self.say(At::Other, words.bad_sender, &[]);
+        }
+        if let Some(parameter) = self.unsupported("MAIL", path.parameters) {
+            return self.say(At::Other, words.bad_parameter, &[("parameter", parameter)]);
+        }
+        match declared_size(path.parameters) {
+            Some(Err(parameter)) => self.say(At::Other, words.bad_parameter, &[("parameter", parameter)]),
+            Some(Ok(size)) if size > self.character.size => self.say(At::Other, words.too_large, &[]),
+            _ => {
+                self.transaction = Some(Transaction::default());
+                self.say(At::Other, words.sender_ok, &[]);
+            }
+        }
+    }
+
+    fn rcpt(&mut self, argument: &str) {
+        let words = &self.character.words;
+        let Some(transaction) = &self.transaction else { return self.say(At::Rcpt, words.need_mail, &[]) };
+        if transaction.chunked {
+            return self.say(At::Rcpt, words.after_chunk, &[("verb", "RCPT")]);
+        }
+        let full = transaction.recipients >= MAX_RECIPIENTS;
+        let Some(path) = address::path(argument, "TO") else { return self.syntax("RCPT TO:<address>") };
+        let recipient = path.address;
+        if !self.is_address(recipient) && !recipient.eq_ignore_ascii_case("postmaster") {
+            return self.say(At::Rcpt, words.bad_recipient, &[]);
+        }
+        if let Some(parameter) = self.unsupported("RCPT", path.parameters) {
+            return self.say(At::Rcpt, words.bad_parameter, &[("parameter", parameter)]);
+        }
+        if !self.logged_in && !is_local(recipient) {
+            return self.say(At::Rcpt, words.no_relay, &[("address", recipient)]);
+        }
+        if full {
+            return self.say(At::Rcpt, words.too_many, &[]);
+        }
+        let objection = self.objection(At::Rcpt, recipient);
+        if let (None, Some(transaction)) = (objection, &mut self.transaction) {
+            transaction.recipients += 1;
+        }
+        self.say(At::Rcpt, objection.unwrap_or(words.recipient_ok), &[("address", recipient)]);
+    }
+
+    fn data(&mut self, argument: &str) {
+        let words = &self.character.words;
+        match &self.transaction {
+            None => self.say(At::Data, words.data_needs_mail, &[]),
+            Some(transaction) if transaction.recipients == 0 => self.say(At::Data, words.data_needs_recipient, &[]),
+            Some(transaction) if transaction.chunked => self.say(At::Data, words.after_chunk, &[("verb", "DATA")]),
+            Some(_) if !argument.is_empty() => self.syntax("DATA"),
+            Some(_) => {
+                let objection = self.objection(At::Data, "");
+                if objection.is_none() {
+                    self.mode = Mode::Data { after_crlf: true };
+                }
+                self.say(At::Data, objection.unwrap_or(words.go_ahead), &[]);
+            }
+        }
+    }
+
+    /// The bytes that follow a BDAT are read even when there is nothing to take them for.
+    fn bdat(&mut self, argument: &str) {
+        let mut fields = argument.split_ascii_whitespace();
+        let octets = fields.next().and_then(|field| field.parse().ok());
+        let last = fields.next();
+        let sound = last.is_none_or(|word| word.eq_ignore_ascii_case("LAST")) && fields.next().is_none();
+        let (Some(octets), true) = (octets, sound) else { return self.syntax("BDAT count [LAST]") };
+        if let Some(transaction) = &mut self.transaction {
+            transaction.chunked |= transaction.recipients > 0;
+        }
+        self.mode = Mode::Chunk { octets, left: octets, last: last.is_some() };
+        if octets == 0 {
+            self.chunk(&[]);
+        }
+    }
+
+    fn reset(&mut self, argument: &str) {
+        if !argument.is_empty() {
+            return self.syntax("RSET");
+        }
+        self.transaction = None;
+        self.say(At::Other, self.character.words.reset, &[]);
+    }
+
+    fn quit(&mut self) {
+        self.say(At::Other, self.character.words.bye, &[]);
+        self.close();
+    }
+
+    fn auth(&mut self, argument: &str) {
+        let words = &self.character.words;
+        let fields: Vec<&str> = argument.split_ascii_whitespace().collect();
+        if self.hello != Hello::Ehlo {
+            return self.say(At::Other, words.hello_first, &[]);
+        }
+        if self.transaction.is_some() {
+            return self.say(At::Other, words.auth_in_mail, &[]);
+        }
+        if self.logged_in {
+            return self.say(At::Other, words.auth_twice, &[]);
+        }
+        let (mechanism, initial_response) = match fields.as_slice() {
+            [mechanism] => (*mechanism, None),
+            [mechanism, response] => (*mechanism, Some(*response)),
+            _ => return self.syntax("AUTH mechanism"),
+        };
+        let dialogue = if self.offers_login(mechanism) { Dialogue::new(mechanism, self.quirks) } else { None };
+        let Some(mut dialogue) = dialogue else { return self.say(At::Other, words.no_mechanism, &[]) };
+        let turn = dialogue.open(initial_response);
+        self.turn(dialogue, turn);
+    }
+
+    fn answer(&mut self, mut dialogue: Dialogue, line: &[u8]) {
+        if line == b"*" {
+            return self.say(At::Other, self.character.words.auth_cancelled, &[]);
+        }
+        let turn = dialogue.answer(line);
+        self.turn(dialogue, turn);
+    }
+
+    fn turn(&mut self, dialogue: Dialogue, turn: Turn) {
+        let words = &self.character.words;
+        match turn {
+            Turn::Ask(prompt) => {
+                self.mode = Mode::Login(dialogue);
+                self.say(At::Other, "334 {prompt}", &[("prompt", prompt)]);
+            }
+            Turn::Accept => {
+                self.logged_in = true;
+                self.say(At::Other, words.auth_ok, &[]);
+            }
+            Turn::Refuse => self.say(At::Other, words.auth_failed, &[]),
+            Turn::Undecodable => self.say(At::Other, words.auth_undecodable, &[]),
+        }
+    }
+}
+
+/// What the server knows and thinks.
+impl Server {
+    fn name(&self) -> &str {
+        let other = self.quirks.iter().find_map(|quirk| match quirk {
+            Quirk::Name(name) => Some(*name),
+            _ => None,
+        });
+        other.unwrap_or(&self.facts.name)
+    }
+
+    fn offers(&self, keyword: &str) -> bool {
+        self.keyword(keyword).is_some()
+    }
+
+    fn offers_login(&self, mechanism: &str) -> bool {
+        let offered = self.keyword("AUTH").unwrap_or_default();
+        offered.split(' ').any(|name| name.eq_ignore_ascii_case(mechanism))
+    }
+
+    /// What stands behind a keyword in the EHLO reply.
+    fn keyword(&self, name: &str) -> Option<&'static str> {
+        let lines = self.character.keywords.iter().map(|line| line.split_once(' ').unwrap_or((line, "")));
+        lines.into_iter().find(|(keyword, _)| *keyword == name).map(|(_, parameters)| parameters)
+    }
+
+    /// The first parameter whose keyword is not offered.
+    fn unsupported<'a>(&self, verb: &str, parameters: &'a str) -> Option<&'a str> {
+        let name = |text: &str| text.split('=').next().unwrap_or_default().to_ascii_uppercase();
+        let known = |parameter: &str| {
+            let rows = verb::PARAMETERS.iter().filter(|row| row.verb == verb && self.offers(row.keyword));
+            rows.into_iter().any(|row| name(row.text) == name(parameter))
+        };
+        parameters.split_ascii_whitespace().find(|parameter| !known(parameter))
+    }
+
+    fn is_address(&self, text: &str) -> bool {
+        let clean = text.len() <= MAX_ADDRESS && !text.chars().any(char::is_control);
+        clean && if text.contains('@') { address::domain(text).is_some() } else { self.character.bare_addresses && !text.is_empty() }
+    }
+}
+
+/// The SIZE parameter of MAIL: a number, or the parameter as typed.
+fn declared_size(parameters: &str) -> Option<Result<u64, &str>> {
+    let mut words = parameters.split_ascii_whitespace();
+    let word = words.find(|word| word.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("SIZE")))?;
+    Some(word.split_once('=').and_then(|(_, number)| number.parse().ok()).ok_or(word))
+}
+
+/// Whether mail for this address ends here. An address without a domain does.
+fn is_local(recipient: &str) -> bool {
+    let Some(domain) = address::domain(recipient) else { return true };
+    let domain = domain.to_ascii_lowercase();
+    domain == LOCAL_DOMAIN || domain.strip_suffix(LOCAL_DOMAIN).is_some_and(|below| below.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests;

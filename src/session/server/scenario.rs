@@ -1,0 +1,164 @@
+//! Faults to practise on: what the practice server does otherwise, as a list of quirks.
+
+use std::time::Duration;
+
+use super::auth::{Asks, Question};
+
+/// A server with a fault.
+#[derive(Debug)]
+pub struct Scenario {
+    /// As given on the command line.
+    pub name: &'static str,
+    /// What happens, 60 columns at most.
+    pub summary: &'static str,
+    /// What is different from the character's usual way.
+    pub quirks: &'static [Quirk],
+}
+
+/// The moment of a reply: what it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// Every reply.
+    Every,
+    /// The connection.
+    Greeting,
+    /// EHLO or HELO.
+    Hello,
+    /// RCPT.
+    Rcpt,
+    /// DATA.
+    Data,
+    /// NOOP.
+    Noop,
+    /// Anything else.
+    Other,
+}
+
+impl At {
+    /// Whether a quirk for this moment applies at that one.
+    pub fn covers(self, moment: Self) -> bool {
+        self == Self::Every || self == moment
+    }
+}
+
+/// One thing that the server does otherwise. The texts are templates like the characters'.
+#[derive(Debug)]
+pub enum Quirk {
+    /// It calls itself this.
+    Name(&'static str),
+    /// It never says a word.
+    Silent,
+    /// It says this where it would agree, and does not do what was asked.
+    Say(At, &'static str),
+    /// The same, but only the first time for each address.
+    SayFirst(At, &'static str),
+    /// It answers every command but QUIT with this.
+    OnlyQuit(&'static str),
+    /// EHLO lists this too, at the end.
+    Keyword(&'static str),
+    /// The reply comes late.
+    Wait(At, Duration),
+    /// Behind the reply come these bytes.
+    Append(At, &'static [u8]),
+    /// Then it closes.
+    Close(At),
+    /// The list in the EHLO reply has no end.
+    EndlessHello,
+    /// How long it waits for a command.
+    Idle(Duration),
+    /// Lines end with LF alone.
+    BareLf,
+    /// It sends single bytes with this time in between.
+    ByteByByte(Duration),
+    /// What AUTH LOGIN asks.
+    Prompts(&'static [Question]),
+    /// AUTH asks again and again.
+    PromptsForever,
+    /// No password is right.
+    NoLogin,
+}
+
+const fn scenario(name: &'static str, summary: &'static str, quirks: &'static [Quirk]) -> Scenario {
+    Scenario { name, summary, quirks }
+}
+
+const GARBAGE: &[u8] = b"\x1b]0;pwned\x07\x1b[2J\x00\x9b31m\xfe\xffQ7!\x01\x1b[1;1H\r\n\x80\x81 \x7f\x08\x08~%\xe2\x80\xae\x00\x0b\r\n";
+
+/// All scenarios, from the connection to the end of a message.
+pub const SCENARIOS: &[Scenario] = &[
+    scenario("no-greeting", "the server takes the connection and says nothing", &[Quirk::Silent]),
+    scenario("slow-greeting", "the greeting comes after 6 seconds", &[Quirk::Wait(At::Greeting, Duration::from_secs(6))]),
+    scenario(
+        "greeting-421",
+        "421 instead of a greeting: busy, try later",
+        &[Quirk::Say(At::Greeting, "421 4.3.2 {name} Service not available, closing transmission channel"), Quirk::Close(At::Greeting)],
+    ),
+    scenario(
+        "greeting-554",
+        "554 instead of a greeting: no mail service for you",
+        &[Quirk::Say(At::Greeting, "554 5.7.1 {name} No SMTP service for {client}"), Quirk::OnlyQuit("503 5.5.1 Bad sequence of commands")],
+    ),
+    scenario("close-at-once", "the connection is closed without a word", &[Quirk::Silent, Quirk::Close(At::Greeting)]),
+    scenario("internal-name", "the greeting gives away an internal name", &[Quirk::Name("myserver.contoso.local")]),
+    scenario(
+        "masked-banner",
+        "a firewall masks the greeting and STARTTLS",
+        &[Quirk::Say(At::Greeting, "220 **************************0*2******"), Quirk::Keyword("XXXXXXXA")],
+    ),
+    scenario("garbage", "control characters and noise behind the greeting", &[Quirk::Append(At::Greeting, GARBAGE)]),
+    scenario("tarpit", "every reply takes 2 seconds", &[Quirk::Wait(At::Every, Duration::from_secs(2))]),
+    scenario("byte-by-byte", "every reply comes in single bytes", &[Quirk::ByteByByte(Duration::from_millis(4))]),
+    scenario("bare-lf", "lines end with LF instead of CRLF", &[Quirk::BareLf]),
+    scenario(
+        "mixed-codes",
+        "the lines of the EHLO reply carry different codes",
+        &[Quirk::Say(At::Hello, "250-{name}\r\n550-5.7.1 Not for you\r\n250 HELP")],
+    ),
+    scenario("endless-reply", "the EHLO reply never ends", &[Quirk::EndlessHello]),
+    scenario(
+        "unsolicited",
+        "after NOOP comes a reply that nobody asked for",
+        &[Quirk::Append(At::Noop, b"250 2.1.5 Nobody asked for this\r\n")],
+    ),
+    scenario("idle-421", "the server hangs up after 20 seconds of silence", &[Quirk::Idle(Duration::from_secs(20))]),
+    scenario("wrong-password", "no login succeeds, whatever the password", &[Quirk::NoLogin]),
+    scenario(
+        "password-first",
+        "AUTH LOGIN asks for the password before the user",
+        &[Quirk::Prompts(&[Question("UGFzc3dvcmQ6", Asks::Password), Question("VXNlcm5hbWU6", Asks::UserName)])],
+    ),
+    scenario(
+        "odd-prompts",
+        "AUTH LOGIN asks with nothing, then with plain text",
+        &[Quirk::Prompts(&[Question("", Asks::UserName), Question("Now the other one, please!", Asks::Password)])],
+    ),
+    scenario("auth-loop", "AUTH asks again and again without an end", &[Quirk::PromptsForever]),
+    scenario(
+        "greylisting",
+        "every recipient is put off once",
+        &[Quirk::SayFirst(At::Rcpt, "451 4.7.1 <{address}>: Greylisted, please try again later")],
+    ),
+    scenario("full-disk", "no recipient is accepted: the disk is full", &[Quirk::Say(At::Rcpt, "452 4.3.1 Insufficient system storage")]),
+    scenario("close-after-rcpt", "the connection is closed after the first RCPT", &[Quirk::Close(At::Rcpt)]),
+    scenario("refuse-data", "DATA is refused after good recipients", &[Quirk::Say(At::Data, "554 5.7.1 Message refused")]),
+];
+
+/// Finds a scenario by its name.
+pub fn lookup(name: &str) -> Option<&'static Scenario> {
+    SCENARIOS.iter().find(|scenario| scenario.name.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_complete() {
+        for (at, scenario) in SCENARIOS.iter().enumerate() {
+            assert!(!scenario.summary.is_empty() && scenario.summary.len() <= 60, "{}", scenario.name);
+            assert!(!scenario.quirks.is_empty(), "{}", scenario.name);
+            assert!(SCENARIOS[..at].iter().all(|other| other.name != scenario.name), "{} twice", scenario.name);
+            assert_eq!(lookup(scenario.name).map(|found| found.name), Some(scenario.name));
+        }
+    }
+}

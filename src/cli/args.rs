@@ -18,7 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
     after_long_help = LONG_EPILOGUE
 )]
 pub struct Cli {
-    /// Server: name, address, HOST:PORT, [IPv6]:PORT or smtp://HOST
+    /// Server: name, address, HOST:PORT, [IPv6]:PORT or <smtp://HOST>
     #[arg(required = true)]
     pub host: Option<String>,
 

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use anyhow::Context as _;
 
 use super::args::{DecodeArgs, EncodeArgs, OutputArgs};
-use super::{complain, exit};
+use super::{complain, exit, print};
 use crate::explain::blob;
 use crate::wire::base64::{self, NotBase64};
 
@@ -21,7 +21,7 @@ pub(super) fn decode(args: &DecodeArgs, output: &OutputArgs) -> anyhow::Result<u
                     let _ = writeln!(std::io::stderr(), "note: {remark}");
                 }
             }
-            print(&reading.text)
+            Ok(print(&format!("{}\n", reading.text)))
         }
         Err(problem) => {
             let place = match problem {
@@ -48,23 +48,11 @@ pub(super) fn encode(args: &EncodeArgs, _output: &OutputArgs) -> anyhow::Result<
     } else {
         args.text.join(" ").into_bytes()
     };
-    print(&base64::encode(&bytes))
+    Ok(print(&format!("{}\n", base64::encode(&bytes))))
 }
 
 fn read_input() -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
     Ok(bytes)
-}
-
-fn print(text: &str) -> anyhow::Result<u8> {
-    let mut out = std::io::stdout();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(exit::DONE),
-        Err(error) => {
-            complain(&format!("the output cannot be written: {}", crate::net::dial::system_words(&error)));
-            Ok(exit::INPUT_OUTPUT)
-        }
-        Ok(()) => Ok(exit::DONE),
-    }
 }

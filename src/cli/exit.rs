@@ -47,7 +47,12 @@ pub(super) fn of(outcome: &Outcome) -> u8 {
 pub(super) fn of_failure(failure: &Failure) -> u8 {
     match failure {
         Failure::NoSuchName | Failure::NoAddress { .. } | Failure::Resolver(_) | Failure::ResolverSilent => DNS,
-        Failure::Refused | Failure::NoRoute | Failure::ConnectTimedOut(_) | Failure::Prohibited | Failure::BadLocalAddress(_) | Failure::ConnectOther(_) => CONNECT,
+        Failure::Refused
+        | Failure::NoRoute
+        | Failure::ConnectTimedOut(_)
+        | Failure::Prohibited
+        | Failure::BadLocalAddress(_)
+        | Failure::ConnectOther(_) => CONNECT,
         Failure::NoGreeting(_) => TIMEOUT,
         Failure::ClosedAtOnce { .. } | Failure::LostAtOnce(_) | Failure::NotSmtp(_) | Failure::TooLong => LOST,
         Failure::GreetingRefused(_) => REFUSED,

@@ -70,7 +70,12 @@ pub(super) async fn talk(options: Options, output: &OutputArgs) -> anyhow::Resul
     let terminal = Terminal::open();
     no_core_dumps();
     let Some(terminal) = terminal else {
-        let mut screen = Screen::streams(Box::new(std::io::stdout()), Box::new(std::io::stderr()), out_style, err_style);
+        let mut screen = if options.tour {
+            // The tour explains as it goes: its two voices belong together, also in a file.
+            Screen::terminal(Box::new(std::io::stdout()), out_style)
+        } else {
+            Screen::streams(Box::new(std::io::stdout()), Box::new(std::io::stderr()), out_style, err_style)
+        };
         screen.quiet = output.quiet;
         let source = Source::script(std::io::stdin()).context("standard input cannot be read")?;
         let repl = Repl::new(options, screen, source, None, History::without_file()).context("signals cannot be handled")?;
@@ -81,12 +86,16 @@ pub(super) async fn talk(options: Options, output: &OutputArgs) -> anyhow::Resul
         None => History::without_file(),
         Some(path) => History::open(&path).unwrap_or_else(|error| {
             let words = crate::net::dial::system_words(&error);
-            complain(&format!("the history {} cannot be used, going on without: {words}", crate::text::printable_str(&path.to_string_lossy())));
+            complain(&format!(
+                "the history {} cannot be used, going on without: {words}",
+                crate::text::printable_str(&path.to_string_lossy())
+            ));
             History::without_file()
         }),
     };
     let on_screen = std::io::stdout().is_terminal();
-    let (source, print) = Source::terminal(out_style.color && on_screen, on_screen, history.lines().to_vec()).context("the line editor cannot be started")?;
+    let (source, print) =
+        Source::terminal(out_style.color && on_screen, on_screen, history.lines().to_vec()).context("the line editor cannot be started")?;
     let mut screen = if on_screen {
         Screen::terminal(Box::new(std::io::stdout()), out_style)
     } else {

@@ -7,6 +7,7 @@ mod args;
 mod base64;
 mod exit;
 mod interactive;
+mod sandbox;
 mod style;
 
 use std::io::Write as _;
@@ -50,7 +51,7 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
     match command {
         Some(Command::Decode(args)) => base64::decode(&args, &output),
         Some(Command::Encode(args)) => base64::encode(&args, &output),
-        Some(Command::Sandbox(_)) => anyhow::bail!("soon"),
+        Some(Command::Sandbox(args)) => sandbox::run(args, &output),
         Some(Command::Connect(args)) => interactive::run(&args.host, args.port.as_deref(), args.session, &output),
         None => {
             let host = host.unwrap_or_default();
@@ -69,10 +70,28 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
 /// `ehlo --timeout 5 decode x` would silently ignore the flag.
 fn refuse_flags_before_command(matches: &clap::ArgMatches) -> anyhow::Result<()> {
     let name = matches.subcommand_name().unwrap_or_default();
-    let top = ["host", "port", "port_option", "ipv4", "ipv6", "bind", "hello_name", "timeout", "connect_timeout", "user", "allow_cleartext", "log", "keep_going", "raw"];
+    let top = [
+        "host",
+        "port",
+        "port_option",
+        "ipv4",
+        "ipv6",
+        "bind",
+        "hello_name",
+        "timeout",
+        "connect_timeout",
+        "user",
+        "allow_cleartext",
+        "log",
+        "keep_going",
+        "raw",
+    ];
     let given = top.iter().find(|id| matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine));
     match given {
-        Some(id) => anyhow::bail!("the flag or argument {} stands before the command '{name}': put it behind (ehlo {name} ...)", id.replace('_', "-")),
+        Some(id) => anyhow::bail!(
+            "the flag or argument {} stands before the command '{name}': put it behind (ehlo {name} ...)",
+            id.replace('_', "-")
+        ),
         None => Ok(()),
     }
 }
@@ -82,7 +101,11 @@ fn suggest_command(host: &str, port: &str) -> anyhow::Result<()> {
     if crate::target::parse_port(port).is_ok() {
         return Ok(());
     }
-    let names = Cli::command().get_subcommands().filter(|command| !command.is_hide_set()).map(|command| command.get_name().to_owned()).collect::<Vec<_>>();
+    let names = Cli::command()
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .map(|command| command.get_name().to_owned())
+        .collect::<Vec<_>>();
     let near = names.into_iter().find(|name| crate::wire::verb::distance(name, host) <= 2);
     match near {
         Some(name) => anyhow::bail!("'{}' is not a port; did you mean the command 'ehlo {name}'?", crate::text::printable_str(port)),
@@ -101,6 +124,19 @@ fn show_clap(error: &clap::Error) -> ExitCode {
 fn complain(words: &str) {
     let mut err = std::io::stderr();
     let _ = writeln!(err, "error: {words}");
+}
+
+/// Writes a result to standard output; a closed one is a quiet end (P40).
+fn print(text: &str) -> u8 {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => exit::DONE,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit::DONE,
+        Err(error) => {
+            complain(&format!("the output cannot be written: {}", crate::net::dial::system_words(&error)));
+            exit::INPUT_OUTPUT
+        }
+    }
 }
 
 /// Checks of arguments that clap cannot do.

@@ -1,3 +1,4 @@
 //! What the subcommands do; values in, values out, nothing printed.
 
 pub mod opening;
+pub mod sandbox;

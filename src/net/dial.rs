@@ -197,11 +197,9 @@ async fn race(
         }
         let stagger = sleep(STAGGER);
         tokio::pin!(stagger);
-        let finished = loop {
-            tokio::select! {
-                finished = running.join_next() => break finished,
-                () = &mut stagger, if !waiting.is_empty() => break None,
-            }
+        let finished = tokio::select! {
+            finished = running.join_next() => finished,
+            () = &mut stagger, if !waiting.is_empty() => None,
         };
         match finished {
             Some(Ok(Ok(dialed))) => return Ok(dialed),
@@ -282,7 +280,7 @@ mod tests {
         drop(free);
         let mut tried = 0;
         let result = dial(&target("127.0.0.1", port), &DialOptions::default(), &mut |event| {
-            tried += usize::from(matches!(event, DialEvent::Trying(_)))
+            tried += usize::from(matches!(event, DialEvent::Trying(_)));
         })
         .await;
         let Err(DialError::Unreachable(attempts)) = result else { panic!("{result:?}") };

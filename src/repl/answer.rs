@@ -150,7 +150,9 @@ impl Repl {
             connection.answer(answer);
         }
         self.settle().await;
-        if self.session().is_some_and(|session| session.dialogue_is_endless()) && self.session().is_some_and(|session| session.dialogue().is_some()) {
+        if self.session().is_some_and(super::super::session::client::Session::dialogue_is_endless)
+            && self.session().is_some_and(|session| session.dialogue().is_some())
+        {
             self.screen.warning("The server asks without end: the login is cancelled.");
             self.screen.row(Row::new(Sign::Sent, "*"));
             if let Some(connection) = &mut self.connection {
@@ -209,7 +211,11 @@ impl Repl {
     pub(super) async fn log_in(&mut self) {
         let Some(user) = self.options.user.clone() else { return };
         self.say_hello().await;
-        let mechanisms = self.session().and_then(|session| session.capabilities()).map(crate::wire::keyword::Capabilities::mechanisms).unwrap_or_default();
+        let mechanisms = self
+            .session()
+            .and_then(|session| session.capabilities())
+            .map(crate::wire::keyword::Capabilities::mechanisms)
+            .unwrap_or_default();
         let Some(mechanism) = ["PLAIN", "LOGIN"].into_iter().find(|name| mechanisms.iter().any(|offered| offered == name)) else {
             if self.outcome.is_none() {
                 self.screen.warning("The server offers neither AUTH PLAIN nor AUTH LOGIN here: there is no login that can be typed.");

@@ -22,7 +22,9 @@ impl Repl {
     pub(super) fn begin_message(&mut self) {
         self.draft.clear();
         if self.is_terminal() && !std::mem::replace(&mut self.told.data, true) && self.prepared.is_none() && !self.streaming {
-            self.screen.note("Headers, an empty line, the text; a lone dot ends it. :sample fills in a message, :file NAME reads one, :abort gives up.");
+            self.screen.note(
+                "Headers, an empty line, the text; a lone dot ends it. :sample fills in a message, :file NAME reads one, :abort gives up.",
+            );
         }
     }
 
@@ -152,7 +154,9 @@ impl Repl {
                 Err(error) => {
                     // A message is completed only if it is whole (P32).
                     let words = crate::net::dial::system_words(&error);
-                    self.screen.warning(format!("Reading failed: {words}. The connection is closed without the final dot, and nothing is delivered."));
+                    self.screen.warning(format!(
+                        "Reading failed: {words}. The connection is closed without the final dot, and nothing is delivered."
+                    ));
                     self.drop_connection("");
                     if !self.is_terminal() {
                         self.outcome = Some(Outcome::Unfinished);
@@ -218,7 +222,9 @@ impl Repl {
 
     /// `:abort`, Ctrl-C: there is no way back in SMTP but to close.
     pub(super) async fn abort_message(&mut self, ask: bool) {
-        let sure = !ask || self.ask("*  Closing the connection is the only way; nothing is delivered. Close?", false).await == Some(true) || self.interrupts > 1;
+        let sure = !ask
+            || self.ask("*  Closing the connection is the only way; nothing is delivered. Close?", false).await == Some(true)
+            || self.interrupts > 1;
         if sure {
             self.draft.clear();
             self.drop_connection("Closed without the final dot: nothing is delivered.");

@@ -94,7 +94,8 @@ impl Repl {
         if self.told.relay || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
             return;
         }
-        let greeting = session.and_then(|session| session.greeting()).map(|reply| String::from_utf8_lossy(reply.first_text()).to_lowercase());
+        let greeting =
+            session.and_then(|session| session.greeting()).map(|reply| String::from_utf8_lossy(reply.first_text()).to_lowercase());
         let greeted = greeting.as_deref().and_then(|text| text.split(' ').next()).unwrap_or_default().to_owned();
         let lower = domain.to_lowercase();
         let is_name = |name: &str| name.contains('.') && name.parse::<std::net::IpAddr>().is_err();

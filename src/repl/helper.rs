@@ -94,7 +94,7 @@ pub(super) fn complete(head: &str, snapshot: &Snapshot) -> (usize, Vec<String>) 
 
 fn complete_local(rest: &str, snapshot: &Snapshot) -> (usize, Vec<String>) {
     let Some((name, argument)) = rest.split_once(' ') else {
-        return (1, starting_with(commands::COMMANDS.iter().map(|command| command.completion()), rest));
+        return (1, starting_with(commands::COMMANDS.iter().map(super::commands::LocalCommand::completion), rest));
     };
     let start = 1 + name.len() + 1;
     let words: Vec<String> = match commands::find(name).map(|command| &command.completes) {
@@ -156,7 +156,9 @@ fn makes_sense(verb: &Verb, snapshot: &Snapshot) -> bool {
 
 /// Those that begin with what is typed, in any case; the case of what was typed is kept.
 fn starting_with(candidates: impl Iterator<Item = String>, typed: &str) -> Vec<String> {
-    let fits = |candidate: &String| candidate.len() >= typed.len() && candidate.is_char_boundary(typed.len()) && candidate[..typed.len()].eq_ignore_ascii_case(typed);
+    let fits = |candidate: &String| {
+        candidate.len() >= typed.len() && candidate.is_char_boundary(typed.len()) && candidate[..typed.len()].eq_ignore_ascii_case(typed)
+    };
     let lower = !typed.is_empty() && typed.chars().any(char::is_lowercase) && !typed.chars().any(char::is_uppercase);
     candidates
         .filter(fits)

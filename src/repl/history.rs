@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
+use etcetera::AppStrategy as _;
+
 /// How many lines are kept.
 pub(super) const KEPT: usize = 1000;
 
@@ -31,9 +33,10 @@ impl History {
             std::fs::create_dir_all(folder)?;
         }
         let is_first = !path.exists();
-        let mut lines: Vec<String> = match is_first {
-            true => Vec::new(),
-            false => BufReader::new(private(OpenOptions::new().read(true)).open(path)?).lines().map_while(Result::ok).collect(),
+        let mut lines: Vec<String> = if is_first {
+            Vec::new()
+        } else {
+            BufReader::new(private(OpenOptions::new().read(true)).open(path)?).lines().map_while(Result::ok).collect()
         };
         if lines.len() > 2 * KEPT {
             lines.drain(..lines.len() - KEPT);
@@ -71,8 +74,12 @@ pub fn default_path() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("EHLO_HISTORY") {
         return (!path.is_empty()).then(|| PathBuf::from(path));
     }
-    use etcetera::AppStrategy as _;
-    let strategy = etcetera::choose_app_strategy(etcetera::AppStrategyArgs { top_level_domain: String::new(), author: String::new(), app_name: "ehlo".to_owned() }).ok()?;
+    let strategy = etcetera::choose_app_strategy(etcetera::AppStrategyArgs {
+        top_level_domain: String::new(),
+        author: String::new(),
+        app_name: "ehlo".to_owned(),
+    })
+    .ok()?;
     Some(strategy.in_state_dir("history").unwrap_or_else(|| strategy.in_data_dir("history")))
 }
 

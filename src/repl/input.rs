@@ -69,7 +69,8 @@ fn command_of(line: &str) -> Option<&str> {
         }
     }
     let from_server = ["S: ", "< ", "<- ", "<~ ", "<! ", "<** ", "* ", "! ", "? ", "# ", "=== ", "*** "];
-    let is_reply = trimmed.len() >= 4 && trimmed.as_bytes()[..3].iter().all(u8::is_ascii_digit) && matches!(trimmed.as_bytes()[3], b' ' | b'-');
+    let is_reply =
+        trimmed.len() >= 4 && trimmed.as_bytes()[..3].iter().all(u8::is_ascii_digit) && matches!(trimmed.as_bytes()[3], b' ' | b'-');
     if is_reply || from_server.iter().any(|mark| trimmed.starts_with(mark)) { None } else { Some(line) }
 }
 

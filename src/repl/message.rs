@@ -36,7 +36,9 @@ impl std::fmt::Display for BodyError {
         match self {
             Self::Io(error) => f.write_str(&crate::net::dial::system_words(error)),
             Self::Folder => f.write_str("it is a folder"),
-            Self::Nul(at) => write!(f, "it holds a NUL byte (at offset {at}), which DATA cannot carry: encode it (base64) or use BDAT with BINARYMIME"),
+            Self::Nul(at) => {
+                write!(f, "it holds a NUL byte (at offset {at}), which DATA cannot carry: encode it (base64) or use BDAT with BINARYMIME")
+            }
         }
     }
 }
@@ -96,17 +98,18 @@ impl Body {
 pub(super) fn sample(from: &str, to: &[String], host: &str, date: u64, title_date: &str) -> Vec<u8> {
     let id = format!("{date}.{:x}@{host}", std::process::id());
     let to: Vec<&str> = to.iter().map(String::as_str).collect();
-    let mut builder = MessageBuilder::new()
-        .message_id(id)
-        .date(i64::try_from(date).unwrap_or_default())
-        .subject(format!("ehlo test {title_date}"))
-        .text_body(format!("Test message sent by ehlo from {host}.\r\n"));
+    let mut builder = MessageBuilder::new();
     if !from.is_empty() {
         builder = builder.from(from);
     }
     if !to.is_empty() {
         builder = builder.to(to);
     }
+    builder = builder
+        .date(i64::try_from(date).unwrap_or_default())
+        .message_id(id)
+        .subject(format!("ehlo test {title_date}"))
+        .text_body(format!("Test message sent by ehlo from {host}.\r\n"));
     builder.write_to_vec().unwrap_or_default()
 }
 
@@ -116,9 +119,17 @@ mod tests {
 
     #[test]
     fn the_sample_is_a_whole_message() {
-        let message = sample("someone@alt.test", &["postmaster@contoso.test".to_owned()], "client.alt.test", 1_795_447_211, "2026-11-23 15:20:11");
+        let message =
+            sample("someone@alt.test", &["postmaster@contoso.test".to_owned()], "client.alt.test", 1_795_447_211, "2026-11-23 15:20:11");
         let text = String::from_utf8(message).unwrap();
-        for part in ["From: <someone@alt.test>\r\n", "To: <postmaster@contoso.test>\r\n", "Date: ", "Message-ID: <", "Subject: ehlo test 2026-11-23 15:20:11\r\n", "\r\n\r\nTest message sent by ehlo from client.alt.test.\r\n"] {
+        for part in [
+            "From: <someone@alt.test>\r\n",
+            "To: <postmaster@contoso.test>\r\n",
+            "Date: ",
+            "Message-ID: <",
+            "Subject: ehlo test 2026-11-23 15:20:11\r\n",
+            "\r\n\r\nTest message sent by ehlo from client.alt.test.\r\n",
+        ] {
             assert!(text.contains(part), "{part:?} in {text}");
         }
         assert!(!text.replace("\r\n", "").contains(['\r', '\n']));

@@ -532,7 +532,9 @@ impl Repl {
                 }
             }
             Mode::Message => {
-                self.screen.warning("The input ended inside the message: the connection is closed without the final dot, and nothing is delivered.");
+                self.screen.warning(
+                    "The input ended inside the message: the connection is closed without the final dot, and nothing is delivered.",
+                );
                 self.drop_connection("");
                 self.outcome = Some(Outcome::Unfinished);
             }
@@ -569,6 +571,7 @@ impl Repl {
         self.drop_connection("");
         if outcome == Outcome::Done
             && let Some(refusal) = self.first_refusal.take()
+            && !self.options.tour
         {
             outcome = refusal;
         }

@@ -171,12 +171,10 @@ impl Repl {
             self.outcome = Some(Outcome::Done);
             return false;
         }
-        match self.ask("*  Not sent: the connection is closed. Reconnect and send it?", true).await {
-            Some(true) => {}
-            _ => {
-                self.screen.note("Not sent. Up brings the line back; :reconnect opens the connection again.");
-                return false;
-            }
+        if let Some(true) = self.ask("*  Not sent: the connection is closed. Reconnect and send it?", true).await {
+        } else {
+            self.screen.note("Not sent. Up brings the line back; :reconnect opens the connection again.");
+            return false;
         }
         self.reconnect().await && !self.repeats_hello(line)
     }

@@ -43,6 +43,10 @@ pub enum Outcome {
 impl Outcome {
     /// A write failed. A closed pipe is a quiet end, a full disk is not (P40).
     pub fn output_failed(error: &io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe { Self::OutputClosed } else { Self::OutputFailed(crate::net::dial::system_words(error)) }
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::OutputClosed
+        } else {
+            Self::OutputFailed(crate::net::dial::system_words(error))
+        }
     }
 }

@@ -74,7 +74,11 @@ mod tests {
             (&["S: 220 mx"], 80, "mail.contoso.test> "),
             (&["S: 220 mx"], 50, "mail> "),
             (&["C: MAIL FROM:<a@b>", "S: 250 ok"], 80, "mail.contoso.test (mail)> "),
-            (&["C: MAIL FROM:<a@b>", "S: 250 ok", "C: RCPT TO:<c@d>", "S: 250 ok", "C: RCPT TO:<e@f>", "S: 550 no"], 80, "mail.contoso.test (1 rcpt)> "),
+            (
+                &["C: MAIL FROM:<a@b>", "S: 250 ok", "C: RCPT TO:<c@d>", "S: 250 ok", "C: RCPT TO:<e@f>", "S: 550 no"],
+                80,
+                "mail.contoso.test (1 rcpt)> ",
+            ),
             (&["C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6"], 80, "username> "),
             (&["C: AUTH LOGIN bG9nb24=", "S: 334 UGFzc3dvcmQ6"], 80, "password> "),
             (&["C: AUTH LOGIN bG9nb24=", "S: 235 ok"], 80, "logon@mail.contoso.test> "),
@@ -83,7 +87,8 @@ mod tests {
             (&["C: QUIT", "S: 221 bye"], 80, "mail.contoso.test> "),
         ];
         for (lines, columns, want) in table {
-            let all: Vec<&str> = if lines[0].starts_with("S: 220") { lines.to_vec() } else { hello.iter().chain(lines.iter()).copied().collect() };
+            let all: Vec<&str> =
+                if lines[0].starts_with("S: 220") { lines.to_vec() } else { hello.iter().chain(lines.iter()).copied().collect() };
             assert_eq!(prompt(Some(&session(&all)), &target, false, *columns), *want, "{lines:?}");
         }
         assert_eq!(prompt(None, &target, false, 80), "not connected> ");

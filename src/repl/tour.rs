@@ -12,16 +12,28 @@ struct Step {
 /// The steps. What is typed is up to the operator; a step is done when its verb was typed.
 const STEPS: &[Step] = &[
     Step { text: "The greeting: the server is up and says who it is. Say who you are:", line: "EHLO client.alt.test" },
-    Step { text: "The answer lists what the server offers: logins (AUTH), sizes, DSN. Begin a message, as somebody from outside:", line: "MAIL FROM:<someone@alt.test>" },
-    Step { text: "The sender is accepted, and the prompt says (mail). Name a recipient that the server hosts:", line: "RCPT TO:<postmaster@contoso.test>" },
-    Step { text: "Now the relay test: a recipient that it does not host. From outside this must be refused:", line: "RCPT TO:<foreignemail@external.test>" },
+    Step {
+        text: "The answer lists what the server offers: logins (AUTH), sizes, DSN. Begin a message, as somebody from outside:",
+        line: "MAIL FROM:<someone@alt.test>",
+    },
+    Step {
+        text: "The sender is accepted, and the prompt says (mail). Name a recipient that the server hosts:",
+        line: "RCPT TO:<postmaster@contoso.test>",
+    },
+    Step {
+        text: "Now the relay test: a recipient that it does not host. From outside this must be refused:",
+        line: "RCPT TO:<foreignemail@external.test>",
+    },
     Step { text: "550 5.7.1 Unable to relay: as it should be. Send the message to the recipient that was accepted:", line: "DATA" },
     Step { text: "The server waits for headers, an empty line and the text. Fill in a sample:", line: ":sample" },
     Step { text: "A lone dot ends the message:", line: "." },
     Step { text: "250: the server has taken the message and is responsible for it now. Next, a login:", line: "AUTH LOGIN" },
     Step { text: "334 VXNlcm5hbWU6 is base64 for \"Username:\". Type the name as it is; it is encoded for you:", line: "logon" },
     Step { text: "The password is read hidden. On this server it is:", line: "My simple password" },
-    Step { text: "235: logged in, and the prompt says so. Try the outside recipient again by MAIL FROM and RCPT TO, or clear the table:", line: "RSET" },
+    Step {
+        text: "235: logged in, and the prompt says so. Try the outside recipient again by MAIL FROM and RCPT TO, or clear the table:",
+        line: "RSET",
+    },
     Step { text: "That was the whole walk. End the session:", line: "QUIT" },
 ];
 

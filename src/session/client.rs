@@ -162,7 +162,7 @@ impl Session {
         if let Some(dialogue) = &mut self.dialogue
             && dialogue.user.is_none()
         {
-            dialogue.user = self.claimed_user.clone();
+            dialogue.user.clone_from(&self.claimed_user);
         }
         self.expect(now, Expected::Answer(mechanism));
         if self.stage == Stage::Auth {

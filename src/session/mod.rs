@@ -6,6 +6,7 @@ pub mod client;
 pub mod dialogue;
 pub mod event;
 mod redact;
+pub mod server;
 pub mod transcript;
 
 pub use client::{Session, Stage};

@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn decoding_tolerates_and_tells() {
         use Oddity::{ExtraPadding, NoPadding, TrailingBits, UrlSafe, Whitespace};
-        let table: &[(&str, Result<&[u8], NotBase64>, &[Oddity])] = &[
+        type Case = (&'static str, Result<&'static [u8], NotBase64>, &'static [Oddity]);
+        let table: &[Case] = &[
             ("VXNlcm5hbWU6", Ok(b"Username:"), &[]),
             ("bG9nb24=", Ok(b"logon"), &[]),
             ("bG9nb24", Ok(b"logon"), &[NoPadding]),

@@ -396,7 +396,7 @@ mod tests {
         assert_eq!(parse(&[&long]).1, None);
         let many = b"250-x\r\n".repeat(MAX_REPLY_LINES + 1);
         assert_eq!(parse(&[&many]).1, Some(TooLong::Lines));
-        let wide = [b"250-".as_slice(), &[b'x'; 20_000], b"\r\n"].concat().repeat(14);
+        let wide = [b"250-".as_slice(), &vec![b'x'; 20_000], b"\r\n"].concat().repeat(14);
         assert_eq!(parse(&[&wide]).1, Some(TooLong::Bytes));
     }
 

@@ -96,7 +96,11 @@ impl Repl {
         match self.run_editor(&begun).await {
             Err(words) => self.local_error(&words),
             Ok(edited) => {
-                self.screen.note(format!("{} composed.{}", size(edited.len() as u64), if in_message { " A lone dot ends the message." } else { " Kept for the next DATA." }));
+                self.screen.note(format!(
+                    "{} composed.{}",
+                    size(edited.len() as u64),
+                    if in_message { " A lone dot ends the message." } else { " Kept for the next DATA." }
+                ));
                 if in_message {
                     self.draft = edited;
                 } else {
@@ -110,7 +114,8 @@ impl Repl {
     async fn run_editor(&mut self, text: &[u8]) -> Result<Vec<u8>, String> {
         let words = |error: std::io::Error| crate::net::dial::system_words(&error);
         let (mut file, path) = crate::repl::log::create_new(&std::env::temp_dir().join("ehlo-message.eml")).map_err(words)?;
-        let text: Vec<u8> = text.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect::<Vec<_>>().join(&b'\n');
+        let text: Vec<u8> =
+            text.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect::<Vec<_>>().join(&b'\n');
         file.write_all(&text).map_err(words)?;
         let editor = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| std::env::var(name).ok()).find(|value| !value.trim().is_empty());
         let editor = editor.unwrap_or_else(|| if cfg!(windows) { "notepad" } else { "vi" }.to_owned());

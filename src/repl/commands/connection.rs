@@ -53,7 +53,11 @@ impl Repl {
     pub(super) fn timeout_command(&mut self, arguments: &str) {
         if arguments.is_empty() {
             let limits = self.options.limits;
-            self.screen.note(format!("Each reply may take {}, the reply to a message {}.", human::duration(limits.reply), human::duration(limits.final_dot)));
+            self.screen.note(format!(
+                "Each reply may take {}, the reply to a message {}.",
+                human::duration(limits.reply),
+                human::duration(limits.final_dot)
+            ));
             return;
         }
         match seconds(arguments) {
@@ -69,7 +73,8 @@ impl Repl {
     pub(super) fn keepalive_command(&mut self, arguments: &str) {
         match (arguments, seconds(arguments)) {
             ("", _) => {
-                let text = self.settings.keepalive.map_or("off".to_owned(), |every| format!("NOOP after {} of silence", human::duration(every)));
+                let text =
+                    self.settings.keepalive.map_or("off".to_owned(), |every| format!("NOOP after {} of silence", human::duration(every)));
                 self.screen.note(format!("Keepalive: {text}."));
             }
             ("off", _) => {
@@ -96,7 +101,8 @@ impl Repl {
         let (name, value) = (words.next().unwrap_or_default(), words.next());
         if name.is_empty() {
             for setting in SETTINGS {
-                let row = format!("{:<8} {:<6} {} ({})", setting.name, (setting.show)(&self.settings), setting.summary, setting.values.join("|"));
+                let row =
+                    format!("{:<8} {:<6} {} ({})", setting.name, (setting.show)(&self.settings), setting.summary, setting.values.join("|"));
                 self.screen.row(Row::block(row));
             }
             return;

@@ -40,7 +40,11 @@ impl Repl {
             }
         };
         let width = self.screen.style.width.unwrap_or(80).saturating_sub(4).max(20);
-        let rows: Vec<Row> = rows.iter().flat_map(|row| if row.len() > width { crate::text::wrap(row, width) } else { vec![row.clone()] }).map(Row::block).collect();
+        let rows: Vec<Row> = rows
+            .iter()
+            .flat_map(|row| if row.len() > width { crate::text::wrap(row, width) } else { vec![row.clone()] })
+            .map(Row::block)
+            .collect();
         self.screen.show(&rows);
     }
 
@@ -70,7 +74,12 @@ impl Repl {
 
     fn describe(&self, session: &Session) -> Vec<String> {
         let age = self.connection.as_ref().map(crate::net::Connection::age).unwrap_or_default();
-        let mut rows = vec![format!("Server      {} port {}, for {}, not encrypted", printable_str(&self.target.host), self.target.port, human::duration(age))];
+        let mut rows = vec![format!(
+            "Server      {} port {}, for {}, not encrypted",
+            printable_str(&self.target.host),
+            self.target.port,
+            human::duration(age)
+        )];
         if let Some(greeting) = session.greeting() {
             rows.push(format!("Greeting    {}", printable(greeting.first_text())));
         }
@@ -146,7 +155,11 @@ impl Repl {
         if let Some(connection) = &mut self.connection {
             connection.send_raw(&bytes);
         }
-        self.screen.row(Row::new(crate::render::Sign::Sent, crate::wire::command::without_secret(&line).map_or_else(|| bytes.escape_ascii().to_string(), |line| printable(&line).into_owned())));
+        self.screen.row(Row::new(
+            crate::render::Sign::Sent,
+            crate::wire::command::without_secret(&line)
+                .map_or_else(|| bytes.escape_ascii().to_string(), |line| printable(&line).into_owned()),
+        ));
         self.settle().await;
     }
 
@@ -185,7 +198,7 @@ impl Repl {
             }
             session.transcript().entries().for_each(|entry| transcript::entry(entry, &mut text));
         }
-        if path.ends_with(".md") {
+        if Path::new(&path).extension().is_some_and(|end| end == "md") {
             text = format!("```\n{text}```\n");
         }
         let written = log::create_new(Path::new(&path)).and_then(|(mut file, path)| file.write_all(text.as_bytes()).map(|()| path));
@@ -197,7 +210,8 @@ impl Repl {
 
     /// `:history [WORD]`
     pub(super) fn history_command(&mut self, word: &str) {
-        let rows: Vec<Row> = self.history.lines().iter().filter(|line| line.contains(word)).map(|line| Row::block(printable_str(line))).collect();
+        let rows: Vec<Row> =
+            self.history.lines().iter().filter(|line| line.contains(word)).map(|line| Row::block(printable_str(line))).collect();
         let skip = rows.len().saturating_sub(50);
         self.screen.show(&rows[skip..]);
     }
@@ -251,7 +265,9 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
                 let byte = u8::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 2);
                 out.push(byte.ok_or("\\x wants two hexadecimal digits, such as \\x0a")?);
             }
-            other => return Err(format!("\\{} is not understood: \\r \\n \\t \\0 \\\\ \\xNN are", other.map(String::from).unwrap_or_default())),
+            other => {
+                return Err(format!("\\{} is not understood: \\r \\n \\t \\0 \\\\ \\xNN are", other.map(String::from).unwrap_or_default()));
+            }
         }
     }
     if add_end && !out.ends_with(b"\n") {

@@ -54,60 +54,209 @@ impl LocalCommand {
 
 macro_rules! local {
     ($name:literal $aliases:expr, $arguments:literal, $completes:expr, $summary:literal, $details:literal, |$repl:ident, $text:ident| $body:expr) => {
-        LocalCommand { name: $name, aliases: $aliases, arguments: $arguments, summary: $summary, details: $details, completes: $completes, run: |$repl, $text| Box::pin(async move { $body }) }
+        LocalCommand {
+            name: $name,
+            aliases: $aliases,
+            arguments: $arguments,
+            summary: $summary,
+            details: $details,
+            completes: $completes,
+            run: |$repl, $text| Box::pin(async move { $body }),
+        }
     };
 }
 
 /// All local commands, in the order of help.
 pub(super) const COMMANDS: &[LocalCommand] = &[
-    local!("help" &["?", "h"], "[verb|command]", Completes::Topics, "this list, or one verb or command at length",
-        ":help mail shows the syntax of MAIL FROM.", |repl, text| repl.help(text)),
-    local!("explain" &["e"], "", Completes::Nothing, "the last refusal at length",
-        "Meaning, likely causes and what to do next.", |repl, _text| repl.explain_last()),
-    local!("state" &[], "", Completes::Nothing, "what is open, who is logged in, what is begun",
-        "Also what the server offered and what it expects next.", |repl, _text| repl.state()),
-    local!("ehlo" &[], "", Completes::Nothing, "says EHLO with our name and explains the offer",
-        "The name is this machine's, or the one of --ehlo.", |repl, _text| repl.ehlo_explained().await),
-    local!("connect" &["open"], "HOST [PORT]", Completes::Nothing, "connects to another server",
-        "The open connection is closed first.", |repl, text| repl.connect_command(text).await),
-    local!("reconnect" &[], "", Completes::Nothing, "opens the connection again and says EHLO as before",
-        "A login is not repeated: passwords are not kept.", |repl, _text| { repl.reconnect().await; }),
-    local!("close" &[], "", Completes::Nothing, "closes the connection without QUIT",
-        "A message that is not ended is not delivered.", |repl, _text| repl.close_command()),
-    local!("data" &["file"], "FILE", Completes::File, "sends DATA and the file, and ends the message",
-        "Line ends become CRLF, dots are doubled. Within DATA: adds the file and ends the message (:data), or only adds it (:file).", |repl, text| repl.data_command(text).await),
-    local!("sample" &[], "", Completes::Nothing, "a minimal message, for now or for the next DATA",
-        "From, To, Date, Message-ID, Subject and one line of text.", |repl, _text| repl.sample_command()),
-    local!("edit" &[], "", Completes::Nothing, "composes the message in your editor",
-        "VISUAL, else EDITOR, else vi (Windows: notepad). Before DATA: kept for the next DATA.", |repl, _text| repl.edit_command().await),
-    local!("show" &[], "", Completes::Nothing, "the message as far as it is composed",
-        "With line numbers; nothing is sent.", |repl, _text| repl.show_command()),
-    local!("abort" &[], "", Completes::Nothing, "gives the message up by closing the connection",
-        "SMTP knows no other way once DATA was accepted.", |repl, _text| repl.abort_command().await),
-    local!("decode" &[], "TEXT", Completes::Nothing, "decodes base64, such as the text of a 334",
-        "A whole 334 line may be given.", |repl, text| repl.decode_command(text)),
-    local!("encode" &[], "TEXT", Completes::Nothing, "encodes text as base64",
-        "Passwords are better typed at their prompt: this line stays on the screen.", |repl, text| repl.encode_command(text)),
-    local!("raw" &[], "[TEXT]", Completes::Nothing, "sends bytes exactly; without TEXT: the last reply escaped",
-        "\\r \\n \\t \\0 \\\\ and \\xNN are understood; CRLF is added unless TEXT has a line end or ends with \\c.", |repl, text| repl.raw_command(text).await),
-    local!("log" &[], "FILE|off", Completes::File, "records the session from now on; secrets are left out",
-        "An existing file is never touched: -2 is added to the name.", |repl, text| repl.log_command(text)),
-    local!("save" &[], "FILE", Completes::File, "writes the session so far to a file",
-        "The same text as a log; .md puts it in a code block.", |repl, text| repl.save_command(text)),
-    local!("timing" &[], "[on|off]", Completes::Words(&["on", "off"]), "shows the time of every reply",
-        "Replies of a second and more always show theirs.", |repl, text| repl.timing_command(text)),
-    local!("timeout" &[], "[SECONDS]", Completes::Nothing, "the limit for each whole reply",
-        "A trickle does not extend it.", |repl, text| repl.timeout_command(text)),
-    local!("keepalive" &[], "[SECONDS|off]", Completes::Words(&["60", "off"]), "says NOOP while nothing is typed",
-        "Off by default: it shows in the server's log.", |repl, text| repl.keepalive_command(text)),
-    local!("set" &[], "[NAME [VALUE]]", Completes::Words(&["explain ", "hints ", "timing ", "auth ", "prompt "]), "shows or changes a setting",
-        "Without a name: all settings and their values.", |repl, text| repl.set_command(text)),
-    local!("history" &[], "[WORD]", Completes::Nothing, "earlier lines, or those that hold WORD",
-        "Never answers to 334, message text or the arguments of AUTH.", |repl, text| repl.history_command(text)),
-    local!("clear" &[], "", Completes::Nothing, "clears the screen",
-        "Ctrl-L does the same.", |repl, _text| repl.screen.progress("\x1b[H\x1b[2J")),
-    local!("quit" &["q", "exit"], "", Completes::Nothing, "ends the session: QUIT if it can be said",
-        "Ctrl-D on an empty line does the same.", |repl, _text| repl.quit_command()),
+    local!(
+        "help" & ["?", "h"],
+        "[verb|command]",
+        Completes::Topics,
+        "this list, or one verb or command at length",
+        ":help mail shows the syntax of MAIL FROM.",
+        |repl, text| repl.help(text)
+    ),
+    local!(
+        "explain" & ["e"],
+        "",
+        Completes::Nothing,
+        "the last refusal at length",
+        "Meaning, likely causes and what to do next.",
+        |repl, _text| repl.explain_last()
+    ),
+    local!(
+        "state" & [],
+        "",
+        Completes::Nothing,
+        "what is open, who is logged in, what is begun",
+        "Also what the server offered and what it expects next.",
+        |repl, _text| repl.state()
+    ),
+    local!(
+        "ehlo" & [],
+        "",
+        Completes::Nothing,
+        "says EHLO with our name and explains the offer",
+        "The name is this machine's, or the one of --ehlo.",
+        |repl, _text| repl.ehlo_explained().await
+    ),
+    local!(
+        "connect" & ["open"],
+        "HOST [PORT]",
+        Completes::Nothing,
+        "connects to another server",
+        "The open connection is closed first.",
+        |repl, text| repl.connect_command(text).await
+    ),
+    local!(
+        "reconnect" & [],
+        "",
+        Completes::Nothing,
+        "opens the connection again and says EHLO as before",
+        "A login is not repeated: passwords are not kept.",
+        |repl, _text| {
+            repl.reconnect().await;
+        }
+    ),
+    local!(
+        "close" & [],
+        "",
+        Completes::Nothing,
+        "closes the connection without QUIT",
+        "A message that is not ended is not delivered.",
+        |repl, _text| repl.close_command()
+    ),
+    local!(
+        "data" & ["file"],
+        "FILE",
+        Completes::File,
+        "sends DATA and the file, and ends the message",
+        "Line ends become CRLF, dots are doubled. Within DATA: adds the file and ends the message (:data), or only adds it (:file).",
+        |repl, text| repl.data_command(text).await
+    ),
+    local!(
+        "sample" & [],
+        "",
+        Completes::Nothing,
+        "a minimal message, for now or for the next DATA",
+        "From, To, Date, Message-ID, Subject and one line of text.",
+        |repl, _text| repl.sample_command()
+    ),
+    local!(
+        "edit" & [],
+        "",
+        Completes::Nothing,
+        "composes the message in your editor",
+        "VISUAL, else EDITOR, else vi (Windows: notepad). Before DATA: kept for the next DATA.",
+        |repl, _text| repl.edit_command().await
+    ),
+    local!(
+        "show" & [],
+        "",
+        Completes::Nothing,
+        "the message as far as it is composed",
+        "With line numbers; nothing is sent.",
+        |repl, _text| repl.show_command()
+    ),
+    local!(
+        "abort" & [],
+        "",
+        Completes::Nothing,
+        "gives the message up by closing the connection",
+        "SMTP knows no other way once DATA was accepted.",
+        |repl, _text| repl.abort_command().await
+    ),
+    local!(
+        "decode" & [],
+        "TEXT",
+        Completes::Nothing,
+        "decodes base64, such as the text of a 334",
+        "A whole 334 line may be given.",
+        |repl, text| repl.decode_command(text)
+    ),
+    local!(
+        "encode" & [],
+        "TEXT",
+        Completes::Nothing,
+        "encodes text as base64",
+        "Passwords are better typed at their prompt: this line stays on the screen.",
+        |repl, text| repl.encode_command(text)
+    ),
+    local!(
+        "raw" & [],
+        "[TEXT]",
+        Completes::Nothing,
+        "sends bytes exactly; without TEXT: the last reply escaped",
+        "\\r \\n \\t \\0 \\\\ and \\xNN are understood; CRLF is added unless TEXT has a line end or ends with \\c.",
+        |repl, text| repl.raw_command(text).await
+    ),
+    local!(
+        "log" & [],
+        "FILE|off",
+        Completes::File,
+        "records the session from now on; secrets are left out",
+        "An existing file is never touched: -2 is added to the name.",
+        |repl, text| repl.log_command(text)
+    ),
+    local!(
+        "save" & [],
+        "FILE",
+        Completes::File,
+        "writes the session so far to a file",
+        "The same text as a log; .md puts it in a code block.",
+        |repl, text| repl.save_command(text)
+    ),
+    local!(
+        "timing" & [],
+        "[on|off]",
+        Completes::Words(&["on", "off"]),
+        "shows the time of every reply",
+        "Replies of a second and more always show theirs.",
+        |repl, text| repl.timing_command(text)
+    ),
+    local!(
+        "timeout" & [],
+        "[SECONDS]",
+        Completes::Nothing,
+        "the limit for each whole reply",
+        "A trickle does not extend it.",
+        |repl, text| repl.timeout_command(text)
+    ),
+    local!(
+        "keepalive" & [],
+        "[SECONDS|off]",
+        Completes::Words(&["60", "off"]),
+        "says NOOP while nothing is typed",
+        "Off by default: it shows in the server's log.",
+        |repl, text| repl.keepalive_command(text)
+    ),
+    local!(
+        "set" & [],
+        "[NAME [VALUE]]",
+        Completes::Words(&["explain ", "hints ", "timing ", "auth ", "prompt "]),
+        "shows or changes a setting",
+        "Without a name: all settings and their values.",
+        |repl, text| repl.set_command(text)
+    ),
+    local!(
+        "history" & [],
+        "[WORD]",
+        Completes::Nothing,
+        "earlier lines, or those that hold WORD",
+        "Never answers to 334, message text or the arguments of AUTH.",
+        |repl, text| repl.history_command(text)
+    ),
+    local!("clear" & [], "", Completes::Nothing, "clears the screen", "Ctrl-L does the same.", |repl, _text| repl
+        .screen
+        .progress("\x1b[H\x1b[2J")),
+    local!(
+        "quit" & ["q", "exit"],
+        "",
+        Completes::Nothing,
+        "ends the session: QUIT if it can be said",
+        "Ctrl-D on an empty line does the same.",
+        |repl, _text| repl.quit_command()
+    ),
 ];
 
 /// Finds a local command by its name, an alias, or the only name that it begins.
@@ -169,7 +318,16 @@ mod tests {
 
     #[test]
     fn commands_are_found_by_name_alias_and_unique_beginning() {
-        let table = [("help", Some("help")), ("?", Some("help")), ("q", Some("quit")), ("stat", Some("state")), ("s", None), ("HELP", Some("help")), ("", None), ("xyz", None)];
+        let table = [
+            ("help", Some("help")),
+            ("?", Some("help")),
+            ("q", Some("quit")),
+            ("stat", Some("state")),
+            ("s", None),
+            ("HELP", Some("help")),
+            ("", None),
+            ("xyz", None),
+        ];
         for (typed, want) in table {
             assert_eq!(find(typed).map(|command| command.name), want, "{typed}");
         }

@@ -1,0 +1,106 @@
+//! `ehlo sandbox`: the practice server, and a session with it.
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+
+use super::args::{OutputArgs, SandboxArgs};
+use super::interactive::{run_on, runtime};
+use super::{exit, print};
+use crate::jobs::sandbox::{Options, bind, serve};
+use crate::session::server::auth::PASSWORD;
+use crate::session::server::character::{CHARACTERS, Character};
+use crate::session::server::scenario::{SCENARIOS, Scenario};
+use crate::target::Target;
+
+/// Lists, serves, or serves and connects.
+pub(super) fn run(args: SandboxArgs, output: &OutputArgs) -> anyhow::Result<u8> {
+    if args.list {
+        return Ok(print(&list()));
+    }
+    let character = find_character(&args.character)?;
+    let scenario = args.scenario.as_deref().map(find_scenario).transpose()?;
+    let server = Options { character, scenario };
+    if args.serve { only_serve(args.port, server) } else { serve_and_talk(args, server, output) }
+}
+
+fn find_character(name: &str) -> anyhow::Result<&'static Character> {
+    let names = CHARACTERS.iter().map(|character| character.name).collect::<Vec<_>>().join(", ");
+    CHARACTERS
+        .iter()
+        .find(|character| character.name.eq_ignore_ascii_case(name))
+        .with_context(|| format!("there is no server of the manner '{}': there are {names}", crate::text::printable_str(name)))
+}
+
+fn find_scenario(name: &str) -> anyhow::Result<&'static Scenario> {
+    let near = SCENARIOS.iter().map(|scenario| (crate::wire::verb::distance(name, scenario.name), scenario.name)).min();
+    let hint = near.filter(|(distance, _)| *distance <= 3).map(|(_, name)| format!("; did you mean {name}?")).unwrap_or_default();
+    SCENARIOS
+        .iter()
+        .find(|scenario| scenario.name.eq_ignore_ascii_case(name))
+        .with_context(|| format!("there is no scenario '{}'{hint} (--list shows them)", crate::text::printable_str(name)))
+}
+
+fn list() -> String {
+    let rows = |rows: Vec<(&str, &str)>| rows.into_iter().map(|(name, summary)| format!("  {name:<16} {summary}\n")).collect::<String>();
+    let characters = rows(CHARACTERS.iter().map(|character| (character.name, character.summary)).collect());
+    let scenarios = rows(SCENARIOS.iter().map(|scenario| (scenario.name, scenario.summary)).collect());
+    format!("Manners (--as):\n{characters}\nScenarios (--scenario):\n{scenarios}")
+}
+
+fn only_serve(port: Option<u16>, server: Options) -> anyhow::Result<u8> {
+    runtime()?.block_on(async {
+        let (listener, address) = bind(port).await.with_context(|| listen_words(port))?;
+        print(&format!(
+            "Practice server ({}-like) on {} port {}. Account: logon / {PASSWORD}\nCtrl-C ends it.\n",
+            server.character.name,
+            address.ip(),
+            address.port()
+        ));
+        let mut signals = crate::repl::Signals::listen().context("signals cannot be handled")?;
+        tokio::select! {
+            () = serve(listener, server) => Ok(exit::DONE),
+            signal = signals.next() => Ok(exit::of(&crate::repl::Outcome::Signalled(signal))),
+        }
+    })
+}
+
+fn serve_and_talk(args: SandboxArgs, server: Options, output: &OutputArgs) -> anyhow::Result<u8> {
+    let name = server.character.name;
+    let tour = args.tour;
+    let (send, receive) = std::sync::mpsc::channel();
+    // The server has a thread of its own, so that a scenario that floods cannot starve the session.
+    std::thread::Builder::new().name("practice".to_owned()).spawn(move || {
+        let served = runtime().and_then(|runtime| {
+            runtime.block_on(async {
+                let (listener, address) = bind(args.port).await.with_context(|| listen_words(args.port))?;
+                let _ = send.send(Ok(address));
+                serve(listener, server).await;
+                Ok(())
+            })
+        });
+        if let Err(error) = served {
+            let _ = send.send(Err(error));
+        }
+    })?;
+    let address = receive.recv().context("the practice server did not start")??;
+    if !output.quiet {
+        let text = format!(
+            "*  Practice server ({name}-like) on {address}. Nothing leaves this machine;\n   nothing is delivered. Account: logon / {PASSWORD}\n"
+        );
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+    let target = Target { host: address.ip().to_string(), port: address.port() };
+    run_on(target, args.session, output, |options| {
+        options.practice = true;
+        options.tour = tour;
+        options.keep_going |= tour;
+    })
+}
+
+fn listen_words(port: Option<u16>) -> String {
+    port.map_or_else(
+        || "the practice server finds no free port".to_owned(),
+        |port| format!("the practice server cannot listen on port {port}"),
+    )
+}

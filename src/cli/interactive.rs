@@ -56,7 +56,7 @@ fn options(target: Target, session: SessionArgs, output: &OutputArgs) -> anyhow:
         user: session.user,
         log: session.log,
         allow_cleartext: session.allow_cleartext,
-        practice: false,
+        practice: None,
         keep_going: session.keep_going,
         verbose: output.verbose,
         raw: session.raw,

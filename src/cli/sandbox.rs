@@ -92,7 +92,7 @@ fn serve_and_talk(args: SandboxArgs, server: Options, output: &OutputArgs) -> an
     }
     let target = Target { host: address.ip().to_string(), port: address.port() };
     run_on(target, args.session, output, |options| {
-        options.practice = true;
+        options.practice = Some(crate::session::server::NAME);
         options.tour = tour;
         options.keep_going |= tour;
     })

@@ -170,7 +170,7 @@ impl Repl {
 
     /// Whether a password may go out now. Asks at a terminal; a script needs `--allow-cleartext` (P23).
     async fn clear_text_is_allowed(&mut self) -> bool {
-        if self.options.allow_cleartext || self.options.practice {
+        if self.options.allow_cleartext || self.options.practice.is_some() {
             return true;
         }
         if !self.is_terminal() {

@@ -115,7 +115,7 @@ impl Repl {
             self.told.clear_text = true;
             let offered = self.session().and_then(|session| session.capabilities()).is_some_and(|offer| offer.has("STARTTLS"));
             let way_out = if offered { " STARTTLS is offered;" } else { "" };
-            let text = if self.options.practice {
+            let text = if self.options.practice.is_some() {
                 "This connection is not encrypted: elsewhere the password could be read on the way. (The practice server is on this machine.)".to_owned()
             } else {
                 format!("This connection is not encrypted: the password could be read on the way.{way_out} * cancels this login.")
@@ -222,7 +222,7 @@ impl Repl {
     }
 
     fn ended(&mut self, ending: &Ending) {
-        let farewell = self.last_command.trim_ascii().eq_ignore_ascii_case(b"QUIT");
+        let farewell = self.said_quit();
         let asked = matches!(ending, Ending::Closed { announced: true, .. });
         let mut rows = human::ending(ending);
         if self.is_terminal() && !asked && !matches!(ending, Ending::ClosedByUs) && rows.is_empty() {
@@ -242,7 +242,7 @@ impl Repl {
     }
 
     /// After QUIT or 421 the server has hung up.
-    fn tell_closed(&mut self, asked: bool, farewell: bool) {
+    pub(super) fn tell_closed(&mut self, asked: bool, farewell: bool) {
         if !asked {
             return;
         }

@@ -64,8 +64,8 @@ pub struct Options {
     pub log: Option<PathBuf>,
     /// Passwords may go over a clear line without a question.
     pub allow_cleartext: bool,
-    /// The server is the practice server inside this program.
-    pub practice: bool,
+    /// The server is the practice server inside this program, and says that this is its name.
+    pub practice: Option<&'static str>,
     /// A script goes on after a refusal.
     pub keep_going: bool,
     /// Tell every address that is tried.
@@ -384,6 +384,24 @@ impl Repl {
         }
     }
 
+    /// After QUIT or 421 the server hangs up: a prompt before that would be for nothing.
+    async fn await_farewell(&mut self) {
+        let asked = self.said_quit();
+        let patience = Duration::from_millis(if asked { 2000 } else { 300 });
+        let until = tokio::time::Instant::now() + patience;
+        while self.outcome.is_none() && self.session().is_some_and(|session| session.is_open() && session.is_leaving()) {
+            let Some(connection) = &mut self.connection else { return };
+            match tokio::time::timeout_at(until, connection.next()).await {
+                Ok(event) => self.happened(event),
+                Err(_) if asked => {
+                    self.drop_connection("");
+                    self.tell_closed(true, true);
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Ctrl-C while a reply is waited for: SMTP replies cannot be cancelled.
     async fn stop_waiting(&mut self) {
         self.screen.begin_editing();
@@ -485,6 +503,7 @@ impl Repl {
             connection.send(line);
         }
         self.settle().await;
+        self.await_farewell().await;
         if self.in_message() && !self.streaming {
             self.use_prepared().await;
         }
@@ -575,7 +594,7 @@ impl Repl {
         {
             outcome = refusal;
         }
-        if self.messages_accepted > 0 && matches!(outcome, Outcome::Lost) && self.lost_only_the_farewell() {
+        if self.messages_accepted > 0 && matches!(outcome, Outcome::Lost) && self.said_quit() {
             outcome = Outcome::Done;
         }
         if self.log_broken && outcome == Outcome::Done {
@@ -595,7 +614,7 @@ impl Repl {
         }
     }
 
-    fn lost_only_the_farewell(&self) -> bool {
+    fn said_quit(&self) -> bool {
         self.last_command.trim_ascii().eq_ignore_ascii_case(b"QUIT")
     }
 
@@ -647,7 +666,8 @@ impl Repl {
 
     fn prompt(&self) -> String {
         let columns = Terminal::width().unwrap_or(80);
-        prompt::prompt(self.session(), &self.target, self.settings.full_prompt, columns)
+        let practice = self.options.practice.map(|name| Target { host: name.to_owned(), port: crate::target::SMTP });
+        prompt::prompt(self.session(), practice.as_ref().unwrap_or(&self.target), self.settings.full_prompt, columns)
     }
 
     fn session(&self) -> Option<&Session> {

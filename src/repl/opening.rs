@@ -208,7 +208,7 @@ impl Repl {
     pub(super) async fn connect_to(&mut self, target: Target) {
         self.target = target;
         self.hello_line = None;
-        self.options.practice = false;
+        self.options.practice = None;
         let failure = self.open().await;
         if let Some(failure) = failure
             && !self.is_terminal()

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::message::{self, Body, CHUNK};
 use super::signals::Signal;
-use super::{Outcome, Repl, Woken, commands};
+use super::waiting::Woken;
+use super::{Outcome, Repl, commands};
 use crate::net::Connection;
 use crate::session::Stage;
 use crate::text::{printable_str, size};

@@ -89,7 +89,9 @@ pub(super) fn for_history(line: &str) -> Option<String> {
         return (!matches!(first, ":raw" | ":encode" | ":decode")).then(|| line.to_owned());
     }
     // What is not even nearly a verb may be a password that was typed at the wrong prompt.
-    let is_verb = verb::lookup(first).is_some() || verb::nearest(first).is_some() || matches!(first.to_ascii_uppercase().as_str(), "XCLIENT" | "XFORWARD");
+    let is_verb = verb::lookup(first).is_some()
+        || verb::nearest(first).is_some()
+        || matches!(first.to_ascii_uppercase().as_str(), "XCLIENT" | "XFORWARD");
     is_verb.then(|| line.to_owned())
 }
 

@@ -8,6 +8,7 @@ mod answer;
 mod commands;
 mod data;
 mod editor;
+mod ending;
 mod happened;
 mod helper;
 mod history;
@@ -25,10 +26,10 @@ mod snapshot;
 mod source;
 mod terminal;
 mod tour;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::Duration;
 
 pub use history::{History, default_path as history_path};
 pub use outcome::Outcome;
@@ -41,7 +42,7 @@ use crate::explain::reply::Situation;
 use crate::net::dial::DialOptions;
 use crate::net::{Connection, Limits};
 use crate::render::Row;
-use crate::session::{Event, Session, Stage};
+use crate::session::{Session, Stage};
 use crate::target::Target;
 use crate::wire::reply::Reply;
 use editor::Given;
@@ -136,14 +137,6 @@ struct Told {
     clear_text: bool,
     relay: bool,
     quit_in_message: bool,
-}
-
-/// What woke the loop.
-enum Woken {
-    Given(Given),
-    Event(Event),
-    Signal(Signal),
-    KeepAlive,
 }
 
 impl Repl {
@@ -299,150 +292,6 @@ impl Repl {
         None
     }
 
-    /// Reads one line at a prompt, and meanwhile shows what the server says.
-    async fn read(&mut self, prompt: &str) -> Given {
-        self.source.update(|snapshot| {
-            snapshot.prompt_width = crate::text::width(prompt);
-            snapshot.hints = self.settings.hints && !self.options.raw;
-            snapshot.own_name.clone_from(&self.options.hello_name);
-            snapshot.addresses.clone_from(&self.addresses);
-            snapshot.update(self.connection.as_ref().map(Connection::session));
-        });
-        let bold = self.screen.style.color;
-        let styled = if bold { format!("\x1b[1m{prompt}\x1b[0m") } else { prompt.to_owned() };
-        let shown = if self.options.raw { String::new() } else { prompt.to_owned() };
-        self.source.ask_line(shown.clone(), if self.options.raw { shown } else { styled });
-        self.wait_for_operator().await
-    }
-
-    /// Waits for what was asked of the operator, and meanwhile shows what the server says.
-    async fn wait_for_operator(&mut self) -> Given {
-        self.screen.begin_editing();
-        let given = loop {
-            let keepalive = self.settings.keepalive.filter(|_| self.is_open() && self.mode() == Mode::Command);
-            let Self { source, connection, signals, .. } = self;
-            let event = async {
-                match connection {
-                    Some(connection) if connection.session().is_open() => connection.next().await,
-                    _ => std::future::pending().await,
-                }
-            };
-            let idle = async {
-                match keepalive {
-                    Some(every) => tokio::time::sleep(every).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let woken = tokio::select! {
-                biased;
-                signal = signals.next() => Woken::Signal(signal),
-                event = event => Woken::Event(event),
-                given = source.given() => Woken::Given(given),
-                () = idle => Woken::KeepAlive,
-            };
-            match woken {
-                Woken::Given(given) => break given,
-                Woken::Event(event) => self.happened(event),
-                Woken::Signal(Signal::Interrupt) => break Given::Interrupted,
-                Woken::Signal(signal) => {
-                    self.outcome = Some(Outcome::Signalled(signal));
-                    break Given::Failed(String::new());
-                }
-                Woken::KeepAlive => self.send_keepalive(),
-            }
-            if self.outcome.is_some() {
-                break Given::Failed(String::new());
-            }
-        };
-        self.screen.end_editing().await;
-        given
-    }
-
-    /// Waits until the server has answered all that was sent.
-    async fn settle(&mut self) {
-        let mut told = !self.is_terminal();
-        while self.outcome.is_none() && self.connection.as_ref().is_some_and(|connection| connection.session().is_waiting()) {
-            let Self { connection: Some(connection), signals, .. } = self else { return };
-            let what = connection.session().awaited().map(|(what, _)| what.describe()).unwrap_or_default();
-            let slow = tokio::time::sleep(Duration::from_secs(1));
-            let woken = tokio::select! {
-                biased;
-                signal = signals.next() => Woken::Signal(signal),
-                event = connection.next() => Woken::Event(event),
-                () = slow, if !told => Woken::KeepAlive,
-            };
-            match woken {
-                Woken::Event(event) => self.happened(event),
-                Woken::KeepAlive => {
-                    told = true;
-                    self.screen.note(format!("Waiting for {} (Ctrl-C stops waiting).", crate::text::printable_str(&what)));
-                }
-                Woken::Signal(Signal::Interrupt) if self.is_terminal() => self.stop_waiting().await,
-                Woken::Signal(signal) => self.outcome = Some(Outcome::Signalled(signal)),
-                Woken::Given(_) => {}
-            }
-        }
-    }
-
-    /// After QUIT or 421 the server hangs up: a prompt before that would be for nothing.
-    async fn await_farewell(&mut self) {
-        let asked = self.said_quit();
-        let patience = Duration::from_millis(if asked { 2000 } else { 300 });
-        let until = tokio::time::Instant::now() + patience;
-        while self.outcome.is_none() && self.session().is_some_and(|session| session.is_open() && session.is_leaving()) {
-            let Some(connection) = &mut self.connection else { return };
-            match tokio::time::timeout_at(until, connection.next()).await {
-                Ok(event) => self.happened(event),
-                Err(_) if asked => {
-                    self.drop_connection("");
-                    self.tell_closed(true, true);
-                }
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// Ctrl-C while a reply is waited for: SMTP replies cannot be cancelled.
-    async fn stop_waiting(&mut self) {
-        self.screen.begin_editing();
-        let prompt = "*  Still waiting. [w]ait, [c]lose the connection? [W/c] ".to_owned();
-        self.source.ask_line(prompt.clone(), prompt);
-        match self.wait_for_operator().await {
-            Given::Line(answer) if !answer.trim_ascii().eq_ignore_ascii_case(b"c") => {}
-            Given::Line(_) => self.drop_connection("Closed."),
-            Given::Interrupted | Given::End => {
-                self.drop_connection("Closed.");
-                self.outcome = Some(Outcome::Interrupted);
-            }
-            Given::Password { .. } | Given::Failed(_) => {}
-        }
-    }
-
-    /// Asks a yes-or-no question; `None` without a terminal. Lines that are no answer wait for their turn.
-    async fn ask(&mut self, question: &str, default: bool) -> Option<bool> {
-        if !self.is_terminal() {
-            return None;
-        }
-        let choice = if default { "[Y/n]" } else { "[y/N]" };
-        let prompt = format!("{question} {choice} ");
-        loop {
-            match self.read(&prompt).await {
-                Given::Line(line) => match line.trim_ascii().to_ascii_lowercase().as_slice() {
-                    b"" => return Some(default),
-                    b"y" | b"yes" => return Some(true),
-                    b"n" | b"no" => return Some(false),
-                    _ => {
-                        let lines = line.split(|&b| b == b'\n').map(<[u8]>::to_vec);
-                        self.queue.extend(lines);
-                        self.screen.note("That waits for its turn: answer y or n first.");
-                    }
-                },
-                Given::Interrupted | Given::End => return Some(false),
-                Given::Password { .. } | Given::Failed(_) => return None,
-            }
-        }
-    }
-
     /// A line in command mode.
     async fn command_line(&mut self, line: Vec<u8>) {
         if self.passes_over(&line) {
@@ -526,116 +375,6 @@ impl Repl {
         if self.screen.has_failed() {
             let outcome = self.screen.take_failure().map_or(Outcome::Done, |error| Outcome::output_failed(&error));
             self.outcome.get_or_insert(outcome);
-        }
-    }
-
-    async fn interrupted(&mut self, mode: Mode) {
-        if !self.is_terminal() {
-            self.outcome = Some(Outcome::Interrupted);
-            return;
-        }
-        self.interrupts += 1;
-        match mode {
-            Mode::Answer(_) => self.cancel_login().await,
-            Mode::Message => self.abort_message(true).await,
-            Mode::Command | Mode::Question if self.interrupts > 1 => self.outcome = Some(Outcome::Interrupted),
-            Mode::Command | Mode::Question => self.screen.note("Ctrl-D or QUIT ends politely; Ctrl-C once more leaves at once."),
-        }
-    }
-
-    async fn input_ended(&mut self, mode: Mode) {
-        match mode {
-            Mode::Message if self.is_terminal() => {
-                if self.ask("End the message and send it?", false).await == Some(true) {
-                    self.message_line(b".".to_vec()).await;
-                }
-            }
-            Mode::Message => {
-                self.screen.warning(
-                    "The input ended inside the message: the connection is closed without the final dot, and nothing is delivered.",
-                );
-                self.drop_connection("");
-                self.outcome = Some(Outcome::Unfinished);
-            }
-            Mode::Answer(_) => {
-                self.cancel_login().await;
-                if !self.is_terminal() {
-                    self.outcome = Some(Outcome::LoginRefused);
-                }
-            }
-            Mode::Command | Mode::Question => {
-                self.outcome.get_or_insert(Outcome::Done);
-            }
-        }
-    }
-
-    fn input_failed(&mut self, words: &str) {
-        if self.outcome.is_none() {
-            self.screen.warning(format!("The input cannot be read: {}.", crate::text::printable_str(words)));
-            self.outcome = Some(Outcome::InputLost);
-        }
-    }
-
-    /// Ends the session as politely as the state allows.
-    async fn leave(&mut self) -> Outcome {
-        let mut outcome = self.outcome.take().unwrap_or(Outcome::Done);
-        let polite = matches!(outcome, Outcome::Done | Outcome::Refused(_) | Outcome::TryLater(_) | Outcome::LoginRefused | Outcome::Quit);
-        let can_quit = self.connection.as_ref().is_some_and(|connection| {
-            let session = connection.session();
-            session.is_open() && matches!(session.stage(), Stage::Greeted | Stage::Ready) && !session.is_waiting() && !session.is_leaving()
-        });
-        if polite && can_quit {
-            self.say_quit().await;
-        }
-        self.drop_connection("");
-        if outcome == Outcome::Done
-            && let Some(refusal) = self.first_refusal.take()
-            && !self.options.tour
-        {
-            outcome = refusal;
-        }
-        if self.messages_accepted > 0 && matches!(outcome, Outcome::Lost) && self.said_quit() {
-            outcome = Outcome::Done;
-        }
-        if self.log_broken && outcome == Outcome::Done {
-            outcome = Outcome::OutputFailed("the log is not complete".to_owned());
-        }
-        if let Some(error) = self.screen.take_failure() {
-            outcome = Outcome::output_failed(&error);
-        }
-        outcome
-    }
-
-    /// A local command or a file failed: told, and the end of a script.
-    fn local_error(&mut self, words: &str) {
-        self.screen.warning(format!("{words}."));
-        if !self.is_terminal() && !self.options.keep_going {
-            self.outcome = Some(Outcome::Unfinished);
-        }
-    }
-
-    fn said_quit(&self) -> bool {
-        self.last_command.trim_ascii().eq_ignore_ascii_case(b"QUIT")
-    }
-
-    async fn say_quit(&mut self) {
-        let row = Row::new(crate::render::Sign::Sent, "QUIT");
-        self.screen.row(row);
-        b"QUIT".as_slice().clone_into(&mut self.last_command);
-        let Some(connection) = &mut self.connection else { return };
-        connection.send(b"QUIT");
-        let patience = if self.terminal.is_some() { 2 } else { 5 };
-        // The farewell decides nothing any more: whatever comes, or not, the session was over.
-        let _ = tokio::time::timeout(Duration::from_secs(patience), self.settle()).await;
-        self.outcome = None;
-    }
-
-    fn send_keepalive(&mut self) {
-        if let Some(connection) = &mut self.connection
-            && !connection.session().is_waiting()
-        {
-            connection.send(b"NOOP");
-            self.keepalives += 1;
         }
     }
 

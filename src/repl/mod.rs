@@ -208,11 +208,18 @@ impl Repl {
     /// One line, and all that follows from it.
     async fn turn(&mut self) {
         self.tour_step();
+        // Before anything that waits in the queue: a pasted line must not become the password (P24).
+        if let Mode::Answer(question) = self.mode()
+            && self.wants_password(question)
+        {
+            self.password_turn().await;
+            return;
+        }
         let queued = self.queue.pop_front();
         self.from_queue = queued.is_some();
         let line = match queued {
             Some(line) => {
-                if self.is_terminal() && self.mode() != Mode::Answer(crate::session::dialogue::Question::Password) {
+                if self.is_terminal() {
                     let text = format!("{}{}", self.prompt(), crate::text::printable(&line));
                     self.screen.result(&text);
                 }
@@ -235,12 +242,6 @@ impl Repl {
     /// The next line from the operator; `None` when there was none, and what that means was done.
     async fn next_line(&mut self) -> Option<Vec<u8>> {
         let mode = self.mode();
-        if let Mode::Answer(question) = mode
-            && self.wants_password(question)
-        {
-            self.password_turn().await;
-            return None;
-        }
         let prompt = self.prompt();
         match self.read(&prompt).await {
             Given::Line(line) => {

@@ -94,13 +94,13 @@ impl Repl {
     }
 
     pub(super) fn said_quit(&self) -> bool {
-        self.last_command.trim_ascii().eq_ignore_ascii_case(b"QUIT")
+        self.memory.command.trim_ascii().eq_ignore_ascii_case(b"QUIT")
     }
 
     pub(super) async fn say_quit(&mut self) {
         let row = Row::new(Sign::Sent, "QUIT");
         self.screen.row(row);
-        b"QUIT".as_slice().clone_into(&mut self.last_command);
+        b"QUIT".as_slice().clone_into(&mut self.memory.command);
         let Some(connection) = &mut self.connection else { return };
         connection.send(b"QUIT");
         let patience = if self.terminal.is_some() { 2 } else { 5 };

@@ -91,42 +91,43 @@ pub struct Repl {
     log: Option<log::Log>,
     /// Lines that wait for their turn: a paste, or type-ahead that was no answer to a question.
     queue: VecDeque<Vec<u8>>,
-    /// What `:explain` explains.
-    last_refusal: Option<(Situation, Reply)>,
-    /// What `:raw` without an argument shows.
-    last_reply: Option<Vec<Vec<u8>>>,
-    /// Explanations that were given in full already.
-    explained: Vec<&'static str>,
-    /// The line being handled was pasted or queued, and what it was.
+    /// The line being handled was pasted or queued.
     from_queue: bool,
-    last_typed: Vec<u8>,
-    /// A script's DATA was refused: this many lines of its message were passed over so far (P31).
-    passed_over: Option<u64>,
-    /// DATA was said for a file: no advice on typing.
-    streaming: bool,
-    /// The log could not be written: the exit status must say so.
-    log_broken: bool,
-    /// The message as far as it was typed, and one composed before DATA.
-    draft: Vec<u8>,
-    prepared: Option<Vec<u8>>,
+    memory: Memory,
+    message: Message,
     /// The user name of a PLAIN login that waits for its password.
     plain_user: Option<String>,
     /// The header word that was held back; typed again it is sent.
     held_back: Option<Vec<u8>>,
-    /// The EHLO or HELO line that was accepted last, to be repeated after a reconnect.
-    hello_line: Option<Vec<u8>>,
-    /// The verb line that was sent last.
-    last_command: Vec<u8>,
-    /// Addresses used so far, the newest first.
-    addresses: Vec<String>,
+    /// The log could not be written: the exit status must say so.
+    log_broken: bool,
     messages_accepted: u32,
     keepalives: u32,
-    told: Told,
     interrupts: u8,
     /// With `--keep-going`: the refusal that decides the exit status.
     first_refusal: Option<Outcome>,
     tour: Option<tour::Tour>,
     outcome: Option<Outcome>,
+}
+
+/// What was said so far, as far as later lines depend on it.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The line as it was typed last.
+    typed: Vec<u8>,
+    /// The command that was sent last.
+    command: Vec<u8>,
+    /// The EHLO or HELO that was accepted last, to be repeated after a reconnect.
+    hello_line: Option<Vec<u8>>,
+    /// What `:raw` without an argument shows.
+    reply: Option<Vec<Vec<u8>>>,
+    /// What `:explain` explains.
+    refusal: Option<(Situation, Reply)>,
+    /// Explanations that were given in full already.
+    explained: Vec<&'static str>,
+    /// Addresses used so far, the newest first.
+    addresses: Vec<String>,
+    told: Told,
 }
 
 /// What is said once only.
@@ -137,6 +138,19 @@ struct Told {
     clear_text: bool,
     relay: bool,
     quit_in_message: bool,
+}
+
+/// The message in the making.
+#[derive(Debug, Default)]
+struct Message {
+    /// What was typed since 354.
+    draft: Vec<u8>,
+    /// What was composed before DATA.
+    prepared: Option<Vec<u8>>,
+    /// DATA was said for a file: no advice on typing.
+    streaming: bool,
+    /// A script's DATA was refused: this many lines of its message were passed over so far (P31).
+    passed_over: Option<u64>,
 }
 
 impl Repl {
@@ -156,24 +170,14 @@ impl Repl {
             target,
             log: None,
             queue: VecDeque::new(),
-            last_refusal: None,
-            last_reply: None,
-            explained: Vec::new(),
             from_queue: false,
-            last_typed: Vec::new(),
-            passed_over: None,
-            streaming: false,
-            log_broken: false,
-            draft: Vec::new(),
-            prepared: None,
+            memory: Memory::default(),
+            message: Message::default(),
             plain_user: None,
             held_back: None,
-            hello_line: None,
-            last_command: Vec::new(),
-            addresses: Vec::new(),
+            log_broken: false,
             messages_accepted: 0,
             keepalives: 0,
-            told: Told::default(),
             interrupts: 0,
             first_refusal: None,
             tour,
@@ -230,7 +234,7 @@ impl Repl {
                 None => return,
             },
         };
-        line.clone_into(&mut self.last_typed);
+        line.clone_into(&mut self.memory.typed);
         match self.mode() {
             Mode::Command | Mode::Question => self.command_line(line).await,
             Mode::Answer(question) => self.answer_line(question, line).await,
@@ -321,9 +325,9 @@ impl Repl {
 
     /// Whether the line belongs to a message whose DATA was refused.
     fn passes_over(&mut self, line: &[u8]) -> bool {
-        let Some(count) = self.passed_over else { return false };
+        let Some(count) = self.message.passed_over else { return false };
         let ends = line == b".";
-        self.passed_over = (!ends).then_some(count + 1);
+        self.message.passed_over = (!ends).then_some(count + 1);
         if ends {
             self.screen.note(format!("DATA was refused: {count} lines of the message, up to the dot, are not sent."));
         }
@@ -343,7 +347,7 @@ impl Repl {
 
     /// Puts a command on the wire, waits for the reply, and offers a message that was prepared.
     async fn transmit(&mut self, line: &[u8]) {
-        line.clone_into(&mut self.last_command);
+        line.clone_into(&mut self.memory.command);
         self.remember_address(line);
         if !self.is_terminal() {
             let shown = crate::wire::command::without_secret(line).unwrap_or_else(|| line.to_vec());
@@ -354,7 +358,7 @@ impl Repl {
         }
         self.settle().await;
         self.await_farewell().await;
-        if self.in_message() && !self.streaming {
+        if self.in_message() && !self.message.streaming {
             self.use_prepared().await;
         }
     }
@@ -365,9 +369,9 @@ impl Repl {
             && !address.is_empty()
             && self.is_terminal()
         {
-            self.addresses.retain(|known| *known != address);
-            self.addresses.insert(0, address);
-            self.addresses.truncate(50);
+            self.memory.addresses.retain(|known| *known != address);
+            self.memory.addresses.insert(0, address);
+            self.memory.addresses.truncate(50);
         }
     }
 

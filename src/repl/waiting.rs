@@ -24,7 +24,7 @@ impl Repl {
             snapshot.prompt_width = crate::text::width(prompt);
             snapshot.hints = self.settings.hints && !self.options.raw;
             snapshot.own_name.clone_from(&self.options.hello_name);
-            snapshot.addresses.clone_from(&self.addresses);
+            snapshot.addresses.clone_from(&self.memory.addresses);
             snapshot.update(self.connection.as_ref().map(Connection::session));
         });
         let bold = self.screen.style.color;

@@ -2,5 +2,6 @@
 
 pub mod connection;
 pub mod dial;
+pub mod tls;
 
 pub use connection::{Connection, Limits};

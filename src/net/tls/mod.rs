@@ -1,0 +1,300 @@
+//! TLS: the handshake, what was negotiated, and a verdict on the certificate that names every fault.
+//!
+//! The verifier records and goes on: looking at broken servers is what the tool is for. Who may go on
+//! after a fault is decided above (P20).
+
+pub mod certificate;
+pub mod files;
+mod peek;
+pub mod verdict;
+mod verifier;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
+use tokio_rustls::TlsConnector;
+
+use super::connection::Stream;
+use certificate::Certificate;
+use peek::Peek;
+use verdict::{Evidence, Fault};
+use verifier::{ClientCertificate, Recorder, Seen};
+
+/// A TLS version that can be wished for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// TLS 1.2 (RFC 5246).
+    Tls12,
+    /// TLS 1.3 (RFC 8446).
+    Tls13,
+}
+
+/// How TLS is to be spoken.
+#[derive(Debug, Clone, Default)]
+pub struct TlsOptions {
+    /// Roots to trust in the place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The name to ask for and to check, in the place of the host's.
+    pub server_name: Option<String>,
+    /// Do not send the name (SNI).
+    pub no_sni: bool,
+    /// The lowest version.
+    pub min: Option<Version>,
+    /// The highest version.
+    pub max: Option<Version>,
+    /// Key exchange groups, in the order of preference; all when empty.
+    pub groups: Vec<String>,
+    /// Our certificate and its key, read from files.
+    pub identity: Option<files::Identity>,
+}
+
+/// Roots, loaded once and only when TLS is used.
+#[derive(Debug, Clone)]
+pub struct Roots {
+    store: Arc<RootCertStore>,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// Loads the roots: the file, or the system's store (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured).
+///
+/// # Errors
+/// The file cannot be read or holds no certificate. A system without roots is no error: everything is
+/// then from an unknown issuer, and the count says why.
+pub fn load_roots(ca_file: Option<&std::path::Path>) -> Result<Roots, String> {
+    let mut store = RootCertStore::empty();
+    match ca_file {
+        Some(path) => {
+            for certificate in files::certificates(path)? {
+                store.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+            }
+        }
+        None => {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    let count = store.len();
+    Ok(Roots { store: Arc::new(store), count })
+}
+
+/// What a handshake brought.
+#[derive(Debug, Clone)]
+pub struct TlsReport {
+    /// `TLS 1.3`.
+    pub version: String,
+    /// `TLS_AES_256_GCM_SHA384`.
+    pub suite: String,
+    /// `X25519MLKEM768`; unknown for static RSA, which is not spoken here.
+    pub group: String,
+    /// The protocol chosen by ALPN.
+    pub alpn: Option<Vec<u8>>,
+    /// Full, or resumed.
+    pub kind: &'static str,
+    /// A stapled OCSP response came, of this many bytes.
+    pub ocsp: usize,
+    /// The name that was sent, if any.
+    pub sni: Option<String>,
+    /// The chain as sent, the server's own certificate first.
+    pub chain: Vec<Certificate>,
+    /// Every fault of it; empty when it is verified.
+    pub faults: Vec<Fault>,
+    /// The server asked for our certificate, naming this many issuers.
+    pub client_certificate_asked: Option<usize>,
+    /// One was given.
+    pub client_certificate_given: bool,
+    /// How long the handshake took.
+    pub took: Duration,
+}
+
+impl TlsReport {
+    /// Whether chain, name and dates are all in order.
+    pub fn is_verified(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+/// Why no TLS came of it.
+#[derive(Debug)]
+pub struct TlsFailure {
+    /// What went wrong.
+    pub cause: TlsCause,
+    /// The server asked for our certificate before it failed.
+    pub client_certificate_asked: bool,
+}
+
+/// What went wrong with a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsCause {
+    /// The server answered with an alert, by its name in RFC 8446 §6.
+    Alert(String),
+    /// The server closed the connection.
+    Closed,
+    /// The connection was reset.
+    Reset,
+    /// What came is not TLS; its beginning.
+    NotTls(Vec<u8>),
+    /// Nothing in common, seen from our side.
+    Incompatible(String),
+    /// Nothing came within the limit.
+    TimedOut(Duration),
+    /// The options do not go together or the name cannot be used.
+    Options(String),
+    /// Anything else.
+    Other(String),
+}
+
+/// Does the handshake as a client.
+///
+/// # Errors
+/// [`TlsFailure`] says which side ended it and how.
+pub async fn connect(
+    stream: Box<dyn Stream>,
+    host: &str,
+    options: &TlsOptions,
+    roots: &Roots,
+) -> Result<(Box<dyn Stream>, TlsReport), TlsFailure> {
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let wrong = |words: String| TlsFailure { cause: TlsCause::Options(words), client_certificate_asked: false };
+    let name = options.server_name.as_deref().unwrap_or(host);
+    let server_name = ServerName::try_from(name.to_owned()).map_err(|_| wrong(format!("'{name}' cannot be used as a name in TLS")))?;
+    let config = config(options, &seen).map_err(wrong)?;
+    let sends_name = !options.no_sni && matches!(server_name, ServerName::DnsName(_));
+    let started = tokio::time::Instant::now();
+    let (stream, head) = Peek::new(stream);
+    let result = TlsConnector::from(Arc::new(config)).connect(server_name.clone(), stream).await;
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match result {
+        Err(error) => Err(TlsFailure { cause: cause(&error, &head.bytes()), client_certificate_asked: seen.asked.is_some() }),
+        Ok(stream) => {
+            let took = started.elapsed();
+            let report = report(stream.get_ref().1, &seen, options, sends_name.then(|| name.to_owned()), took, &server_name, roots);
+            Ok((Box::new(stream), report))
+        }
+    }
+}
+
+/// The key exchange groups that can be wished for.
+pub fn groups() -> Vec<String> {
+    aws_lc_rs::ALL_KX_GROUPS.iter().map(|group| group_name(*group)).collect()
+}
+
+fn group_name(group: &dyn SupportedKxGroup) -> String {
+    format!("{:?}", group.name())
+}
+
+fn config(options: &TlsOptions, seen: &Arc<Mutex<Seen>>) -> Result<ClientConfig, String> {
+    let provider = provider(options)?;
+    let algorithms = provider.signature_verification_algorithms;
+    let recorder = Recorder { algorithms, seen: Arc::clone(seen) };
+    let identity = ClientCertificate { key: options.identity.as_ref().map(|identity| Arc::clone(&identity.key)), seen: Arc::clone(seen) };
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&versions(options)?)
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(recorder))
+        .with_client_cert_resolver(Arc::new(identity));
+    config.enable_sni = !options.no_sni;
+    if std::env::var_os("SSLKEYLOGFILE").is_some() {
+        config.key_log = Arc::new(rustls::KeyLogFile::new());
+    }
+    Ok(config)
+}
+
+fn provider(options: &TlsOptions) -> Result<CryptoProvider, String> {
+    let mut provider = aws_lc_rs::default_provider();
+    if !options.groups.is_empty() {
+        let find = |wished: &String| {
+            let known = aws_lc_rs::ALL_KX_GROUPS.iter().find(|group| group_name(**group).eq_ignore_ascii_case(wished));
+            known.copied().ok_or_else(|| {
+                format!("'{}' is not a key exchange group; there are {}", crate::text::printable_str(wished), groups().join(", "))
+            })
+        };
+        provider.kx_groups = options.groups.iter().map(find).collect::<Result<_, _>>()?;
+    }
+    Ok(provider)
+}
+
+fn versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersion>, String> {
+    let all = [(Version::Tls12, &rustls::version::TLS12), (Version::Tls13, &rustls::version::TLS13)];
+    let fits = |version: Version| options.min.is_none_or(|min| version >= min) && options.max.is_none_or(|max| version <= max);
+    let chosen: Vec<_> = all.into_iter().filter(|(version, _)| fits(*version)).map(|(_, version)| version).collect();
+    if chosen.is_empty() { Err("--tls-min is higher than --tls-max".to_owned()) } else { Ok(chosen) }
+}
+
+fn report(
+    session: &ClientConnection,
+    seen: &Seen,
+    options: &TlsOptions,
+    sni: Option<String>,
+    took: Duration,
+    name: &ServerName<'static>,
+    roots: &Roots,
+) -> TlsReport {
+    let chain: Vec<Certificate> = seen.chain.iter().map(Certificate::read).collect();
+    let evidence = Evidence {
+        chain: &chain,
+        name,
+        roots: &roots.store,
+        algorithms: aws_lc_rs::default_provider().signature_verification_algorithms,
+        now: rustls::pki_types::UnixTime::now().as_secs().cast_signed(),
+        handshake_signature: !seen.bad_signature,
+    };
+    let faults = verdict::judge(&evidence);
+    TlsReport {
+        version: match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2".to_owned(),
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3".to_owned(),
+            other => format!("{other:?}"),
+        },
+        suite: session.negotiated_cipher_suite().map(|suite| suite_name(&format!("{:?}", suite.suite()))).unwrap_or_default(),
+        group: session.negotiated_key_exchange_group().map(group_name).unwrap_or_default(),
+        alpn: session.alpn_protocol().map(<[u8]>::to_vec),
+        kind: match session.handshake_kind() {
+            Some(HandshakeKind::Resumed) => "resumed",
+            Some(HandshakeKind::FullWithHelloRetryRequest) => "full, with a retry",
+            _ => "full",
+        },
+        ocsp: seen.ocsp,
+        sni,
+        chain,
+        faults,
+        client_certificate_asked: seen.asked,
+        client_certificate_given: seen.asked.is_some() && options.identity.is_some(),
+        took,
+    }
+}
+
+/// rustls writes `TLS13_…` where IANA registered `TLS_…`.
+fn suite_name(debug: &str) -> String {
+    debug.replacen("TLS13_", "TLS_", 1)
+}
+
+fn cause(error: &io::Error, head: &[u8]) -> TlsCause {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match (tls, error.kind()) {
+        (Some(rustls::Error::AlertReceived(alert)), _) => TlsCause::Alert(alert_name(&format!("{alert:?}"))),
+        (Some(rustls::Error::InvalidMessage(_)), _) if !matches!(head, [20..=24, 3, ..]) => TlsCause::NotTls(head.to_vec()),
+        (Some(rustls::Error::PeerIncompatible(what)), _) => TlsCause::Incompatible(format!("{what:?}")),
+        (Some(other), _) => TlsCause::Other(other.to_string()),
+        (None, io::ErrorKind::UnexpectedEof) => TlsCause::Closed,
+        (None, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => TlsCause::Reset,
+        (None, _) => TlsCause::Other(super::dial::system_words(error)),
+    }
+}
+
+/// `HandshakeFailure` → `handshake_failure`, as RFC 8446 §6 writes it.
+fn alert_name(camel: &str) -> String {
+    let mut out = String::new();
+    for (at, c) in camel.char_indices() {
+        if c.is_ascii_uppercase() && at > 0 {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}

@@ -1,6 +1,7 @@
 //! What a reply means in its situation, and what may be wrong when there is none.
 
 pub mod blob;
+pub mod certificate;
 pub mod failure;
 pub mod notice;
 pub mod reply;

@@ -14,9 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 use zeroize::Zeroize;
 
+use super::tls::{self, Roots, TlsCause, TlsFailure, TlsOptions, TlsReport};
 use crate::session::client::Answer;
 use crate::session::event::Expected;
-use crate::session::{Event, Session};
+use crate::session::{Event, Security, Session};
 use crate::wire::dot::{Changes, NulByte};
 
 /// How long to wait for what. Each limit is for the whole reply, not for a single byte (P7).
@@ -51,6 +52,8 @@ pub struct Connection {
     limits: Limits,
     out: Vec<u8>,
     written: usize,
+    /// The stream may hold back some of what it was given.
+    unflushed: bool,
     /// When the server last took something of `out`, or `out` was last empty.
     progress: Instant,
     holds_secret: bool,
@@ -69,6 +72,7 @@ impl Connection {
             limits,
             out: Vec::new(),
             written: 0,
+            unflushed: false,
             progress: now,
             holds_secret: false,
             alarm: None,
@@ -84,6 +88,11 @@ impl Connection {
     /// Since when the connection stands.
     pub fn age(&self) -> Duration {
         self.opened.elapsed()
+    }
+
+    /// What came in plain text behind the 220 to STARTTLS.
+    pub fn take_injected(&mut self) -> Vec<u8> {
+        self.session.take_injected()
     }
 
     /// The limits in force.
@@ -124,6 +133,30 @@ impl Connection {
     pub fn end_body(&mut self) -> Changes {
         self.tidy();
         self.session.end_body(self.opened.elapsed(), &mut self.out)
+    }
+
+    /// Starts TLS on the stream, within the limit for a reply.
+    ///
+    /// # Errors
+    /// [`TlsFailure`]; the connection is then closed.
+    pub async fn start_tls(&mut self, host: &str, options: &TlsOptions, roots: &Roots) -> Result<TlsReport, TlsFailure> {
+        let stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
+        let limit = self.limits.reply;
+        let result = match tokio::time::timeout(limit, tls::connect(stream, host, options, roots)).await {
+            Ok(result) => result,
+            Err(_) => Err(TlsFailure { cause: TlsCause::TimedOut(limit), client_certificate_asked: false }),
+        };
+        match result {
+            Ok((stream, report)) => {
+                self.stream = stream;
+                self.session.tls_started(self.opened.elapsed(), report.is_verified());
+                Ok(report)
+            }
+            Err(failure) => {
+                self.session.close(self.opened.elapsed());
+                Err(failure)
+            }
+        }
     }
 
     /// Adds a fact to the transcript.
@@ -198,7 +231,7 @@ impl Connection {
     /// Writes what is queued. Ready when some of it went out.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.queued() == 0 {
-            return Poll::Pending;
+            return self.poll_flush(context);
         }
         match Pin::new(&mut self.stream).poll_write(context, &self.out[self.written..]) {
             Poll::Pending => Poll::Pending,
@@ -211,10 +244,8 @@ impl Connection {
                 self.progress = Instant::now();
                 self.tidy();
                 // Streams that buffer (TLS, pipes) hand it on here; on TCP this does nothing.
-                match Pin::new(&mut self.stream).poll_flush(context) {
-                    Poll::Ready(Err(error)) => self.fail(&error),
-                    Poll::Ready(Ok(())) | Poll::Pending => {}
-                }
+                self.unflushed = true;
+                let _ = self.poll_flush(context);
                 Poll::Ready(())
             }
             Poll::Ready(Err(error)) => {
@@ -224,6 +255,22 @@ impl Connection {
                 Poll::Ready(())
             }
         }
+    }
+
+    /// Hands on what the stream still buffers. Ready when it did.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.unflushed {
+            return Poll::Pending;
+        }
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) => self.unflushed = false,
+            Poll::Ready(Err(error)) => {
+                self.unflushed = false;
+                self.fail(&error);
+            }
+        }
+        Poll::Ready(())
     }
 
     /// Reads once. Ready when something came or the stream ended.
@@ -269,10 +316,14 @@ impl Connection {
     }
 
     fn fail(&mut self, error: &io::Error) {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let tls = self.session.security() != Security::Clear;
         let words = match error.kind() {
             ConnectionReset => "the server or a device on the way reset the connection".to_owned(),
             BrokenPipe | ConnectionAborted => "the connection was cut".to_owned(),
+            // Without the farewell of TLS nobody can tell an end from a cut (RFC 8446 §6.1, P22).
+            UnexpectedEof if tls => "it was closed without the farewell of TLS (close_notify), so something may be missing".to_owned(),
+            _ if tls => tls::words(error),
             _ => super::dial::system_words(error),
         };
         self.session.lost(self.opened.elapsed(), words);

@@ -2,6 +2,7 @@
 
 pub mod human;
 pub mod style;
+pub mod tls;
 pub mod transcript;
 
 pub use style::{Row, Sign, Style};

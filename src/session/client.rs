@@ -77,7 +77,21 @@ pub struct Session {
     body_bytes: u64,
     messages_accepted: u32,
     leaving: bool,
+    /// STARTTLS was accepted: what comes now is no plain text.
+    starting_tls: bool,
+    security: Security,
     replies: u64,
+}
+
+/// How far the connection can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// Anybody on the way can read and change what is said.
+    Clear,
+    /// Encrypted, to a server whose certificate has a fault.
+    Unverified,
+    /// Encrypted, to the server that was meant.
+    Verified,
 }
 
 impl Session {
@@ -102,6 +116,8 @@ impl Session {
             body_bytes: 0,
             messages_accepted: 0,
             leaving: false,
+            starting_tls: false,
+            security: Security::Clear,
             replies: 0,
         }
     }
@@ -241,13 +257,34 @@ impl Session {
     /// Takes what was received, at any cut.
     pub fn receive(&mut self, now: Duration, bytes: &[u8]) {
         self.parser.push(bytes);
-        while self.stage != Stage::Closed {
+        while self.stage != Stage::Closed && !self.starting_tls {
             match self.parser.next_received() {
                 Ok(Some(received)) => self.take(now, received),
                 Ok(None) => break,
                 Err(too_long) => self.end(now, Ending::TooLong(too_long)),
             }
         }
+    }
+
+    /// STARTTLS was accepted, and the handshake is due. Returns what came in plain text behind the 220:
+    /// anything but nothing is an attack or a broken server (RFC 3207 §6, P17).
+    pub fn take_injected(&mut self) -> Vec<u8> {
+        self.parser.partial().concat()
+    }
+
+    /// The connection is encrypted from now on: what was learnt before is forgotten (RFC 3207 §4.2).
+    pub fn tls_started(&mut self, now: Duration, verified: bool) {
+        self.note(now, if verified { "encrypted, certificate verified" } else { "encrypted, certificate not verified" });
+        self.security = if verified { Security::Verified } else { Security::Unverified };
+        if std::mem::take(&mut self.starting_tls) {
+            self.stage = Stage::Greeted;
+        }
+        self.parser = ReplyParser::default();
+        self.capabilities = None;
+        self.hello_name = None;
+        self.transaction = Transaction::default();
+        self.dialogue = None;
+        self.user = None;
     }
 
     /// The server closed the connection.
@@ -259,6 +296,11 @@ impl Session {
 
     /// The operating system reports a failure of the connection.
     pub fn lost(&mut self, now: Duration, reason: String) {
+        if self.leaving && self.awaited.is_empty() {
+            // After the farewell it does not matter how the connection ends (P12, P22).
+            self.received_end(now);
+            return;
+        }
         let ending = Ending::Lost { reason, partial: self.partial(), awaited: self.first_awaited() };
         self.end(now, ending);
     }
@@ -365,6 +407,7 @@ impl Session {
             Command::Rset if success => self.transaction = Transaction::default(),
             Command::Auth { mechanism, .. } => self.apply_auth(mechanism, reply),
             Command::Quit => self.leaving = true,
+            Command::StartTls if reply.has_code(220) && self.security == Security::Clear => self.starting_tls = true,
             _ => {}
         }
     }
@@ -460,6 +503,16 @@ impl Session {
     /// How many replies came.
     pub fn replies(&self) -> u64 {
         self.replies
+    }
+
+    /// Whether the handshake is due.
+    pub fn is_starting_tls(&self) -> bool {
+        self.starting_tls && self.is_open()
+    }
+
+    /// How far the connection can be trusted.
+    pub fn security(&self) -> Security {
+        self.security
     }
 
     /// Whether the end was agreed: QUIT was answered or the server said 421.

@@ -9,5 +9,5 @@ mod redact;
 pub mod server;
 pub mod transcript;
 
-pub use client::{Session, Stage};
+pub use client::{Security, Session, Stage};
 pub use event::{Ending, Event, Expected};

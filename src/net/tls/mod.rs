@@ -287,6 +287,15 @@ fn cause(error: &io::Error, head: &[u8]) -> TlsCause {
     }
 }
 
+/// A failure on an encrypted connection in words: an alert by its name, else the system's words.
+pub fn words(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::AlertReceived(alert)) => format!("the server ended TLS with the alert {}", alert_name(&format!("{alert:?}"))),
+        Some(other) => other.to_string(),
+        None => super::dial::system_words(error),
+    }
+}
+
 /// `HandshakeFailure` → `handshake_failure`, as RFC 8446 §6 writes it.
 fn alert_name(camel: &str) -> String {
     let mut out = String::new();

@@ -8,6 +8,9 @@ use crate::text::printable_str;
 /// The default port: SMTP (RFC 5321 §4.5.4.2).
 pub const SMTP: u16 = 25;
 
+/// The port of submission with TLS from the first byte (RFC 8314 §7.3).
+pub const SUBMISSIONS: u16 = 465;
+
 /// Service names that are understood in the place of a port number (the IANA registry's names).
 pub const SERVICES: &[(&str, u16)] = &[("smtp", 25), ("submission", 587), ("submissions", 465), ("smtps", 465)];
 
@@ -18,6 +21,8 @@ pub struct Target {
     pub host: String,
     /// The port, 25 unless the operator said another.
     pub port: u16,
+    /// TLS from the first byte (RFC 8314 §3).
+    pub implicit_tls: bool,
 }
 
 /// What is wrong with an argument that should name a server.
@@ -40,8 +45,6 @@ pub enum TargetError {
     TwoPorts(u16, u16),
     /// `http://…` and the like.
     UnknownScheme(String),
-    /// The scheme asks for TLS from the first byte.
-    ImplicitTls(String),
 }
 
 impl fmt::Display for TargetError {
@@ -59,12 +62,9 @@ impl fmt::Display for TargetError {
                 write!(f, "'{}' is not a port: give a number from 1 to 65535 or smtp, submission, submissions", printable_str(port))
             }
             Self::TwoPorts(one, other) => write!(f, "two ports were given, {one} and {other}: give one"),
-            Self::UnknownScheme(scheme) => write!(f, "'{}://' is not understood: use smtp:// or submission://", printable_str(scheme)),
-            Self::ImplicitTls(scheme) => write!(
-                f,
-                "'{}://' means TLS from the first byte, which this version does not speak: use smtp:// or submission://",
-                printable_str(scheme)
-            ),
+            Self::UnknownScheme(scheme) => {
+                write!(f, "'{}://' is not understood: use smtp://, smtps:// or submission://", printable_str(scheme))
+            }
         }
     }
 }
@@ -77,16 +77,17 @@ impl Target {
     /// # Errors
     /// [`TargetError`] says what is wrong with them; nothing that holds a control character passes (P33).
     pub fn parse(host: &str, port: Option<&str>) -> Result<Self, TargetError> {
-        let (scheme_port, rest) = split_scheme(host.trim())?;
+        let (scheme, rest) = split_scheme(host.trim())?;
         let (host, inner) = split_port(rest)?;
         check_host(host)?;
         let inner = inner.map(parse_port).transpose()?;
         let outer = port.map(|p| parse_port(p.trim())).transpose()?;
         let port = match (inner, outer) {
             (Some(a), Some(b)) if a != b => return Err(TargetError::TwoPorts(a, b)),
-            (a, b) => b.or(a).or(scheme_port).unwrap_or(SMTP),
+            (a, b) => b.or(a).or(scheme.map(|scheme| scheme.port)).unwrap_or(SMTP),
         };
-        Ok(Self { host: host.to_owned(), port })
+        let implicit_tls = scheme.map_or(port == SUBMISSIONS, |scheme| scheme.implicit_tls);
+        Ok(Self { host: host.to_owned(), port, implicit_tls })
     }
 
     /// The address, when the host is one rather than a name.
@@ -107,14 +108,28 @@ impl fmt::Display for Target {
     }
 }
 
-fn split_scheme(text: &str) -> Result<(Option<u16>, &str), TargetError> {
+/// What a scheme says.
+#[derive(Debug, Clone, Copy)]
+struct Scheme {
+    name: &'static str,
+    port: u16,
+    implicit_tls: bool,
+}
+
+/// The schemes that are understood.
+const SCHEMES: &[Scheme] = &[
+    Scheme { name: "smtp", port: SMTP, implicit_tls: false },
+    Scheme { name: "submission", port: 587, implicit_tls: false },
+    Scheme { name: "smtps", port: SUBMISSIONS, implicit_tls: true },
+    Scheme { name: "submissions", port: SUBMISSIONS, implicit_tls: true },
+];
+
+fn split_scheme(text: &str) -> Result<(Option<Scheme>, &str), TargetError> {
     let Some((scheme, rest)) = text.split_once("://") else { return Ok((None, text)) };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
-    match scheme.to_ascii_lowercase().as_str() {
-        "smtp" => Ok((Some(25), rest)),
-        "submission" => Ok((Some(587), rest)),
-        "smtps" | "submissions" => Err(TargetError::ImplicitTls(scheme.to_owned())),
-        _ => Err(TargetError::UnknownScheme(scheme.to_owned())),
+    match SCHEMES.iter().find(|known| known.name.eq_ignore_ascii_case(scheme)) {
+        Some(known) => Ok((Some(*known), rest)),
+        None => Err(TargetError::UnknownScheme(scheme.to_owned())),
     }
 }
 
@@ -183,16 +198,24 @@ mod tests {
             ("smtp://[::1]:2525", None, "::1", 2525),
         ];
         for (host, port, want, want_port) in table {
-            assert_eq!(Target::parse(host, port), Ok(Target { host: want.to_owned(), port: want_port }), "{host}");
+            let got = Target::parse(host, port).unwrap();
+            assert_eq!((got.host.as_str(), got.port, got.implicit_tls), (want, want_port, false), "{host}");
+        }
+        for (host, port, want_port, implicit) in [
+            ("x", Some("465"), 465, true),
+            ("smtps://x", None, 465, true),
+            ("smtps://x:2525", None, 2525, true),
+            ("smtp://x:465", None, 465, false),
+        ] {
+            let got = Target::parse(host, port).unwrap();
+            assert_eq!((got.port, got.implicit_tls), (want_port, implicit), "{host}");
         }
     }
 
     #[test]
     fn wrong_arguments_are_refused_before_anything_is_sent() {
         // P33
-        for host in
-            ["", "a b", "a\r\nb", "a\0", "user@contoso.test", "http://x", "[::1", "[::1]x", "x:99999", "x:0", "x:smtpp", "-v", "smtps://x"]
-        {
+        for host in ["", "a b", "a\r\nb", "a\0", "user@contoso.test", "http://x", "[::1", "[::1]x", "x:99999", "x:0", "x:smtpp", "-v"] {
             assert!(Target::parse(host, None).is_err(), "{host:?}");
         }
         assert_eq!(Target::parse("x:25", Some("26")), Err(TargetError::TwoPorts(25, 26)));

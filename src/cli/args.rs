@@ -77,6 +77,50 @@ pub struct SessionArgs {
     #[arg(long, value_name = "SECS", help_heading = "Connection", value_parser = seconds)]
     pub timeout: Option<std::time::Duration>,
 
+    /// Say EHLO and STARTTLS before anything else
+    #[arg(short = 'S', long, help_heading = "TLS", conflicts_with = "tls")]
+    pub starttls: bool,
+
+    /// TLS from the first byte (the default on port 465)
+    #[arg(long, alias = "tls-on-connect", help_heading = "TLS")]
+    pub tls: bool,
+
+    /// Script: go on although the certificate is not valid (its faults are still shown)
+    #[arg(short = 'k', long, help_heading = "TLS")]
+    pub insecure: bool,
+
+    /// Trust the certificates in FILE (PEM) in the place of the system's
+    #[arg(long = "cacert", alias = "ca-file", value_name = "FILE", help_heading = "TLS")]
+    pub ca_file: Option<PathBuf>,
+
+    /// Name to ask for and to check [default: HOST]
+    #[arg(long = "servername", alias = "tls-sni", value_name = "NAME", help_heading = "TLS")]
+    pub server_name: Option<String>,
+
+    /// Do not send the name (SNI)
+    #[arg(long, help_heading = "TLS", hide_short_help = true)]
+    pub no_sni: bool,
+
+    /// Our certificate and its chain (PEM)
+    #[arg(long, value_name = "FILE", help_heading = "TLS", hide_short_help = true)]
+    pub cert: Option<PathBuf>,
+
+    /// The key of our certificate, unless it is in the same file
+    #[arg(long, value_name = "FILE", help_heading = "TLS", requires = "cert", hide_short_help = true)]
+    pub key: Option<PathBuf>,
+
+    /// Lowest TLS version
+    #[arg(long, value_name = "VERSION", value_enum, help_heading = "TLS", hide_short_help = true)]
+    pub tls_min: Option<TlsVersion>,
+
+    /// Highest TLS version
+    #[arg(long, value_name = "VERSION", value_enum, help_heading = "TLS", hide_short_help = true)]
+    pub tls_max: Option<TlsVersion>,
+
+    /// Key exchange groups, in their order (X25519MLKEM768,X25519,secp256r1,...)
+    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "TLS", hide_short_help = true)]
+    pub tls_groups: Vec<String>,
+
     /// Log in as USER (AUTH PLAIN or LOGIN); the password is asked for
     #[arg(short, long, value_name = "USER", env = "EHLO_USER", hide_env_values = true, help_heading = "Login")]
     pub user: Option<String>,
@@ -116,6 +160,17 @@ pub struct OutputArgs {
     /// Less: results only
     #[arg(short, long, global = true, help_heading = "Output", conflicts_with = "verbose")]
     pub quiet: bool,
+}
+
+/// A TLS version on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TlsVersion {
+    /// TLS 1.2
+    #[value(name = "1.2")]
+    Tls12,
+    /// TLS 1.3
+    #[value(name = "1.3")]
+    Tls13,
 }
 
 /// When colours are used.

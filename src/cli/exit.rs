@@ -17,6 +17,8 @@ pub(super) const CONNECT: u8 = 4;
 pub(super) const TIMEOUT: u8 = 5;
 /// The connection was lost, or what answers is not SMTP.
 pub(super) const LOST: u8 = 6;
+/// No TLS, or a certificate with faults.
+pub(super) const TLS: u8 = 7;
 /// The login was refused.
 pub(super) const LOGIN: u8 = 8;
 /// Refused for now.
@@ -35,6 +37,7 @@ pub(super) fn of(outcome: &Outcome) -> u8 {
         Outcome::LoginRefused | Outcome::ClearTextRefused => LOGIN,
         Outcome::NotOpened(failure) => of_failure(failure),
         Outcome::TimedOut => TIMEOUT,
+        Outcome::Tls => TLS,
         Outcome::Lost => LOST,
         Outcome::InputLost | Outcome::OutputFailed(_) => INPUT_OUTPUT,
         Outcome::Interrupted | Outcome::Signalled(Signal::Interrupt) => INTERRUPTED,
@@ -74,6 +77,7 @@ mod tests {
             (Outcome::NotOpened(Failure::Refused), 4),
             (Outcome::TimedOut, 5),
             (Outcome::Lost, 6),
+            (Outcome::Tls, 7),
             (Outcome::LoginRefused, 8),
             (Outcome::TryLater(450), 9),
             (Outcome::Interrupted, 130),

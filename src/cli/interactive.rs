@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::args::{DialArgs, OutputArgs, SessionArgs};
+use super::args::{DialArgs, OutputArgs, SessionArgs, TlsVersion};
 use super::{check, complain, exit, style};
 use crate::net::Limits;
 use crate::net::dial::{DialOptions, Family};
+use crate::net::tls::files::Identity;
+use crate::net::tls::{TlsOptions, Version};
 use crate::repl::{History, Options, Outcome, Repl, Screen, Source, Terminal, history_path};
 use crate::target::Target;
 
@@ -50,6 +52,11 @@ pub(super) fn status(outcome: &Outcome) -> u8 {
 
 fn options(target: Target, dial: DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<Options> {
     check(&session)?;
+    let tls = tls_options(&session)?;
+    let mut target = target;
+    target.implicit_tls |= session.tls;
+    // Whoever says -S wants STARTTLS, on port 465 too.
+    target.implicit_tls &= !session.starttls;
     let family = match (dial.ipv4, dial.ipv6) {
         (true, _) => Family::V4,
         (_, true) => Family::V6,
@@ -67,8 +74,30 @@ fn options(target: Target, dial: DialArgs, session: SessionArgs, output: &Output
         keep_going: session.keep_going,
         verbose: output.verbose,
         raw: session.raw,
+        tls,
+        starttls: session.starttls,
+        insecure: session.insecure,
         tour: false,
     })
+}
+
+fn tls_options(session: &SessionArgs) -> anyhow::Result<TlsOptions> {
+    let version = |version: TlsVersion| match version {
+        TlsVersion::Tls12 => Version::Tls12,
+        TlsVersion::Tls13 => Version::Tls13,
+    };
+    let identity = session.cert.as_deref().map(|cert| Identity::read(cert, session.key.as_deref())).transpose();
+    let options = TlsOptions {
+        ca_file: session.ca_file.clone(),
+        server_name: session.server_name.clone(),
+        no_sni: session.no_sni,
+        min: session.tls_min.map(version),
+        max: session.tls_max.map(version),
+        groups: session.tls_groups.clone(),
+        identity: identity.map_err(anyhow::Error::msg)?,
+    };
+    options.check().map_err(anyhow::Error::msg)?;
+    Ok(options)
 }
 
 /// Runs the session at the terminal, or from standard input.

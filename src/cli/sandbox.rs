@@ -90,7 +90,7 @@ fn serve_and_talk(args: SandboxArgs, server: Options, output: &OutputArgs) -> an
         );
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
-    let target = Target { host: address.ip().to_string(), port: address.port() };
+    let target = Target { host: address.ip().to_string(), port: address.port(), implicit_tls: false };
     run_on(target, DialArgs::default(), args.session, output, |options| {
         options.practice = Some(crate::session::server::NAME);
         options.tour = tour;

@@ -48,13 +48,23 @@ pub enum Kind {
 pub fn advice(kind: Kind) -> &'static str {
     const MEANING: &str = "Mail from most servers still comes in (they do not verify), but clients, DANE and MTA-STS senders stop.";
     match kind {
-        Kind::Expired => "Mail from most servers still comes in (they do not verify), but clients, DANE and MTA-STS senders stop. Renew it and bind it to SMTP.",
+        Kind::Expired => {
+            "Mail from most servers still comes in (they do not verify), but clients, DANE and MTA-STS senders stop. Renew it and bind it to SMTP."
+        }
         Kind::NotYetValid => "Clients, DANE and MTA-STS senders stop until then. Is the clock of the server, or of this machine, right?",
         Kind::IssuerExpired => "Clients and MTA-STS senders stop. Install the issuer's current certificate beside the server's own.",
-        Kind::WrongName => "Clients and MTA-STS senders stop; most other servers do not look. Use the name of the certificate, or have one issued for this name; --servername asks for another.",
-        Kind::SelfSigned => "Most servers do not verify and DANE (3 1 1) can name it, but clients and MTA-STS senders stop. Use one from a known authority, or trust this one: --cacert FILE.",
-        Kind::UnknownIssuer => "Right for a private authority: give its root with --cacert FILE. From outside, clients and MTA-STS senders stop.",
-        Kind::MissingIntermediate => "The server should send the certificates between its own and the root: install the full chain. Some clients fetch what is missing, others stop.",
+        Kind::WrongName => {
+            "Clients and MTA-STS senders stop; most other servers do not look. Use the name of the certificate, or have one issued for this name; --servername asks for another."
+        }
+        Kind::SelfSigned => {
+            "Most servers do not verify and DANE (3 1 1) can name it, but clients and MTA-STS senders stop. Use one from a known authority, or trust this one: --cacert FILE."
+        }
+        Kind::UnknownIssuer => {
+            "Right for a private authority: give its root with --cacert FILE. From outside, clients and MTA-STS senders stop."
+        }
+        Kind::MissingIntermediate => {
+            "The server should send the certificates between its own and the root: install the full chain. Some clients fetch what is missing, others stop."
+        }
         Kind::CaAsServer => "Strict clients refuse it. Have a server certificate issued by this authority.",
         Kind::OldVersion => "It cannot carry names; clients refuse it. Have a new one issued (X.509 version 3).",
         Kind::WeakKey => "Clients refuse it. Make a new key of 2048 bits or more (or EC P-256) and have a certificate issued for it.",

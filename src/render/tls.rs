@@ -47,7 +47,9 @@ pub fn details(report: &TlsReport, now: i64) -> Vec<Row> {
     ];
     lines.push(match report.client_certificate_asked {
         None => "Client      no certificate of ours was asked for".to_owned(),
-        Some(issuers) => format!("Client      our certificate was asked for ({issuers} issuers named), {}", yes_no(report.client_certificate_given)),
+        Some(issuers) => {
+            format!("Client      our certificate was asked for ({issuers} issuers named), {}", yes_no(report.client_certificate_given))
+        }
     });
     for (at, certificate) in report.chain.iter().enumerate() {
         lines.push(String::new());
@@ -90,7 +92,9 @@ pub fn sentence(fault: &Fault, now: i64) -> String {
     match fault {
         Fault::Unreadable(words) => format!("The certificate cannot be read: {}.", printable_str(words)),
         Fault::Expired { at } => format!("The certificate expired {} ago ({} UTC).", days((now - at) / 86_400), date(*at)),
-        Fault::NotYetValid { from } => format!("The certificate is not valid yet: it begins in {} ({} UTC).", days((from - now) / 86_400), date(*from)),
+        Fault::NotYetValid { from } => {
+            format!("The certificate is not valid yet: it begins in {} ({} UTC).", days((from - now) / 86_400), date(*from))
+        }
         Fault::IssuerExpired(name) => format!("The certificate of its issuer {} has expired.", printable_str(name)),
         Fault::WrongName { wanted, names, common_name_matches } => {
             let wanted = printable_str(wanted);
@@ -141,14 +145,25 @@ fn kind(fault: &Fault) -> Kind {
 /// Why there is no TLS.
 pub fn failure(failure: &TlsFailure) -> Vec<Row> {
     let (sentence, advice) = match &failure.cause {
-        TlsCause::Alert(name) => (format!("The server ended the TLS handshake with the alert {}.", printable_str(name)), alert_advice(name)),
-        TlsCause::Closed => ("The server closed the connection in the TLS handshake.".to_owned(), "An old server that cannot agree, or a device on the way that forbids TLS."),
-        TlsCause::Reset => ("The connection was reset in the TLS handshake.".to_owned(), "An old server that cannot agree, or a device on the way that forbids TLS."),
+        TlsCause::Alert(name) => {
+            (format!("The server ended the TLS handshake with the alert {}.", printable_str(name)), alert_advice(name))
+        }
+        TlsCause::Closed => (
+            "The server closed the connection in the TLS handshake.".to_owned(),
+            "An old server that cannot agree, or a device on the way that forbids TLS.",
+        ),
+        TlsCause::Reset => (
+            "The connection was reset in the TLS handshake.".to_owned(),
+            "An old server that cannot agree, or a device on the way that forbids TLS.",
+        ),
         TlsCause::NotTls(head) => (
             format!("What answered is not TLS but: \"{}\"", printable(head)),
             "The server goes on in plain text, or this port does not begin with TLS: leave out --tls, or use STARTTLS.",
         ),
-        TlsCause::Incompatible(what) => (format!("The server and this program have no TLS in common ({}).", printable_str(what)), "The server's TLS is too old or too narrow."),
+        TlsCause::Incompatible(what) => (
+            format!("The server and this program have no TLS in common ({}).", printable_str(what)),
+            "The server's TLS is too old or too narrow.",
+        ),
         TlsCause::TimedOut(after) => (
             format!("The TLS handshake did not end within {}.", super::human::duration(*after)),
             "The server does not answer the first message: a device on the way may swallow it.",
@@ -167,7 +182,9 @@ pub fn failure(failure: &TlsFailure) -> Vec<Row> {
 
 fn alert_advice(name: &str) -> &'static str {
     match name {
-        "protocol_version" => "The server speaks only TLS 1.0 or 1.1, which this program does not: they are broken (RFC 8996). Update the server.",
+        "protocol_version" => {
+            "The server speaks only TLS 1.0 or 1.1, which this program does not: they are broken (RFC 8996). Update the server."
+        }
         "handshake_failure" => "Nothing in common: the server wants old ciphers, or a certificate of ours, or does not like the name sent.",
         "unrecognized_name" => "The server has no certificate for the name that was sent: --servername NAME asks for another.",
         "certificate_required" | "bad_certificate" => "The server wants a certificate of ours: --cert FILE, --key FILE.",
@@ -188,7 +205,9 @@ fn days(count: i64) -> String {
 /// `2026-11-11 23:59:59`.
 fn date(seconds: i64) -> String {
     match time::OffsetDateTime::from_unix_timestamp(seconds) {
-        Ok(at) => format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", at.year(), u8::from(at.month()), at.day(), at.hour(), at.minute(), at.second()),
+        Ok(at) => {
+            format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", at.year(), u8::from(at.month()), at.day(), at.hour(), at.minute(), at.second())
+        }
         Err(_) => "an impossible date".to_owned(),
     }
 }

@@ -10,6 +10,7 @@ use crate::sasl;
 use crate::secret::Secret;
 use crate::session::client::Answer;
 use crate::session::dialogue::Question;
+use crate::session::{Security, Session};
 use crate::wire::base64::{self, NotBase64};
 use crate::wire::command::Command;
 
@@ -170,23 +171,37 @@ impl Repl {
 
     /// Whether a password may go out now. Asks at a terminal; a script needs `--allow-cleartext` (P23).
     async fn clear_text_is_allowed(&mut self) -> bool {
-        if self.options.allow_cleartext || self.options.practice.is_some() {
+        let security = self.session().map_or(Security::Clear, Session::security);
+        if self.options.allow_cleartext || self.options.practice.is_some() || security == Security::Verified {
             return true;
         }
         if !self.is_terminal() {
             return false;
         }
-        self.ask("!  Send the password unencrypted?", false).await == Some(true)
+        let question = match security {
+            Security::Clear => "!  Send the password unencrypted?",
+            _ => "!  The certificate is not in order: send the password all the same?",
+        };
+        self.ask(question, false).await == Some(true)
     }
 
     async fn refuse_clear_text(&mut self) {
         if !self.is_terminal() {
-            self.screen.warning("Not sent: this connection is not encrypted, and the password could be read on the way. --allow-cleartext sends it all the same.");
+            let words = self.why_not_sent("Not sent");
+            self.screen.warning(words);
         }
         self.cancel_login().await;
         if !self.is_terminal() {
             self.outcome = Some(Outcome::ClearTextRefused);
         }
+    }
+
+    fn why_not_sent(&self, what: &str) -> String {
+        let why = match self.session().map_or(Security::Clear, Session::security) {
+            Security::Clear => "this connection is not encrypted, and the password could be read on the way",
+            _ => "the certificate is not in order, and the password could reach somebody else",
+        };
+        format!("{what}: {why}. --allow-cleartext sends it all the same.")
     }
 
     /// Whether a command line may go out: an AUTH with credentials in it needs a yes on a clear line.
@@ -201,7 +216,8 @@ impl Repl {
         if self.is_terminal() {
             self.screen.note("Not sent.");
         } else {
-            self.screen.warning("AUTH not sent: this connection is not encrypted, and the password could be read on the way. --allow-cleartext sends it all the same.");
+            let words = self.why_not_sent("AUTH not sent");
+            self.screen.warning(words);
             self.outcome = Some(Outcome::ClearTextRefused);
         }
         false

@@ -6,7 +6,7 @@ use crate::explain::reply::{Situation, explain};
 use crate::explain::{blob, notice};
 use crate::net::Connection;
 use crate::render::{Row, Sign, human};
-use crate::session::{Ending, Event, Expected};
+use crate::session::{Ending, Event, Expected, Security};
 use crate::text::{printable, printable_str};
 use crate::wire::command::Command;
 use crate::wire::reply::Reply;
@@ -111,7 +111,8 @@ impl Repl {
 
     fn show_challenge(&mut self) {
         let Some(dialogue) = self.connection.as_ref().and_then(|connection| connection.session().dialogue().cloned()) else { return };
-        if !self.memory.told.clear_text && self.is_terminal() && !self.options.raw {
+        let clear = self.session().is_some_and(|session| session.security() == Security::Clear);
+        if clear && !self.memory.told.clear_text && self.is_terminal() && !self.options.raw {
             self.memory.told.clear_text = true;
             let offered = self.session().and_then(|session| session.capabilities()).is_some_and(|offer| offer.has("STARTTLS"));
             let way_out = if offered { " STARTTLS is offered;" } else { "" };
@@ -186,11 +187,6 @@ impl Repl {
         match to {
             Expected::Command(Command::Ehlo | Command::Helo) if reply.is_success() => {
                 self.memory.hello_line = Some(self.memory.command.clone());
-            }
-            Expected::Command(Command::StartTls) if reply.has_code(220) => {
-                self.screen.warning("The server now waits for TLS, which this version does not speak yet: the connection is closed. :reconnect opens it again.");
-                self.drop_connection("");
-                self.stop_script(Outcome::Lost);
             }
             Expected::Command(Command::Data) if reply.has_code(354) => self.begin_message(),
             Expected::Command(Command::Data) if !self.is_terminal() && !self.message.streaming && self.tour.is_none() => {

@@ -20,6 +20,7 @@ mod outcome;
 mod prompt;
 mod screen;
 mod script;
+mod secure;
 mod settings;
 mod signals;
 mod snapshot;
@@ -40,6 +41,7 @@ pub use terminal::Terminal;
 
 use crate::explain::reply::Situation;
 use crate::net::dial::DialOptions;
+use crate::net::tls::TlsOptions;
 use crate::net::{Connection, Limits};
 use crate::render::Row;
 use crate::session::{Session, Stage};
@@ -73,6 +75,12 @@ pub struct Options {
     pub verbose: u8,
     /// Bytes in, bytes out.
     pub raw: bool,
+    /// How TLS is to be spoken.
+    pub tls: TlsOptions,
+    /// EHLO, STARTTLS and EHLO are said before anything else.
+    pub starttls: bool,
+    /// A script goes on although the certificate has faults.
+    pub insecure: bool,
     /// Walk through a session step by step.
     pub tour: bool,
 }
@@ -93,6 +101,7 @@ pub struct Repl {
     queue: VecDeque<Vec<u8>>,
     /// The line being handled was pasted or queued.
     from_queue: bool,
+    secure: secure::Secure,
     memory: Memory,
     message: Message,
     /// The user name of a PLAIN login that waits for its password.
@@ -171,6 +180,7 @@ impl Repl {
             log: None,
             queue: VecDeque::new(),
             from_queue: false,
+            secure: secure::Secure::default(),
             memory: Memory::default(),
             message: Message::default(),
             plain_user: None,
@@ -195,6 +205,9 @@ impl Repl {
         }
         if self.outcome.is_none() {
             self.open_first().await;
+        }
+        if self.outcome.is_none() && self.options.starttls && self.is_open() {
+            self.start_tls().await;
         }
         if self.outcome.is_none() && self.options.user.is_some() {
             self.log_in().await;
@@ -347,6 +360,10 @@ impl Repl {
 
     /// Puts a command on the wire, waits for the reply, and offers a message that was prepared.
     async fn transmit(&mut self, line: &[u8]) {
+        if !self.is_open() {
+            self.screen.note("Nothing is open.");
+            return;
+        }
         line.clone_into(&mut self.memory.command);
         self.remember_address(line);
         if !self.is_terminal() {
@@ -410,7 +427,7 @@ impl Repl {
 
     fn prompt(&self) -> String {
         let columns = Terminal::width().unwrap_or(80);
-        let practice = self.options.practice.map(|name| Target { host: name.to_owned(), port: crate::target::SMTP });
+        let practice = self.options.practice.map(|name| Target { host: name.to_owned(), port: crate::target::SMTP, implicit_tls: false });
         prompt::prompt(self.session(), practice.as_ref().unwrap_or(&self.target), self.settings.full_prompt, columns)
     }
 

@@ -10,7 +10,7 @@ use crate::jobs::opening::{dial_failure, greeting_failure};
 use crate::net::dial::{DialEvent, Dialed, dial};
 use crate::net::{Connection, Limits};
 use crate::render::{Row, human, transcript};
-use crate::session::{Ending, Event, Stage};
+use crate::session::{Ending, Event, Security, Stage};
 use crate::target::Target;
 use crate::text::printable_str;
 use crate::wire::foreign::{self, Foreign};
@@ -38,7 +38,7 @@ impl Repl {
         let failure = match self.dial().await {
             Ok(Some(dialed)) => {
                 self.connected(dialed);
-                self.await_greeting().await
+                if self.target.implicit_tls && !self.handshake().await { None } else { self.await_greeting().await }
             }
             Ok(None) => None,
             Err(failure) => Some(failure),
@@ -51,6 +51,9 @@ impl Repl {
     }
 
     async fn dial(&mut self) -> Result<Option<Dialed>, Failure> {
+        if self.target.implicit_tls || self.options.starttls {
+            self.begin_loading_roots();
+        }
         let target = self.target.clone();
         let options = self.options.dial.clone();
         let verbose = self.options.verbose > 0;
@@ -106,6 +109,7 @@ impl Repl {
         connection.note(text);
         self.connection = Some(connection);
         self.memory.told.clear_text = false;
+        self.secure.report = None;
         self.restart_log();
     }
 
@@ -181,12 +185,15 @@ impl Repl {
 
     /// Connects again and says EHLO as before.
     pub(super) async fn reconnect(&mut self) -> bool {
+        let was_secure = !self.target.implicit_tls && self.session().is_some_and(|session| session.security() != Security::Clear);
         let had = self.session().map(|session| session.transaction().clone()).is_some_and(|transaction| transaction.sender.is_some());
         let failed = self.open().await.is_some();
         if failed || !self.is_open() {
             return false;
         }
-        if let Some(hello) = self.memory.hello_line.clone() {
+        if was_secure {
+            self.start_tls().await;
+        } else if let Some(hello) = self.memory.hello_line.clone() {
             if self.is_terminal() {
                 self.show_sent(&hello);
             }
@@ -223,7 +230,7 @@ impl Repl {
         if self.is_terminal() {
             self.show_sent(line.as_bytes());
         }
-        self.send_command(line.as_bytes()).await;
+        self.transmit(line.as_bytes()).await;
     }
 
     /// The limits for later connections and this one.

@@ -22,6 +22,8 @@ pub enum Outcome {
     ClearTextRefused,
     /// No connection, or no greeting.
     NotOpened(Failure),
+    /// No TLS, or a certificate with faults.
+    Tls,
     /// No reply in time.
     TimedOut,
     /// The connection was lost, or what came was not SMTP.

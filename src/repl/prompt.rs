@@ -1,7 +1,7 @@
 //! The prompt: who, where, in which state, in words.
 
 use crate::session::dialogue::Question;
-use crate::session::{Session, Stage};
+use crate::session::{Security, Session, Stage};
 use crate::target::Target;
 use crate::text::{printable_str, width};
 
@@ -23,7 +23,12 @@ pub(super) fn prompt(session: Option<&Session>, target: &Target, with_port: bool
     }
     let whole = place(session, target, with_port, false);
     let place = if columns < NARROW || width(&whole) * 2 > columns { place(session, target, with_port, true) } else { whole };
-    format!("{place}{}> ", state(session))
+    let tls = match session.security() {
+        Security::Clear => "",
+        Security::Verified => " tls",
+        Security::Unverified => " tls!",
+    };
+    format!("{place}{tls}{}> ", state(session))
 }
 
 fn place(session: &Session, target: &Target, with_port: bool, short: bool) -> String {
@@ -68,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_state_is_said_in_words() {
-        let target = Target { host: "mail.contoso.test".to_owned(), port: 25 };
+        let target = Target { host: "mail.contoso.test".to_owned(), port: 25, implicit_tls: false };
         let hello = ["S: 220 mx", "C: EHLO a", "S: 250 mx"];
         let table: &[(&[&str], usize, &str)] = &[
             (&["S: 220 mx"], 80, "mail.contoso.test> "),
@@ -92,7 +97,7 @@ mod tests {
             assert_eq!(prompt(Some(&session(&all)), &target, false, *columns), *want, "{lines:?}");
         }
         assert_eq!(prompt(None, &target, false, 80), "not connected> ");
-        let local = Target { host: "::1".to_owned(), port: 2525 };
+        let local = Target { host: "::1".to_owned(), port: 2525, implicit_tls: false };
         assert_eq!(prompt(Some(&session(&["S: 220 mx"])), &local, false, 80), "[::1]:2525> ");
     }
 }

@@ -101,6 +101,9 @@ impl Repl {
                 Woken::Given(_) => {}
             }
         }
+        if self.session().is_some_and(crate::session::Session::is_starting_tls) {
+            self.upgrade().await;
+        }
     }
 
     /// After QUIT or 421 the server hangs up: a prompt before that would be for nothing.

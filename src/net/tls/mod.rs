@@ -53,6 +53,20 @@ pub struct TlsOptions {
     pub identity: Option<files::Identity>,
 }
 
+impl TlsOptions {
+    /// Whether the wishes go together, before anything is connected.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check(&self) -> Result<(), String> {
+        versions(self)?;
+        if self.groups.is_empty() {
+            return Ok(());
+        }
+        provider(self).map(|_| ())
+    }
+}
+
 /// Roots, loaded once and only when TLS is used.
 #[derive(Debug, Clone)]
 pub struct Roots {

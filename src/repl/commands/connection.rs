@@ -32,6 +32,11 @@ impl Repl {
         }
     }
 
+    /// `:starttls`
+    pub(super) async fn starttls_command(&mut self) {
+        self.start_tls().await;
+    }
+
     /// `:close`
     pub(super) fn close_command(&mut self) {
         if self.is_open() {

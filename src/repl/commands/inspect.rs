@@ -7,7 +7,7 @@ use super::COMMANDS;
 use crate::explain::{blob, reply};
 use crate::render::{Row, human, transcript};
 use crate::repl::{Repl, log};
-use crate::session::{Session, Stage};
+use crate::session::{Security, Session, Stage};
 use crate::text::{printable, printable_str};
 use crate::wire::verb::{self, VERBS};
 use crate::wire::{base64, keyword};
@@ -73,12 +73,18 @@ impl Repl {
     }
 
     fn describe(&self, session: &Session) -> Vec<String> {
+        let security = match session.security() {
+            Security::Clear => "not encrypted",
+            Security::Verified => "encrypted, certificate verified (:tls)",
+            Security::Unverified => "encrypted, certificate with faults (:tls)",
+        };
         let age = self.connection.as_ref().map(crate::net::Connection::age).unwrap_or_default();
         let mut rows = vec![format!(
-            "Server      {} port {}, for {}, not encrypted",
+            "Server      {} port {}, for {}, {}",
             printable_str(&self.target.host),
             self.target.port,
-            human::duration(age)
+            human::duration(age),
+            security
         )];
         if let Some(greeting) = session.greeting() {
             rows.push(format!("Greeting    {}", printable(greeting.first_text())));
@@ -201,6 +207,12 @@ impl Repl {
         if Path::new(&path).extension().is_some_and(|end| end == "md") {
             text = format!("```\n{text}```\n");
         }
+        self.save_text(argument, &text);
+    }
+
+    /// Writes a file that is not there yet, and says where.
+    pub(in crate::repl) fn save_text(&mut self, path: &str, text: &str) {
+        let path = expand(path);
         let written = log::create_new(Path::new(&path)).and_then(|(mut file, path)| file.write_all(text.as_bytes()).map(|()| path));
         match written {
             Ok(path) => self.screen.note(format!("Saved to {}; secrets are left out.", printable_str(&path.to_string_lossy()))),

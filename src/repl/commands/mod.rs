@@ -101,6 +101,22 @@ pub(super) const COMMANDS: &[LocalCommand] = &[
         |repl, _text| repl.ehlo_explained().await
     ),
     local!(
+        "starttls" & [],
+        "",
+        Completes::Nothing,
+        "EHLO, STARTTLS and EHLO, and what the offers differ in",
+        "STARTTLS typed by hand is sent as it is; then EHLO is up to you.",
+        |repl, _text| repl.starttls_command().await
+    ),
+    local!(
+        "tls" & [],
+        "[save FILE]",
+        Completes::Words(&["save "]),
+        "what was negotiated, and the certificates",
+        "save writes the chain as PEM.",
+        |repl, text| repl.tls_command(text)
+    ),
+    local!(
         "connect" & ["open"],
         "HOST [PORT]",
         Completes::Nothing,

@@ -89,6 +89,7 @@ fn tls_options(session: &SessionArgs) -> anyhow::Result<TlsOptions> {
     let identity = session.cert.as_deref().map(|cert| Identity::read(cert, session.key.as_deref())).transpose();
     let options = TlsOptions {
         ca_file: session.ca_file.clone(),
+        extra_roots: Vec::new(),
         server_name: session.server_name.clone(),
         no_sni: session.no_sni,
         min: session.tls_min.map(version),

@@ -1,4 +1,5 @@
 //! What the subcommands do; values in, values out, nothing printed.
 
+pub mod old_tls;
 pub mod opening;
 pub mod sandbox;

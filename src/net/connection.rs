@@ -90,6 +90,11 @@ impl Connection {
         self.opened.elapsed()
     }
 
+    /// Gives the stream away, for something that is not a session.
+    pub fn into_stream(self) -> Box<dyn Stream> {
+        self.stream
+    }
+
     /// What came in plain text behind the 220 to STARTTLS.
     pub fn take_injected(&mut self) -> Vec<u8> {
         self.session.take_injected()

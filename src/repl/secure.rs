@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::signals::Signal;
 use super::{Outcome, Repl};
+use crate::jobs::old_tls;
 use crate::net::tls::{Roots, TlsFailure, TlsReport, load_roots};
 use crate::render::{Row, human, tls};
 use crate::session::{Security, Session, Stage};
@@ -27,8 +28,8 @@ impl Repl {
     /// Begins to read the roots on another thread; done once.
     pub(super) fn begin_loading_roots(&mut self) {
         if self.secure.roots.is_none() && self.secure.loading.is_none() {
-            let file = self.options.tls.ca_file.clone();
-            self.secure.loading = Some(tokio::task::spawn_blocking(move || load_roots(file.as_deref())));
+            let (file, extra) = (self.options.tls.ca_file.clone(), self.options.tls.extra_roots.clone());
+            self.secure.loading = Some(tokio::task::spawn_blocking(move || load_roots(file.as_deref(), extra)));
         }
     }
 
@@ -92,6 +93,7 @@ impl Repl {
             }
             Err(failure) => {
                 self.screen.show(&tls::failure(&failure));
+                self.look_for_old_tls(&failure).await;
                 if self.is_terminal() {
                     self.screen.note("The connection is closed. :reconnect opens it again.");
                 }
@@ -99,6 +101,22 @@ impl Repl {
                 false
             }
         }
+    }
+
+    /// Nothing in common: a second connection finds out what the server speaks instead.
+    async fn look_for_old_tls(&mut self, failure: &TlsFailure) {
+        if !old_tls::may_be_old(failure) {
+            return;
+        }
+        let name = self.options.tls.server_name.clone().or_else(|| self.target.address().is_none().then(|| self.target.host.clone()));
+        let name = name.filter(|_| !self.options.tls.no_sni);
+        let (target, dial, hello) = (self.target.clone(), self.options.dial.clone(), self.options.hello_name.clone());
+        let Some(spoken) = old_tls::what_it_speaks(&target, &dial, &hello, name.as_deref()).await.and_then(|answer| answer.describe())
+        else {
+            return;
+        };
+        self.screen.warning(format!("Asked again, the server speaks {spoken}."));
+        self.screen.hint("This program has TLS 1.2 and 1.3 with modern ciphers only: what is older is broken (RFC 8996) and refused by clients too. Update the server or its settings (Exchange: Schannel, TLS 1.2 and ECDHE ciphers).");
     }
 
     fn tls_failed(&mut self) {

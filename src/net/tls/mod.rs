@@ -6,6 +6,7 @@
 pub mod certificate;
 pub mod files;
 mod peek;
+pub mod probe;
 pub mod verdict;
 mod verifier;
 
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 use tokio_rustls::TlsConnector;
 
@@ -39,6 +40,8 @@ pub enum Version {
 pub struct TlsOptions {
     /// Roots to trust in the place of the system's.
     pub ca_file: Option<PathBuf>,
+    /// Further roots to trust, besides.
+    pub extra_roots: Vec<CertificateDer<'static>>,
     /// The name to ask for and to check, in the place of the host's.
     pub server_name: Option<String>,
     /// Do not send the name (SNI).
@@ -80,8 +83,9 @@ pub struct Roots {
 /// # Errors
 /// The file cannot be read or holds no certificate. A system without roots is no error: everything is
 /// then from an unknown issuer, and the count says why.
-pub fn load_roots(ca_file: Option<&std::path::Path>) -> Result<Roots, String> {
+pub fn load_roots(ca_file: Option<&std::path::Path>, extra: Vec<CertificateDer<'static>>) -> Result<Roots, String> {
     let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(extra);
     match ca_file {
         Some(path) => {
             for certificate in files::certificates(path)? {

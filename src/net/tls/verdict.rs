@@ -160,18 +160,22 @@ fn is_pinned(leaf: &Certificate, roots: &RootCertStore) -> bool {
 
 fn trust(leaf: &Certificate, issuers: &[Certificate], evidence: &Evidence<'_>, parsed: &ParsedCertificate<'_>, faults: &mut Vec<Fault>) {
     let between: Vec<CertificateDer<'_>> = issuers.iter().map(|issuer| CertificateDer::from(issuer.der.clone())).collect();
-    // Dates were judged already: the chain is looked at in the middle of the certificate's life if
-    // today is not part of it, so that an old certificate does not hide an unknown issuer.
-    let alive = (leaf.not_before..=leaf.not_after).contains(&evidence.now);
-    let at = if alive { evidence.now } else { i64::midpoint(leaf.not_before, leaf.not_after) };
+    // Dates were judged already: the chain is looked at on the day of the certificate's life that is
+    // nearest to today, so that an old certificate does not hide an unknown issuer.
+    let at = evidence.now.clamp(leaf.not_before, leaf.not_after.max(leaf.not_before));
     let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or_default()));
     let Err(error) = verify_server_cert_signed_by_trust_anchor(parsed, evidence.roots, &between, at, evidence.algorithms.all) else {
         return;
     };
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => unknown(leaf, issuers, evidence.roots.len(), faults),
-        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. })
-            if faults.iter().any(|fault| matches!(fault, Fault::IssuerExpired(_))) => {}
+        // The dates of leaf and issuers do not overlap: what is wrong with them was told.
+        Error::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        ) if !faults.is_empty() => {}
         Error::InvalidCertificate(CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. }) => {
             if !leaf.not_for_servers {
                 faults.push(Fault::WrongUsage);

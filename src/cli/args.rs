@@ -165,6 +165,12 @@ pub struct OutputArgs {
 /// A TLS version on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TlsVersion {
+    /// TLS 1.0 (builds with the feature legacy-tls)
+    #[value(name = "1.0", hide = cfg!(not(feature = "legacy-tls")))]
+    Tls10,
+    /// TLS 1.1 (builds with the feature legacy-tls)
+    #[value(name = "1.1", hide = cfg!(not(feature = "legacy-tls")))]
+    Tls11,
     /// TLS 1.2
     #[value(name = "1.2")]
     Tls12,

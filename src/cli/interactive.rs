@@ -83,6 +83,8 @@ fn options(target: Target, dial: DialArgs, session: SessionArgs, output: &Output
 
 fn tls_options(session: &SessionArgs) -> anyhow::Result<TlsOptions> {
     let version = |version: TlsVersion| match version {
+        TlsVersion::Tls10 => Version::Tls10,
+        TlsVersion::Tls11 => Version::Tls11,
         TlsVersion::Tls12 => Version::Tls12,
         TlsVersion::Tls13 => Version::Tls13,
     };

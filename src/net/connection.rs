@@ -331,7 +331,8 @@ impl Connection {
             _ if tls => tls::words(error),
             _ => super::dial::system_words(error),
         };
-        self.session.lost(self.opened.elapsed(), words);
+        let by_tls = tls && tls::is_alert(error);
+        self.session.lost(self.opened.elapsed(), words, by_tls);
         self.tidy_all();
     }
 

@@ -121,7 +121,7 @@ pub fn ending(ending: &Ending) -> Vec<Row> {
         Ending::Closed { partial, awaited, .. } => {
             (partial.as_slice(), format!("The server closed the connection{}", while_waiting(awaited.as_ref())))
         }
-        Ending::Lost { reason, partial, awaited } => {
+        Ending::Lost { reason, partial, awaited, .. } => {
             (partial.as_slice(), format!("The connection is lost{}: {}", while_waiting(awaited.as_ref()), printable_str(reason)))
         }
         Ending::TimedOut { awaited: Some(awaited), after, partial } => (

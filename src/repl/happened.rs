@@ -234,6 +234,7 @@ impl Repl {
         self.tell_closed(asked, farewell);
         let outcome = match ending {
             Ending::TimedOut { .. } => Outcome::TimedOut,
+            Ending::Lost { by_tls: true, .. } => Outcome::Tls,
             Ending::Closed { announced: true, .. } | Ending::ClosedByUs => return,
             _ if farewell && self.messages_accepted > 0 => return,
             _ => Outcome::Lost,

@@ -116,7 +116,14 @@ impl Repl {
             return;
         };
         self.screen.warning(format!("Asked again, the server speaks {spoken}."));
-        self.screen.hint("This program has TLS 1.2 and 1.3 with modern ciphers only: what is older is broken (RFC 8996) and refused by clients too. Update the server or its settings (Exchange: Schannel, TLS 1.2 and ECDHE ciphers).");
+        let way = if cfg!(feature = "legacy-tls") {
+            "--tls-min 1.0 speaks it for a look."
+        } else {
+            "A build with the feature legacy-tls can talk to it."
+        };
+        self.screen.hint(format!(
+            "This program speaks TLS 1.2 and 1.3 with modern ciphers: what is older is broken (RFC 8996), and clients refuse it. Update the server or its settings (Exchange: Schannel). {way}"
+        ));
     }
 
     fn tls_failed(&mut self) {

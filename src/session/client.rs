@@ -294,14 +294,14 @@ impl Session {
         self.end(now, ending);
     }
 
-    /// The operating system reports a failure of the connection.
-    pub fn lost(&mut self, now: Duration, reason: String) {
+    /// The operating system, or TLS, reports a failure of the connection.
+    pub fn lost(&mut self, now: Duration, reason: String, by_tls: bool) {
         if self.leaving && self.awaited.is_empty() {
             // After the farewell it does not matter how the connection ends (P12, P22).
             self.received_end(now);
             return;
         }
-        let ending = Ending::Lost { reason, partial: self.partial(), awaited: self.first_awaited() };
+        let ending = Ending::Lost { reason, by_tls, partial: self.partial(), awaited: self.first_awaited() };
         self.end(now, ending);
     }
 

@@ -77,6 +77,8 @@ pub enum Ending {
     Lost {
         /// In its words.
         reason: String,
+        /// The other side ended TLS with an alert, or TLS broke.
+        by_tls: bool,
         /// What had come of an unfinished reply.
         partial: Vec<Vec<u8>>,
         /// What was waited for.

@@ -5,6 +5,8 @@
 
 pub mod certificate;
 pub mod files;
+#[cfg(feature = "legacy-tls")]
+mod legacy;
 mod peek;
 pub mod probe;
 pub mod verdict;
@@ -29,6 +31,10 @@ use verifier::{ClientCertificate, Recorder, Seen};
 /// A TLS version that can be wished for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
+    /// TLS 1.0 (RFC 2246), in builds with the feature `legacy-tls`.
+    Tls10,
+    /// TLS 1.1 (RFC 4346), in builds with the feature `legacy-tls`.
+    Tls11,
     /// TLS 1.2 (RFC 5246).
     Tls12,
     /// TLS 1.3 (RFC 8446).
@@ -62,11 +68,25 @@ impl TlsOptions {
     /// # Errors
     /// What is wrong with them.
     pub fn check(&self) -> Result<(), String> {
+        if self.wants_legacy() {
+            if cfg!(feature = "legacy-tls") {
+                return Ok(());
+            }
+            return Err("this build speaks TLS 1.2 and 1.3; one with older versions: cargo install --features legacy-tls".to_owned());
+        }
         versions(self)?;
         if self.groups.is_empty() {
             return Ok(());
         }
         provider(self).map(|_| ())
+    }
+}
+
+impl TlsOptions {
+    /// Whether a version is wished for that rustls does not have.
+    fn wants_legacy(&self) -> bool {
+        let old = |version: Option<Version>| version.is_some_and(|version| version < Version::Tls12);
+        old(self.min) || old(self.max)
     }
 }
 
@@ -180,6 +200,10 @@ pub async fn connect(
     let wrong = |words: String| TlsFailure { cause: TlsCause::Options(words), client_certificate_asked: false };
     let name = options.server_name.as_deref().unwrap_or(host);
     let server_name = ServerName::try_from(name.to_owned()).map_err(|_| wrong(format!("'{name}' cannot be used as a name in TLS")))?;
+    #[cfg(feature = "legacy-tls")]
+    if options.wants_legacy() {
+        return legacy::connect(stream, name, &server_name, options, roots).await;
+    }
     let config = config(options, &seen).map_err(wrong)?;
     let sends_name = !options.no_sni && matches!(server_name, ServerName::DnsName(_));
     let started = tokio::time::Instant::now();
@@ -254,15 +278,7 @@ fn report(
     roots: &Roots,
 ) -> TlsReport {
     let chain: Vec<Certificate> = seen.chain.iter().map(Certificate::read).collect();
-    let evidence = Evidence {
-        chain: &chain,
-        name,
-        roots: &roots.store,
-        algorithms: aws_lc_rs::default_provider().signature_verification_algorithms,
-        now: rustls::pki_types::UnixTime::now().as_secs().cast_signed(),
-        handshake_signature: !seen.bad_signature,
-    };
-    let faults = verdict::judge(&evidence);
+    let faults = judge_chain(&chain, name, roots, !seen.bad_signature);
     TlsReport {
         version: match session.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2".to_owned(),
@@ -287,6 +303,18 @@ fn report(
     }
 }
 
+/// Every fault of a chain, today.
+fn judge_chain(chain: &[Certificate], name: &ServerName<'static>, roots: &Roots, handshake_signature: bool) -> Vec<Fault> {
+    verdict::judge(&Evidence {
+        chain,
+        name,
+        roots: &roots.store,
+        algorithms: aws_lc_rs::default_provider().signature_verification_algorithms,
+        now: rustls::pki_types::UnixTime::now().as_secs().cast_signed(),
+        handshake_signature,
+    })
+}
+
 /// rustls writes `TLS13_…` where IANA registered `TLS_…`.
 fn suite_name(debug: &str) -> String {
     debug.replacen("TLS13_", "TLS_", 1)
@@ -303,6 +331,12 @@ fn cause(error: &io::Error, head: &[u8]) -> TlsCause {
         (None, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => TlsCause::Reset,
         (None, _) => TlsCause::Other(super::dial::system_words(error)),
     }
+}
+
+/// Whether the other side ended TLS with an alert, such as for want of our certificate (TLS 1.3 tells it
+/// after the handshake).
+pub fn is_alert(error: &io::Error) -> bool {
+    matches!(error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()), Some(rustls::Error::AlertReceived(_)))
 }
 
 /// A failure on an encrypted connection in words: an alert by its name, else the system's words.

@@ -83,8 +83,8 @@ pub fn challenge(mechanism: &str, challenge: &Challenge) -> Vec<Row> {
     };
     let wants = match challenge.asks {
         Question::UserName => "Type it as it is; it goes out as base64.",
-        Question::Password => "It is not shown, logged or remembered.",
-        Question::UserNameAndPassword => "Type the user name, then the password; both go out in one base64 message.",
+        Question::Password => "Your answer is not shown, logged or remembered.",
+        Question::UserNameAndPassword => "User name and password go out in one base64 message.",
         Question::Base64 { binary: false } => "Base64 is sent as it is typed; * cancels.",
         Question::Base64 { binary: true } => "",
     };
@@ -135,13 +135,14 @@ pub fn ending(ending: &Ending) -> Vec<Row> {
         Ending::TimedOut { awaited: None, after, partial } => {
             (partial.as_slice(), format!("The server took nothing more for {}; the connection is closed", duration(*after)))
         }
-        Ending::TooLong(kind) => {
+        Ending::Flood => (&[][..], "The server sends line after line that nobody asked for; the connection is closed".to_owned()),
+        Ending::TooLong { kind, partial } => {
             let limit = match kind {
                 crate::wire::reply::TooLong::Line => "a line of more than 32 KiB",
                 crate::wire::reply::TooLong::Bytes => "more than 256 KiB",
                 crate::wire::reply::TooLong::Lines => "more than 2000 lines",
             };
-            (&[][..], format!("The reply is too long ({limit}); the connection is closed"))
+            (partial.as_slice(), format!("The reply is too long ({limit}); the connection is closed"))
         }
     };
     let mut rows: Vec<Row> = partial.iter().map(|line| Row::new(Sign::ServerNo, printable(line))).collect();
@@ -172,7 +173,7 @@ pub fn duration(duration: Duration) -> String {
     let ms = duration.as_millis();
     match ms {
         0..1000 => format!("{ms} ms"),
-        1000..10_000 if !ms.is_multiple_of(1000) => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        1000..10_000 if ms % 1000 >= 100 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
         1000..120_000 => format!("{} s", ms / 1000),
         _ => format!("{} min", ms / 60_000),
     }

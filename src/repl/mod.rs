@@ -127,6 +127,11 @@ struct Memory {
     explained: Vec<&'static str>,
     /// Addresses used so far, the newest first.
     addresses: Vec<String>,
+    /// The login is being cancelled; and it was before, and the server asked on.
+    cancelling: bool,
+    cancelled_before: bool,
+    /// When something was sent last.
+    sent_at: Option<tokio::time::Instant>,
     told: Told,
 }
 
@@ -408,10 +413,19 @@ impl Repl {
         }
     }
 
+    /// A screen reader wants prompts that end in a colon.
+    fn styled_prompt(&self, prompt: &str) -> String {
+        match prompt.strip_suffix("> ") {
+            Some(words) if self.screen.style.plain => format!("{words}: "),
+            _ => prompt.to_owned(),
+        }
+    }
+
     fn prompt(&self) -> String {
         let columns = Terminal::width().unwrap_or(80);
         let practice = self.options.practice.map(|name| Target { host: name.to_owned(), port: crate::target::SMTP });
-        prompt::prompt(self.session(), practice.as_ref().unwrap_or(&self.target), self.settings.full_prompt, columns)
+let prompt = prompt::prompt(self.session(), practice.as_ref().unwrap_or(&self.target), self.settings.full_prompt, columns);
+        self.styled_prompt(&prompt)
     }
 
     fn session(&self) -> Option<&Session> {

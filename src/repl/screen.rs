@@ -102,8 +102,8 @@ impl Screen {
     }
 
     fn hides(&self, row: &Row) -> bool {
-        use crate::render::Sign::{Block, Hint, Note};
-        (self.quiet || self.style.raw) && matches!(row.sign, Note | Hint | Block)
+        use crate::render::Sign::{Hint, Note};
+        (self.quiet || self.style.raw) && matches!(row.sign, Note | Hint)
     }
 
     /// Writes text that is to stay on its row (a progress line), on a terminal only.

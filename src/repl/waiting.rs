@@ -137,7 +137,8 @@ impl Repl {
         }
     }
 
-    /// Asks a yes-or-no question; `None` without a terminal. Lines that are no answer wait for their turn.
+    /// Asks a yes-or-no question; `None` without a terminal. A line that is no answer is dropped: sent
+    /// later, when nobody thinks of it any more, it would do harm.
     pub(super) async fn ask(&mut self, question: &str, default: bool) -> Option<bool> {
         if !self.is_terminal() {
             return None;
@@ -150,11 +151,7 @@ impl Repl {
                     b"" => return Some(default),
                     b"y" | b"yes" => return Some(true),
                     b"n" | b"no" => return Some(false),
-                    _ => {
-                        let lines = line.split(|&b| b == b'\n').map(<[u8]>::to_vec);
-                        self.queue.extend(lines);
-                        self.screen.note("That waits for its turn: answer y or n first.");
-                    }
+                    _ => self.screen.note("Dropped, it is no answer: y or n."),
                 },
                 Given::Interrupted | Given::End => return Some(false),
                 Given::Password { .. } | Given::Failed(_) => return None,

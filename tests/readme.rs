@@ -203,10 +203,11 @@ fn at_a_terminal(command: &str, expected: &[&str], home: &Path) -> String {
         }
     });
     let mut keyboard = pty.master.take_writer().unwrap();
+    let mut used = 0;
     let began = Instant::now();
     let contents = || screen.lock().unwrap().screen().contents();
     for (prompt, typed) in expected.iter().filter_map(|line| prompt_and_typed(line)) {
-        while !waits_at(screen.lock().unwrap().screen(), prompt) {
+        while !waits_at(screen.lock().unwrap().screen(), prompt, &mut used) {
             assert!(began.elapsed() < DEADLINE, "no prompt {prompt} came:\n{}", contents());
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -226,11 +227,15 @@ fn at_a_terminal(command: &str, expected: &[&str], home: &Path) -> String {
     contents()
 }
 
-/// The cursor stands right behind this prompt.
-fn waits_at(screen: &vt100::Screen, prompt: &str) -> bool {
+/// The cursor stands right behind this prompt, below the rows that were `used`; then they are.
+fn waits_at(screen: &vt100::Screen, prompt: &str, used: &mut u16) -> bool {
     let (row, column) = screen.cursor_position();
     let line = screen.rows(0, COLUMNS.get()).nth(row.into()).unwrap_or_default();
-    line.starts_with(prompt) && usize::from(column) == prompt.len() + 1
+    let waits = row >= *used && line.starts_with(prompt) && usize::from(column) == prompt.len() + 1;
+    if waits {
+        *used = row + 1;
+    }
+    waits
 }
 
 // ---- the tests ---------------------------------------------------------------------------------

@@ -40,11 +40,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> Vec<Row> {
 fn labelled(rows: &mut Vec<Row>, label: &str, items: &[String], numbered: bool) {
     for (at, item) in items.iter().enumerate() {
         let number = if numbered && items.len() > 1 { format!("{}. ", at + 1) } else { String::new() };
-        let mut head = format!("{:<15}{number}", if at == 0 { label } else { "" });
-        for line in crate::text::wrap(item, 77 - head.len()) {
-            rows.push(Row::block(format!("{head}{line}").trim_end()));
-            head = " ".repeat(head.len());
-        }
+        rows.push(Row::field(&format!("{:<15}{number}", if at == 0 { label } else { "" }), item));
     }
 }
 
@@ -57,11 +53,7 @@ pub fn fact(fact: &Fact, situation: &Situation, reply: &Reply) -> Vec<Row> {
     let mut section = |label: &str, items: Vec<String>, listed: bool| {
         for (at, item) in items.iter().enumerate() {
             let bullet = if listed && items.len() > 1 { "- " } else { "" };
-            let mut head = format!("{:<9}{bullet}", if at == 0 { label } else { "" });
-            for line in crate::text::wrap(item, 77 - head.len()) {
-                rows.push(Row::block(format!("{head}{line}")));
-                head = " ".repeat(head.len());
-            }
+            rows.push(Row::field(&format!("{:<9}{bullet}", if at == 0 { label } else { "" }), item));
         }
     };
     section("Meaning", vec![fact.meaning.to_owned()], false);

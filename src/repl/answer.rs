@@ -122,7 +122,7 @@ impl Repl {
         };
         if let Some(trouble) = trouble {
             self.screen.hint(trouble);
-            if self.ask("Send it all the same?", false).await == Some(false) {
+            if self.ask("*  Send it all the same?", false).await == Some(false) {
                 return;
             }
         }
@@ -157,7 +157,9 @@ impl Repl {
             }
         } else {
             self.memory.cancelled_before = true;
-            self.screen.warning("The server asks on although the login was cancelled: a protocol error. Cancelled once more, the connection is closed.");
+            self.screen.warning(
+                "The server asks on although the login was cancelled: a protocol error. Cancelled once more, the connection is closed.",
+            );
         }
     }
 

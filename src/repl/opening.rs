@@ -83,6 +83,9 @@ impl Repl {
                 Some(row) = told.recv() => self.screen.row(row),
                 result = &mut dialing => break result,
                 signal = self.signals.next() => {
+                    if signal == Signal::Continue {
+                        continue;
+                    }
                     self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
                     return Ok(None);
                 }
@@ -123,6 +126,9 @@ impl Repl {
                 biased;
                 event = connection.next() => event,
                 signal = signals.next() => {
+                    if signal == Signal::Continue {
+                        continue;
+                    }
                     self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
                     return None;
                 }
@@ -157,7 +163,12 @@ impl Repl {
     /// As any event; but of an end before the greeting the diagnosis tells more than the usual sentence.
     fn show_opening_event(&mut self, event: Event) {
         match event {
-            Event::Ended(Ending::Closed { partial, .. } | Ending::Lost { partial, .. } | Ending::TimedOut { partial, .. } | Ending::TooLong { partial, .. }) => {
+            Event::Ended(
+                Ending::Closed { partial, .. }
+                | Ending::Lost { partial, .. }
+                | Ending::TimedOut { partial, .. }
+                | Ending::TooLong { partial, .. },
+            ) => {
                 let rows: Vec<Row> = partial.iter().map(|line| human::stray(line)).collect();
                 self.screen.show(&rows);
                 self.update_log();
@@ -250,28 +261,34 @@ impl Repl {
 
     // ---- the log -------------------------------------------------------------------------------
 
-    /// Begins a log; what was said so far is left out unless the connection is new.
+    /// Begins a log; what was said so far is left out.
     pub(super) fn start_log(&mut self, path: &std::path::Path) {
-        match Log::create(path, &self.log_header()) {
+        let header = self.log_header();
+        let transcript = self.connection.as_ref().map(|connection| connection.session().transcript());
+        let begun = Log::create(path).and_then(|mut log| {
+            // Before the first connection there is nothing to head yet.
+            transcript.map_or(Ok(()), |transcript| log.begin(&header, Some(transcript)))?;
+            Ok(log)
+        });
+        match begun {
             Err(error) => {
-                let words = format!("{}: {}", printable_str(&path.to_string_lossy()), crate::net::dial::system_words(&error));
+                self.screen.warning(format!(
+                    "The log {} cannot be written: {}.",
+                    printable_str(&path.to_string_lossy()),
+                    crate::net::dial::system_words(&error)
+                ));
                 if self.connection.is_none() {
-                    self.screen.warning(format!("The log cannot be written: {words}."));
                     self.outcome = Some(Outcome::Unfinished);
                 } else {
-                    self.local_error(&words);
+                    self.fails_script();
                 }
             }
-            Ok(mut log) => {
-                if let Some(old) = &self.log {
-                    let text = format!("The log {} is closed.", printable_str(&old.path.to_string_lossy()));
-                    self.screen.note(text);
+            Ok(log) => {
+                let note = format!("Logging to {}; secrets are left out.", printable_str(&log.path.to_string_lossy()));
+                if let Some(old) = self.log.replace(log) {
+                    self.screen.note(format!("The log {} is closed.", printable_str(&old.path.to_string_lossy())));
                 }
-                if let Some(connection) = &self.connection {
-                    log.skip(connection.session().transcript());
-                }
-                self.screen.note(format!("Logging to {}; secrets are left out.", printable_str(&log.path.to_string_lossy())));
-                self.log = Some(log);
+                self.screen.note(note);
             }
         }
     }
@@ -284,7 +301,7 @@ impl Repl {
     fn restart_log(&mut self) {
         let header = self.log_header();
         if let Some(log) = &mut self.log
-            && let Err(error) = log.restart(&header)
+            && let Err(error) = log.begin(&header, None)
         {
             self.log_failed(&error);
         }

@@ -154,6 +154,15 @@ impl Screen {
         self.failed.is_some()
     }
 
+    /// Draws the line that is being edited again.
+    pub fn redraw(&mut self) {
+        if self.editing
+            && let Some(printer) = &self.printer
+        {
+            let _ = printer.send(Print::Text(String::new()));
+        }
+    }
+
     /// A line is being edited from now on.
     pub fn begin_editing(&mut self) {
         self.editing = true;

@@ -63,6 +63,7 @@ impl Repl {
                 Woken::Given(given) => break given,
                 Woken::Event(event) => self.happened(event),
                 Woken::Signal(Signal::Interrupt) => break Given::Interrupted,
+                Woken::Signal(Signal::Continue) => self.screen.redraw(),
                 Woken::Signal(signal) => {
                     self.outcome = Some(Outcome::Signalled(signal));
                     break Given::Failed(String::new());
@@ -97,6 +98,7 @@ impl Repl {
                     self.screen.note(format!("Waiting for {} (Ctrl-C stops waiting).", crate::text::printable_str(&what)));
                 }
                 Woken::Signal(Signal::Interrupt) if self.is_terminal() => self.stop_waiting().await,
+                Woken::Signal(Signal::Continue) => self.resume(),
                 Woken::Signal(signal) => self.outcome = Some(Outcome::Signalled(signal)),
                 Woken::Given(_) => {}
             }
@@ -118,6 +120,13 @@ impl Repl {
                 }
                 Err(_) => return,
             }
+        }
+    }
+
+    /// Back in the foreground between two prompts: the shell has set the terminal as it likes it.
+    fn resume(&mut self) {
+        if let Some(terminal) = &self.terminal {
+            terminal.between_prompts();
         }
     }
 

@@ -187,6 +187,10 @@ impl Session {
     pub fn send_raw(&mut self, now: Duration, bytes: &[u8]) -> Vec<u8> {
         let shown = command::without_secret(bytes.trim_ascii_end()).unwrap_or_else(|| bytes.to_vec());
         self.transcript.add(now, What::Sent(shown));
+        if self.chunk_is_due() {
+            // These are the bytes that BDAT announced: its reply answers both.
+            return bytes.to_vec();
+        }
         if bytes.ends_with(b"\n") {
             let line = bytes.trim_ascii_end();
             let command = Command::parse(line);
@@ -439,6 +443,11 @@ impl Session {
     /// What is waited for, and since when.
     pub fn awaited(&self) -> Option<(&Expected, Duration)> {
         self.awaited.front().map(|awaited| (&awaited.what, awaited.since))
+    }
+
+    /// Whether BDAT was said and the bytes that it announced are due: the server answers after them.
+    pub fn chunk_is_due(&self) -> bool {
+        self.awaited.front().is_some_and(|awaited| matches!(awaited.what, Expected::Command(Command::Bdat { size: 1.. })))
     }
 
     /// Whether a reply is waited for.

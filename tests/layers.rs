@@ -13,10 +13,10 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     // `target` shows what it refuses through `text`.
     ("target", 0, &["secret"]),
     ("wire", 1, &["sasl", "target"]),
-    ("sasl", 1, &["wire", "target"]),
+    ("sasl", 1, &["wire", "target", "text"]),
     ("session", 2, &["explain"]),
-    ("explain", 2, &["session"]),
-    ("net", 3, &[]),
+    ("explain", 2, &["session", "secret", "target"]),
+    ("net", 3, &["sasl", "explain"]),
     ("jobs", 4, &[]),
     ("render", 5, &["secret"]),
     ("repl", 6, &[]),

@@ -7,4 +7,11 @@
 
 mod dialogues;
 mod exit_status;
+mod help;
+mod hostile;
+mod log;
+mod message;
+mod practice;
+mod script;
+mod secrets;
 mod support;

@@ -33,6 +33,7 @@ pub(crate) struct Scripted {
     pub(crate) port: u16,
     thread: Option<JoinHandle<Played>>,
     stop: Arc<AtomicBool>,
+    connected: Arc<AtomicBool>,
 }
 
 /// What the server saw.
@@ -68,15 +69,17 @@ pub(crate) fn serve(dialogue: &str) -> Scripted {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let stop = Arc::new(AtomicBool::new(false));
-    let (steps, told) = (parse(dialogue), Arc::clone(&stop));
+    let connected = Arc::new(AtomicBool::new(false));
+    let (steps, told, tell) = (parse(dialogue), Arc::clone(&stop), Arc::clone(&connected));
     let thread = std::thread::spawn(move || {
-        let mut player = Player { listener, stream: None, buffer: Vec::new(), bytewise: false, played: Played::default(), stop: told };
+        let mut player =
+            Player { listener, stream: None, buffer: Vec::new(), bytewise: false, played: Played::default(), stop: told, connected: tell };
         if let Err(problem) = player.play(&steps) {
             player.played.problem = Some(problem);
         }
         player.played
     });
-    Scripted { port, thread: Some(thread), stop }
+    Scripted { port, thread: Some(thread), stop, connected }
 }
 
 /// A port of this machine on which nothing listens.
@@ -86,6 +89,15 @@ pub(crate) fn closed_port() -> u16 {
 }
 
 impl Scripted {
+    /// Waits until the first client is there.
+    pub(crate) fn wait_connected(&self) {
+        let end = Instant::now() + DEADLINE;
+        while !self.connected.load(Ordering::Relaxed) {
+            assert!(Instant::now() < end, "nobody connected");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Ends the server and gives what it saw. The text must have been played as it stands.
     #[track_caller]
     pub(crate) fn finish(self) -> Played {
@@ -169,6 +181,7 @@ struct Player {
     bytewise: bool,
     played: Played,
     stop: Arc<AtomicBool>,
+    connected: Arc<AtomicBool>,
 }
 
 impl Player {
@@ -243,6 +256,7 @@ impl Player {
                     stream.set_nonblocking(false).and_then(|()| stream.set_nodelay(true)).map_err(|error| error.to_string())?;
                     self.stream = Some(stream);
                     self.played.connections += 1;
+                    self.connected.store(true, Ordering::Relaxed);
                     return Ok(());
                 }
                 Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error.to_string()),

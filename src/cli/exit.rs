@@ -35,11 +35,11 @@ pub(super) fn of(outcome: &Outcome) -> u8 {
         Outcome::LoginRefused | Outcome::ClearTextRefused => LOGIN,
         Outcome::NotOpened(failure) => of_failure(failure),
         Outcome::TimedOut => TIMEOUT,
-        Outcome::Lost => LOST,
+        Outcome::Lost | Outcome::OutOfStep => LOST,
         Outcome::InputLost | Outcome::OutputFailed(_) => INPUT_OUTPUT,
         Outcome::Interrupted | Outcome::Signalled(Signal::Interrupt) => INTERRUPTED,
         Outcome::Signalled(Signal::Terminate) => 143,
-        Outcome::Signalled(Signal::Hangup) => 129,
+        Outcome::Signalled(Signal::Hangup | Signal::Continue) => 129,
     }
 }
 

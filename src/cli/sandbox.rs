@@ -1,13 +1,12 @@
 //! `ehlo sandbox`: the practice server, and a session with it.
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 
 use super::args::{DialArgs, OutputArgs, SandboxArgs};
 use super::interactive::{run_on, runtime};
 use super::{exit, print};
 use crate::jobs::sandbox::{Options, bind, serve};
+use crate::repl::{Outcome, Signal, Signals};
 use crate::session::server::auth::PASSWORD;
 use crate::session::server::character::{CHARACTERS, Character};
 use crate::session::server::scenario::{SCENARIOS, Scenario};
@@ -57,10 +56,18 @@ fn only_serve(port: Option<u16>, server: Options) -> anyhow::Result<u8> {
             address.ip(),
             address.port()
         ));
-        let mut signals = crate::repl::Signals::listen().context("signals cannot be handled")?;
+        let mut signals = Signals::listen().context("signals cannot be handled")?;
+        let ended = async {
+            loop {
+                match signals.next().await {
+                    Signal::Continue => {}
+                    signal => return signal,
+                }
+            }
+        };
         tokio::select! {
             () = serve(listener, server) => Ok(exit::DONE),
-            signal = signals.next() => Ok(exit::of(&crate::repl::Outcome::Signalled(signal))),
+            signal = ended => Ok(exit::of(&Outcome::Signalled(signal))),
         }
     })
 }
@@ -84,16 +91,13 @@ fn serve_and_talk(args: SandboxArgs, server: Options, output: &OutputArgs) -> an
         }
     })?;
     let address = receive.recv().context("the practice server did not start")??;
-    if !output.quiet {
-        let text = format!(
-            "*  Practice server ({name}-like) on {address}. Nothing leaves this machine;\n   nothing is delivered. Account: logon / {PASSWORD}\n"
-        );
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
     let target = Target { host: address.ip().to_string(), port: address.port() };
     run_on(target, DialArgs::default(), args.session, output, |options| {
         options.practice = Some(crate::session::server::NAME);
         options.tour = tour;
+        options.preface = Some(format!(
+            "Practice server ({name}-like) on {address}. Nothing leaves this machine; nothing is delivered. Account: logon / {PASSWORD}"
+        ));
         options.keep_going |= tour;
     })
 }

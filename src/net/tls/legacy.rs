@@ -79,3 +79,43 @@ fn openssl_version(version: Version) -> SslVersion {
         Version::Tls13 => SslVersion::TLS1_3,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use openssl::pkey::PKey;
+    use openssl::ssl::{SslAcceptor, SslOptions};
+    use openssl::x509::X509;
+
+    use super::super::load_roots;
+    use super::*;
+
+    /// A server with one old version only.
+    fn acceptor(version: SslVersion) -> SslAcceptor {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let mut builder = SslAcceptor::mozilla_intermediate(SslMethod::tls_server()).unwrap();
+        builder.clear_options(SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1);
+        builder.set_security_level(0);
+        builder.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+        builder.set_min_proto_version(Some(version)).unwrap();
+        builder.set_max_proto_version(Some(version)).unwrap();
+        builder.set_certificate(&X509::from_pem(made.cert.pem().as_bytes()).unwrap()).unwrap();
+        builder.set_private_key(&PKey::private_key_from_pem(made.signing_key.serialize_pem().as_bytes()).unwrap()).unwrap();
+        builder.build()
+    }
+
+    #[tokio::test]
+    async fn old_versions_are_spoken_when_they_are_asked_for() {
+        for (version, name) in [(SslVersion::TLS1, "TLS 1.0"), (SslVersion::TLS1_1, "TLS 1.1")] {
+            let (ours, theirs) = tokio::io::duplex(64 * 1024);
+            let ssl = Ssl::new(acceptor(version).context()).unwrap();
+            let server = async move { Pin::new(&mut SslStream::new(ssl, theirs).unwrap()).accept().await };
+            let options = TlsOptions { min: Some(Version::Tls10), ..TlsOptions::default() };
+            let roots = load_roots(None, Vec::new()).unwrap();
+            let (accepted, connected) = tokio::join!(server, super::super::connect(Box::new(ours), "localhost", &options, &roots));
+            accepted.unwrap();
+            let (_, report) = connected.unwrap();
+            assert_eq!(report.version, name);
+            assert!(!report.suite.is_empty() && !report.is_verified());
+        }
+    }
+}

@@ -60,6 +60,7 @@ pub struct Editor {
     asks: Sender<Ask>,
     given: UnboundedReceiver<Given>,
     waiting: bool,
+    hidden: bool,
 }
 
 type SharedPrinter = Arc<Mutex<Option<Box<dyn ExternalPrinter + Send>>>>;
@@ -74,12 +75,13 @@ impl Editor {
         let thread = Thread { look, snapshot, history, printer: Arc::clone(&printer) };
         std::thread::Builder::new().name("editor".to_owned()).spawn(move || thread.run(&asked, &give))?;
         let print = if on_screen { Some(start_printer(printer)?) } else { None };
-        Ok((Self { asks, given, waiting: false }, print))
+        Ok((Self { asks, given, waiting: false, hidden: false }, print))
     }
 
     /// Asks for a line unless one is being edited already.
     pub fn ask_line(&mut self, prompt: String, styled: String) {
         if !std::mem::replace(&mut self.waiting, true) {
+            self.hidden = false;
             let _ = self.asks.send(Ask::Line { prompt, styled });
         }
     }
@@ -87,8 +89,14 @@ impl Editor {
     /// Asks for a password, hidden.
     pub fn ask_password(&mut self, prompt: String) {
         if !std::mem::replace(&mut self.waiting, true) {
+            self.hidden = true;
             let _ = self.asks.send(Ask::Password { prompt });
         }
+    }
+
+    /// Whether a password is being read.
+    pub(super) fn asks_password(&self) -> bool {
+        self.waiting && self.hidden
     }
 
     /// Adds a line to what Up brings back.

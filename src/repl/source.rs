@@ -65,6 +65,11 @@ impl Source {
         }
     }
 
+    /// Whether a password is being read.
+    pub(super) fn asks_password(&self) -> bool {
+        matches!(self, Self::Terminal { editor, .. } if editor.asks_password())
+    }
+
     pub(super) fn remember(&self, line: &str) {
         if let Self::Terminal { editor, .. } = self {
             editor.remember(line);

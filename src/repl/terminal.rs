@@ -9,7 +9,10 @@ pub use windows::Terminal;
 mod unix {
     use std::io::Write as _;
 
-    use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetwinsize, tcsetattr};
+    use rustix::termios::{
+        ControlModes, InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcgetwinsize,
+        tcsetattr,
+    };
 
     /// The terminal that the operator sits at, and its modes as they were found.
     #[derive(Debug, Clone)]
@@ -28,8 +31,20 @@ mod unix {
         pub fn between_prompts(&self) {
             let mut modes = self.saved.clone();
             modes.local_modes.remove(LocalModes::ICANON);
-            modes.special_codes[rustix::termios::SpecialCodeIndex::VMIN] = 1;
-            modes.special_codes[rustix::termios::SpecialCodeIndex::VTIME] = 0;
+            modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+            modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &modes);
+        }
+
+        /// The mode in which a line is edited, as rustyline sets it. After Ctrl-Z and `fg` the shell has
+        /// put another one in its place, and rustyline does not notice.
+        pub fn editing(&self) {
+            let mut modes = self.saved.clone();
+            modes.input_modes.remove(InputModes::BRKINT | InputModes::ICRNL | InputModes::INPCK | InputModes::ISTRIP | InputModes::IXON);
+            modes.control_modes.insert(ControlModes::CS8);
+            modes.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::IEXTEN | LocalModes::ISIG);
+            modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+            modes.special_codes[SpecialCodeIndex::VTIME] = 0;
             let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &modes);
         }
 
@@ -71,6 +86,9 @@ mod windows {
 
         /// Nothing to do: the console has no line buffer of the kernel's.
         pub fn between_prompts(&self) {}
+
+        /// Nothing to do: the console has no job control.
+        pub fn editing(&self) {}
 
         /// Nothing to do: rustyline restores the console.
         pub fn restore(&self) {}

@@ -63,7 +63,12 @@ impl Repl {
                 Woken::Given(given) => break given,
                 Woken::Event(event) => self.happened(event),
                 Woken::Signal(Signal::Interrupt) => break Given::Interrupted,
-                Woken::Signal(Signal::Continue) => self.screen.redraw(),
+                Woken::Signal(Signal::Continue) => {
+                    if let Some(terminal) = self.terminal.as_ref().filter(|_| !self.source.asks_password()) {
+                        terminal.editing();
+                    }
+                    self.screen.redraw();
+                }
                 Woken::Signal(signal) => {
                     self.outcome = Some(Outcome::Signalled(signal));
                     break Given::Failed(String::new());

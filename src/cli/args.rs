@@ -18,8 +18,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
     after_long_help = LONG_EPILOGUE
 )]
 pub struct Cli {
-    /// Server: name, address, HOST:PORT, [IPv6]:PORT or <smtp://HOST>
-    #[arg(required = true)]
+    /// The server
+    #[arg(required = true, help = "Server: name, address, HOST:PORT, [IPv6]:PORT or smtp://HOST")]
     pub host: Option<String>,
 
     /// Port number or service name (smtp, submission, submissions) [default: 25]
@@ -29,7 +29,11 @@ pub struct Cli {
     #[arg(short = 'p', long = "port", hide = true, value_name = "PORT")]
     pub port_option: Option<String>,
 
-    /// How to connect and to talk
+    /// How to connect
+    #[command(flatten)]
+    pub dial: DialArgs,
+
+    /// How to talk
     #[command(flatten)]
     pub session: SessionArgs,
 
@@ -42,9 +46,9 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-/// Flags of a session.
-#[derive(Debug, Args)]
-pub struct SessionArgs {
+/// Flags of connecting.
+#[derive(Debug, Default, Clone, Copy, Args)]
+pub struct DialArgs {
     /// IPv4 only
     #[arg(short = '4', long, help_heading = "Connection", conflicts_with = "ipv6")]
     pub ipv4: bool,
@@ -57,6 +61,14 @@ pub struct SessionArgs {
     #[arg(short, long, value_name = "ADDRESS", help_heading = "Connection")]
     pub bind: Option<IpAddr>,
 
+    /// Seconds to wait for the connection [default: 30]
+    #[arg(long, value_name = "SECS", help_heading = "Connection", value_parser = seconds)]
+    pub connect_timeout: Option<std::time::Duration>,
+}
+
+/// Flags of a session.
+#[derive(Debug, Args)]
+pub struct SessionArgs {
     /// Name to say in EHLO [default: this machine's full name]
     #[arg(long = "ehlo", alias = "helo", value_name = "NAME", env = "EHLO_NAME", hide_env_values = true, help_heading = "Connection")]
     pub hello_name: Option<String>,
@@ -64,10 +76,6 @@ pub struct SessionArgs {
     /// Seconds to wait for each whole reply [default: 300, and 600 for the fate of a message]
     #[arg(long, value_name = "SECS", help_heading = "Connection", value_parser = seconds)]
     pub timeout: Option<std::time::Duration>,
-
-    /// Seconds to wait for the connection
-    #[arg(long, value_name = "SECS", default_value = "30", help_heading = "Connection", value_parser = seconds)]
-    pub connect_timeout: std::time::Duration,
 
     /// Log in as USER (AUTH PLAIN or LOGIN); the password is asked for
     #[arg(short, long, value_name = "USER", env = "EHLO_USER", hide_env_values = true, help_heading = "Login")]
@@ -156,7 +164,10 @@ pub struct ConnectArgs {
     pub host: String,
     /// Port number or service name
     pub port: Option<String>,
-    /// How to connect and to talk
+    /// How to connect
+    #[command(flatten)]
+    pub dial: DialArgs,
+    /// How to talk
     #[command(flatten)]
     pub session: SessionArgs,
 }
@@ -198,7 +209,7 @@ const SHORT_EPILOGUE: &str = "\
 Examples:
   ehlo mail.contoso.com           talk to port 25, like telnet HOST 25
   ehlo mail.contoso.com 587       the same on the submission port
-  ehlo mail.contoso.com </dev/null   is it there? (exit status 0 if so)
+  ehlo mail.contoso.com </dev/null  is it there? (exit status 0 if so)
   ehlo decode VXNlcm5hbWU6        what does this base64 say?
   ehlo sandbox --tour             learn it on a built-in server, no network
 More: ehlo --help, ehlo COMMAND --help";

@@ -1,10 +1,11 @@
 //! The main form: `ehlo HOST [PORT]`, at a terminal or with a script on standard input.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::args::{OutputArgs, SessionArgs};
+use super::args::{DialArgs, OutputArgs, SessionArgs};
 use super::{check, complain, exit, style};
 use crate::net::Limits;
 use crate::net::dial::{DialOptions, Family};
@@ -12,14 +13,20 @@ use crate::repl::{History, Options, Outcome, Repl, Screen, Source, Terminal, his
 use crate::target::Target;
 
 /// A session with the server that the arguments name.
-pub(super) fn run(host: &str, port: Option<&str>, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<u8> {
+pub(super) fn run(host: &str, port: Option<&str>, dial: DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<u8> {
     let target = Target::parse(host, port)?;
-    run_on(target, session, output, |_| {})
+    run_on(target, dial, session, output, |_| {})
 }
 
 /// A session with options changed at will. `prepare` runs inside the runtime's thread before connecting.
-pub(super) fn run_on(target: Target, session: SessionArgs, output: &OutputArgs, prepare: impl FnOnce(&mut Options)) -> anyhow::Result<u8> {
-    let mut options = options(target, session, output)?;
+pub(super) fn run_on(
+    target: Target,
+    dial: DialArgs,
+    session: SessionArgs,
+    output: &OutputArgs,
+    prepare: impl FnOnce(&mut Options),
+) -> anyhow::Result<u8> {
+    let mut options = options(target, dial, session, output)?;
     prepare(&mut options);
     let runtime = runtime()?;
     let outcome = runtime.block_on(talk(options, output))?;
@@ -41,22 +48,22 @@ pub(super) fn status(outcome: &Outcome) -> u8 {
     exit::of(outcome)
 }
 
-fn options(target: Target, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<Options> {
+fn options(target: Target, dial: DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<Options> {
     check(&session)?;
-    let family = match (session.ipv4, session.ipv6) {
+    let family = match (dial.ipv4, dial.ipv6) {
         (true, _) => Family::V4,
         (_, true) => Family::V6,
         _ => Family::Any,
     };
     Ok(Options {
         target,
-        dial: DialOptions { family, bind: session.bind, timeout: session.connect_timeout },
+        dial: DialOptions { family, bind: dial.bind, timeout: dial.connect_timeout.unwrap_or(Duration::from_secs(30)) },
         limits: Limits::new(session.timeout),
         hello_name: session.hello_name.unwrap_or_else(own_name),
         user: session.user,
         log: session.log,
         allow_cleartext: session.allow_cleartext,
-        practice: false,
+        practice: None,
         keep_going: session.keep_going,
         verbose: output.verbose,
         raw: session.raw,

@@ -44,7 +44,7 @@ fn finish(status: u8) -> ExitCode {
 }
 
 fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
-    let Cli { host, port, port_option, session, output, command } = cli;
+    let Cli { host, port, port_option, dial, session, output, command } = cli;
     if command.is_some() {
         refuse_flags_before_command(matches)?;
     }
@@ -52,7 +52,7 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
         Some(Command::Decode(args)) => base64::decode(&args, &output),
         Some(Command::Encode(args)) => base64::encode(&args, &output),
         Some(Command::Sandbox(args)) => sandbox::run(args, &output),
-        Some(Command::Connect(args)) => interactive::run(&args.host, args.port.as_deref(), args.session, &output),
+        Some(Command::Connect(args)) => interactive::run(&args.host, args.port.as_deref(), args.dial, args.session, &output),
         None => {
             let host = host.unwrap_or_default();
             let port = match (port, port_option) {
@@ -62,7 +62,7 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
             if let Some(port) = &port {
                 suggest_command(&host, port)?;
             }
-            interactive::run(&host, port.as_deref(), session, &output)
+            interactive::run(&host, port.as_deref(), dial, session, &output)
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 
-use super::args::{OutputArgs, SandboxArgs};
+use super::args::{DialArgs, OutputArgs, SandboxArgs};
 use super::interactive::{run_on, runtime};
 use super::{exit, print};
 use crate::jobs::sandbox::{Options, bind, serve};
@@ -91,8 +91,8 @@ fn serve_and_talk(args: SandboxArgs, server: Options, output: &OutputArgs) -> an
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
     let target = Target { host: address.ip().to_string(), port: address.port() };
-    run_on(target, args.session, output, |options| {
-        options.practice = true;
+    run_on(target, DialArgs::default(), args.session, output, |options| {
+        options.practice = Some(crate::session::server::NAME);
         options.tour = tour;
         options.keep_going |= tour;
     })

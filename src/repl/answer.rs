@@ -34,7 +34,7 @@ impl Repl {
         if drop_type_ahead() {
             self.screen.note("What was typed ahead is dropped: a password is only read at its prompt.");
         }
-        b"(password)".as_slice().clone_into(&mut self.last_typed);
+        b"(password)".as_slice().clone_into(&mut self.memory.typed);
         self.source.ask_password("password> ".to_owned());
         match self.wait_for_operator().await {
             Given::Password { password } if password.expose().is_empty() => {
@@ -170,7 +170,7 @@ impl Repl {
 
     /// Whether a password may go out now. Asks at a terminal; a script needs `--allow-cleartext` (P23).
     async fn clear_text_is_allowed(&mut self) -> bool {
-        if self.options.allow_cleartext || self.options.practice {
+        if self.options.allow_cleartext || self.options.practice.is_some() {
             return true;
         }
         if !self.is_terminal() {

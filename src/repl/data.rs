@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::message::{self, Body, CHUNK};
 use super::signals::Signal;
-use super::{Outcome, Repl, Woken, commands};
+use super::waiting::Woken;
+use super::{Outcome, Repl, commands};
 use crate::net::Connection;
 use crate::session::Stage;
 use crate::text::{printable_str, size};
@@ -20,8 +21,12 @@ const HIGH_WATER: usize = 2 * CHUNK;
 impl Repl {
     /// After 354.
     pub(super) fn begin_message(&mut self) {
-        self.draft.clear();
-        if self.is_terminal() && !std::mem::replace(&mut self.told.data, true) && self.prepared.is_none() && !self.streaming {
+        self.message.draft.clear();
+        if self.is_terminal()
+            && !std::mem::replace(&mut self.memory.told.data, true)
+            && self.message.prepared.is_none()
+            && !self.message.streaming
+        {
             self.screen.note(
                 "Headers, an empty line, the text; a lone dot ends it. :sample fills in a message, :file NAME reads one, :abort gives up.",
             );
@@ -31,7 +36,7 @@ impl Repl {
     /// A line of the message.
     pub(super) async fn message_line(&mut self, line: Vec<u8>) {
         if line == b"." {
-            let draft = std::mem::take(&mut self.draft);
+            let draft = std::mem::take(&mut self.message.draft);
             self.send_body(Body::Text(draft)).await;
             return;
         }
@@ -48,16 +53,16 @@ impl Repl {
             super::input::Typed::Command(rest) if line.starts_with(b"::") => rest,
             _ => &line,
         };
-        if !self.told.quit_in_message && text.eq_ignore_ascii_case(b"QUIT") {
-            self.told.quit_in_message = true;
+        if !self.memory.told.quit_in_message && text.eq_ignore_ascii_case(b"QUIT") {
+            self.memory.told.quit_in_message = true;
             self.screen.hint("You are in the message: a lone dot ends it.");
         }
-        if !self.told.dots && text.starts_with(b".") {
-            self.told.dots = true;
+        if !self.memory.told.dots && text.starts_with(b".") {
+            self.memory.told.dots = true;
             self.screen.note("A dot at the beginning of a line is doubled for you.");
         }
-        self.draft.extend_from_slice(text);
-        self.draft.extend_from_slice(b"\r\n");
+        self.message.draft.extend_from_slice(text);
+        self.message.draft.extend_from_slice(b"\r\n");
     }
 
     /// A script's lines go out as they come, so that a long message is not kept.
@@ -93,16 +98,16 @@ impl Repl {
         };
         let in_message = self.session().is_some_and(|session| session.stage() == Stage::Message);
         if !in_message {
-            self.streaming = true;
+            self.message.streaming = true;
             if self.is_terminal() {
                 self.show_sent(b"DATA");
             }
             self.send_command(b"DATA").await;
-            self.streaming = false;
+            self.message.streaming = false;
         }
         if self.session().is_some_and(|session| session.stage() == Stage::Message) {
-            if !self.draft.is_empty() {
-                let draft = std::mem::take(&mut self.draft);
+            if !self.message.draft.is_empty() {
+                let draft = std::mem::take(&mut self.message.draft);
                 if let Some(connection) = &mut self.connection
                     && connection.body(&draft).is_err()
                 {
@@ -226,7 +231,7 @@ impl Repl {
             || self.ask("*  Closing the connection is the only way; nothing is delivered. Close?", false).await == Some(true)
             || self.interrupts > 1;
         if sure {
-            self.draft.clear();
+            self.message.draft.clear();
             self.drop_connection("Closed without the final dot: nothing is delivered.");
         }
     }

@@ -35,7 +35,7 @@ impl Repl {
             }
         }
         self.show_reply(reply);
-        self.last_reply = Some(reply.lines.clone());
+        self.memory.reply = Some(reply.lines.clone());
         if self.settings.timing || took >= SLOW {
             self.screen.note(format!("(reply after {})", human::duration(took)));
         }
@@ -91,7 +91,7 @@ impl Repl {
     fn remark_on_relaying(&mut self, recipient: &str) {
         let Some(domain) = address::domain(recipient) else { return };
         let session = self.connection.as_ref().map(Connection::session);
-        if self.told.relay || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
+        if self.memory.told.relay || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
             return;
         }
         let greeting =
@@ -104,18 +104,18 @@ impl Repl {
         if names.is_empty() || names.iter().any(|name| related(&name.to_lowercase())) {
             return;
         }
-        self.told.relay = true;
+        self.memory.told.relay = true;
         let domain = printable_str(domain).into_owned();
         self.screen.hint(format!("{domain} is not a domain of this host's name: if you are an outsider and it is not hosted here, this server relays for anybody. (RSET to stop here.)"));
     }
 
     fn show_challenge(&mut self) {
         let Some(dialogue) = self.connection.as_ref().and_then(|connection| connection.session().dialogue().cloned()) else { return };
-        if !self.told.clear_text && self.is_terminal() && !self.options.raw {
-            self.told.clear_text = true;
+        if !self.memory.told.clear_text && self.is_terminal() && !self.options.raw {
+            self.memory.told.clear_text = true;
             let offered = self.session().and_then(|session| session.capabilities()).is_some_and(|offer| offer.has("STARTTLS"));
             let way_out = if offered { " STARTTLS is offered;" } else { "" };
-            let text = if self.options.practice {
+            let text = if self.options.practice.is_some() {
                 "This connection is not encrypted: elsewhere the password could be read on the way. (The practice server is on this machine.)".to_owned()
             } else {
                 format!("This connection is not encrypted: the password could be read on the way.{way_out} * cancels this login.")
@@ -140,7 +140,7 @@ impl Repl {
         }
         let code = reply.code.number();
         let is_login = situation.verb == "AUTH";
-        self.last_refusal = Some((situation, reply.clone()));
+        self.memory.refusal = Some((situation, reply.clone()));
         self.stop_script(match code {
             _ if is_login => Outcome::LoginRefused,
             400..500 => Outcome::TryLater(code),
@@ -173,9 +173,9 @@ impl Repl {
     fn explain_refusal(&mut self, reply: &Reply, situation: &Situation) {
         let Some(fact) = explain(situation, reply).filter(|_| self.settings.explain != Explain::Off) else { return };
         let text = fact.hint(situation);
-        let again = self.explained.contains(&fact.id) || self.settings.explain == Explain::Short;
+        let again = self.memory.explained.contains(&fact.id) || self.settings.explain == Explain::Short;
         let text = if again { text.split_inclusive(". ").next().unwrap_or(&text).trim_end().to_owned() } else { text };
-        self.explained.push(fact.id);
+        self.memory.explained.push(fact.id);
         let more = if self.is_terminal() { "  :explain" } else { "" };
         self.screen.hint(format!("{text}{more}"));
     }
@@ -184,14 +184,18 @@ impl Repl {
         let accepted = *to == Expected::FinalDot && reply.is_success();
         self.messages_accepted += u32::from(accepted);
         match to {
-            Expected::Command(Command::Ehlo | Command::Helo) if reply.is_success() => self.hello_line = Some(self.last_command.clone()),
+            Expected::Command(Command::Ehlo | Command::Helo) if reply.is_success() => {
+                self.memory.hello_line = Some(self.memory.command.clone());
+            }
             Expected::Command(Command::StartTls) if reply.has_code(220) => {
                 self.screen.warning("The server now waits for TLS, which this version does not speak yet: the connection is closed. :reconnect opens it again.");
                 self.drop_connection("");
                 self.stop_script(Outcome::Lost);
             }
             Expected::Command(Command::Data) if reply.has_code(354) => self.begin_message(),
-            Expected::Command(Command::Data) if !self.is_terminal() && !self.streaming && self.tour.is_none() => self.passed_over = Some(0),
+            Expected::Command(Command::Data) if !self.is_terminal() && !self.message.streaming && self.tour.is_none() => {
+                self.message.passed_over = Some(0);
+            }
             _ => {}
         }
     }
@@ -201,11 +205,11 @@ impl Repl {
         for remark in notice::oddities(reply) {
             self.screen.hint(remark);
         }
-        self.last_reply = Some(reply.lines.clone());
+        self.memory.reply = Some(reply.lines.clone());
         if reply.is_refusal() {
             let situation = Situation { verb: String::new(), ..self.situation(&Expected::Raw) };
             self.explain_refusal(reply, &situation);
-            self.last_refusal = Some((situation, reply.clone()));
+            self.memory.refusal = Some((situation, reply.clone()));
         } else {
             self.screen.hint("Nobody asked for this reply: the server is out of step, or somebody answers in its place.");
         }
@@ -222,14 +226,14 @@ impl Repl {
     }
 
     fn ended(&mut self, ending: &Ending) {
-        let farewell = self.last_command.trim_ascii().eq_ignore_ascii_case(b"QUIT");
+        let farewell = self.said_quit();
         let asked = matches!(ending, Ending::Closed { announced: true, .. });
         let mut rows = human::ending(ending);
         if self.is_terminal() && !asked && !matches!(ending, Ending::ClosedByUs) && rows.is_empty() {
             rows.push(Row::warning("The server closed the connection."));
         }
         self.screen.show(&rows);
-        self.draft.clear();
+        self.message.draft.clear();
         self.plain_user = None;
         self.tell_closed(asked, farewell);
         let outcome = match ending {
@@ -242,7 +246,7 @@ impl Repl {
     }
 
     /// After QUIT or 421 the server has hung up.
-    fn tell_closed(&mut self, asked: bool, farewell: bool) {
+    pub(super) fn tell_closed(&mut self, asked: bool, farewell: bool) {
         if !asked {
             return;
         }

@@ -85,10 +85,14 @@ pub(super) fn for_history(line: &str) -> Option<String> {
         // Not even a mistyped login: the arguments of AUTH are never kept.
         return Some(words.next().map_or_else(|| first.to_owned(), |mechanism| format!("{first} {mechanism}")));
     }
-    if matches!(first, ":raw" | ":encode" | ":decode") {
-        return None;
+    if first.starts_with(':') {
+        return (!matches!(first, ":raw" | ":encode" | ":decode")).then(|| line.to_owned());
     }
-    Some(line.to_owned())
+    // What is not even nearly a verb may be a password that was typed at the wrong prompt.
+    let is_verb = verb::lookup(first).is_some()
+        || verb::nearest(first).is_some()
+        || matches!(first.to_ascii_uppercase().as_str(), "XCLIENT" | "XFORWARD");
+    is_verb.then(|| line.to_owned())
 }
 
 /// The word to offer for a verb that the server did not know.
@@ -137,6 +141,9 @@ mod tests {
             (":help", Some(":help")),
             (":encode hunter2", None),
             (":raw AUTH PLAIN x", None),
+            ("MIAL FROM:<a@b>", Some("MIAL FROM:<a@b>")),
+            ("My simple password", None),
+            ("TXkgc2ltcGxlIHBhc3N3b3Jk", None),
             ("", None),
         ];
         for (line, want) in table {

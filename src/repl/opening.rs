@@ -105,7 +105,7 @@ impl Repl {
         let mut connection = Connection::new(Box::new(stream), self.options.limits);
         connection.note(text);
         self.connection = Some(connection);
-        self.told.clear_text = false;
+        self.memory.told.clear_text = false;
         self.restart_log();
     }
 
@@ -186,7 +186,7 @@ impl Repl {
         if failed || !self.is_open() {
             return false;
         }
-        if let Some(hello) = self.hello_line.clone() {
+        if let Some(hello) = self.memory.hello_line.clone() {
             if self.is_terminal() {
                 self.show_sent(&hello);
             }
@@ -201,14 +201,14 @@ impl Repl {
 
     /// The line that was kept is the EHLO that the reconnect has just said.
     fn repeats_hello(&self, line: &[u8]) -> bool {
-        self.hello_line.as_deref() == Some(line)
+        self.memory.hello_line.as_deref() == Some(line)
     }
 
     /// `:connect HOST [PORT]`.
     pub(super) async fn connect_to(&mut self, target: Target) {
         self.target = target;
-        self.hello_line = None;
-        self.options.practice = false;
+        self.memory.hello_line = None;
+        self.options.practice = None;
         let failure = self.open().await;
         if let Some(failure) = failure
             && !self.is_terminal()

@@ -52,7 +52,7 @@ impl Repl {
         let terminal = self.is_terminal();
         let Some(tour) = &mut self.tour else { return };
         if std::mem::replace(&mut tour.started, true) {
-            tour.step = next_step(tour.step, &self.last_typed, self.outcome.is_some());
+            tour.step = next_step(tour.step, &self.memory.typed, self.outcome.is_some());
         }
         let Some(step) = STEPS.get(tour.step) else {
             self.tour = None;

@@ -37,9 +37,9 @@ impl Repl {
             }
             Ok(bytes) => {
                 self.screen.note(format!("{shown}: {} added. A lone dot ends the message.", size(bytes.len() as u64)));
-                self.draft.extend_from_slice(&bytes);
-                if !self.draft.ends_with(b"\n") {
-                    self.draft.extend_from_slice(b"\r\n");
+                self.message.draft.extend_from_slice(&bytes);
+                if !self.message.draft.ends_with(b"\n") {
+                    self.message.draft.extend_from_slice(b"\r\n");
                 }
             }
         }
@@ -50,16 +50,16 @@ impl Repl {
         let sample = self.sample_message();
         self.show_message(&sample);
         if self.in_message() {
-            self.draft.extend_from_slice(&sample);
+            self.message.draft.extend_from_slice(&sample);
         } else {
             self.screen.note("Kept for the next DATA; :edit changes it.");
-            self.prepared = Some(sample);
+            self.message.prepared = Some(sample);
         }
     }
 
     /// `:show`
     pub(super) fn show_command(&mut self) {
-        let message = if self.in_message() { Some(self.draft.clone()) } else { self.prepared.clone() };
+        let message = if self.in_message() { Some(self.message.draft.clone()) } else { self.message.prepared.clone() };
         match message.filter(|message| !message.is_empty()) {
             Some(message) => self.show_message(&message),
             None => self.screen.note("Nothing is composed yet."),
@@ -77,7 +77,7 @@ impl Repl {
     pub(super) async fn abort_command(&mut self) {
         if self.in_message() {
             self.abort_message(self.is_terminal()).await;
-        } else if self.prepared.take().is_some() {
+        } else if self.message.prepared.take().is_some() {
             self.screen.note("The prepared message is thrown away.");
         } else {
             self.screen.note("No message is begun. RSET clears the sender and the recipients.");
@@ -91,7 +91,7 @@ impl Repl {
             return;
         }
         let in_message = self.in_message();
-        let begun = if in_message { self.draft.clone() } else { self.prepared.clone().unwrap_or_default() };
+        let begun = if in_message { self.message.draft.clone() } else { self.message.prepared.clone().unwrap_or_default() };
         let begun = if begun.is_empty() { self.sample_message() } else { begun };
         match self.run_editor(&begun).await {
             Err(words) => self.local_error(&words),
@@ -102,9 +102,9 @@ impl Repl {
                     if in_message { " A lone dot ends the message." } else { " Kept for the next DATA." }
                 ));
                 if in_message {
-                    self.draft = edited;
+                    self.message.draft = edited;
                 } else {
-                    self.prepared = Some(edited);
+                    self.message.prepared = Some(edited);
                 }
             }
         }
@@ -142,12 +142,12 @@ impl Repl {
 
     /// After DATA was accepted: what was composed before.
     pub(in crate::repl) async fn use_prepared(&mut self) {
-        let Some(prepared) = self.prepared.take() else { return };
+        let Some(prepared) = self.message.prepared.take() else { return };
         let question = format!("Use the prepared message ({})?", size(prepared.len() as u64));
         if self.ask(&question, true).await.unwrap_or(true) {
             self.send_body(crate::repl::message::Body::Text(prepared)).await;
         } else if self.outcome.is_none() {
-            self.prepared = Some(prepared);
+            self.message.prepared = Some(prepared);
         }
     }
 }

@@ -50,7 +50,7 @@ impl Repl {
 
     /// `:explain`
     pub(super) fn explain_last(&mut self) {
-        let Some((situation, refusal)) = &self.last_refusal else {
+        let Some((situation, refusal)) = &self.memory.refusal else {
             self.screen.note("Nothing was refused so far.");
             return;
         };
@@ -125,7 +125,7 @@ impl Repl {
     /// `:raw [TEXT]`
     pub(super) async fn raw_command(&mut self, text: &str) {
         if text.is_empty() {
-            let rows: Vec<Row> = match &self.last_reply {
+            let rows: Vec<Row> = match &self.memory.reply {
                 None => vec![Row::note("No reply so far.")],
                 Some(lines) => lines.iter().map(|line| Row::block(line.escape_ascii().to_string())).collect(),
             };

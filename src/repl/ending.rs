@@ -1,0 +1,111 @@
+//! Interruptions and ends: Ctrl-C, Ctrl-D, the end of a script, and the farewell.
+
+use std::time::Duration;
+
+use super::snapshot::Mode;
+use super::{Outcome, Repl};
+use crate::render::{Row, Sign};
+use crate::session::Stage;
+
+impl Repl {
+    pub(super) async fn interrupted(&mut self, mode: Mode) {
+        if !self.is_terminal() {
+            self.outcome = Some(Outcome::Interrupted);
+            return;
+        }
+        self.interrupts += 1;
+        match mode {
+            Mode::Answer(_) => self.cancel_login().await,
+            Mode::Message => self.abort_message(true).await,
+            Mode::Command | Mode::Question if self.interrupts > 1 => self.outcome = Some(Outcome::Interrupted),
+            Mode::Command | Mode::Question => self.screen.note("Ctrl-D or QUIT ends politely; Ctrl-C once more leaves at once."),
+        }
+    }
+
+    pub(super) async fn input_ended(&mut self, mode: Mode) {
+        match mode {
+            Mode::Message if self.is_terminal() => {
+                if self.ask("End the message and send it?", false).await == Some(true) {
+                    self.message_line(b".".to_vec()).await;
+                }
+            }
+            Mode::Message => {
+                self.screen.warning(
+                    "The input ended inside the message: the connection is closed without the final dot, and nothing is delivered.",
+                );
+                self.drop_connection("");
+                self.outcome = Some(Outcome::Unfinished);
+            }
+            Mode::Answer(_) => {
+                self.cancel_login().await;
+                if !self.is_terminal() {
+                    self.outcome = Some(Outcome::LoginRefused);
+                }
+            }
+            Mode::Command | Mode::Question => {
+                self.outcome.get_or_insert(Outcome::Done);
+            }
+        }
+    }
+
+    pub(super) fn input_failed(&mut self, words: &str) {
+        if self.outcome.is_none() {
+            self.screen.warning(format!("The input cannot be read: {}.", crate::text::printable_str(words)));
+            self.outcome = Some(Outcome::InputLost);
+        }
+    }
+
+    /// Ends the session as politely as the state allows.
+    pub(super) async fn leave(&mut self) -> Outcome {
+        let mut outcome = self.outcome.take().unwrap_or(Outcome::Done);
+        let polite = matches!(outcome, Outcome::Done | Outcome::Refused(_) | Outcome::TryLater(_) | Outcome::LoginRefused | Outcome::Quit);
+        let can_quit = self.connection.as_ref().is_some_and(|connection| {
+            let session = connection.session();
+            session.is_open() && matches!(session.stage(), Stage::Greeted | Stage::Ready) && !session.is_waiting() && !session.is_leaving()
+        });
+        if polite && can_quit {
+            self.say_quit().await;
+        }
+        self.drop_connection("");
+        if outcome == Outcome::Done
+            && let Some(refusal) = self.first_refusal.take()
+            && !self.options.tour
+        {
+            outcome = refusal;
+        }
+        if self.messages_accepted > 0 && matches!(outcome, Outcome::Lost) && self.said_quit() {
+            outcome = Outcome::Done;
+        }
+        if self.log_broken && outcome == Outcome::Done {
+            outcome = Outcome::OutputFailed("the log is not complete".to_owned());
+        }
+        if let Some(error) = self.screen.take_failure() {
+            outcome = Outcome::output_failed(&error);
+        }
+        outcome
+    }
+
+    /// A local command or a file failed: told, and the end of a script.
+    pub(super) fn local_error(&mut self, words: &str) {
+        self.screen.warning(format!("{words}."));
+        if !self.is_terminal() && !self.options.keep_going {
+            self.outcome = Some(Outcome::Unfinished);
+        }
+    }
+
+    pub(super) fn said_quit(&self) -> bool {
+        self.memory.command.trim_ascii().eq_ignore_ascii_case(b"QUIT")
+    }
+
+    pub(super) async fn say_quit(&mut self) {
+        let row = Row::new(Sign::Sent, "QUIT");
+        self.screen.row(row);
+        b"QUIT".as_slice().clone_into(&mut self.memory.command);
+        let Some(connection) = &mut self.connection else { return };
+        connection.send(b"QUIT");
+        let patience = if self.terminal.is_some() { 2 } else { 5 };
+        // The farewell decides nothing any more: whatever comes, or not, the session was over.
+        let _ = tokio::time::timeout(Duration::from_secs(patience), self.settle()).await;
+        self.outcome = None;
+    }
+}

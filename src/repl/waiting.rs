@@ -1,0 +1,173 @@
+//! Waiting: for the operator at a prompt, for the server's reply; and what the other says meanwhile.
+
+use std::time::Duration;
+
+use super::editor::Given;
+use super::signals::Signal;
+use super::snapshot::Mode;
+use super::{Outcome, Repl};
+use crate::net::Connection;
+use crate::session::Event;
+
+/// What woke the loop.
+pub(super) enum Woken {
+    Given(Given),
+    Event(Event),
+    Signal(Signal),
+    KeepAlive,
+}
+
+impl Repl {
+    /// Reads one line at a prompt, and meanwhile shows what the server says.
+    pub(super) async fn read(&mut self, prompt: &str) -> Given {
+        self.source.update(|snapshot| {
+            snapshot.prompt_width = crate::text::width(prompt);
+            snapshot.hints = self.settings.hints && !self.options.raw;
+            snapshot.own_name.clone_from(&self.options.hello_name);
+            snapshot.addresses.clone_from(&self.memory.addresses);
+            snapshot.update(self.connection.as_ref().map(Connection::session));
+        });
+        let bold = self.screen.style.color;
+        let styled = if bold { format!("\x1b[1m{prompt}\x1b[0m") } else { prompt.to_owned() };
+        let shown = if self.options.raw { String::new() } else { prompt.to_owned() };
+        self.source.ask_line(shown.clone(), if self.options.raw { shown } else { styled });
+        self.wait_for_operator().await
+    }
+
+    /// Waits for what was asked of the operator, and meanwhile shows what the server says.
+    pub(super) async fn wait_for_operator(&mut self) -> Given {
+        self.screen.begin_editing();
+        let given = loop {
+            let keepalive = self.settings.keepalive.filter(|_| self.is_open() && self.mode() == Mode::Command);
+            let Self { source, connection, signals, .. } = self;
+            let event = async {
+                match connection {
+                    Some(connection) if connection.session().is_open() => connection.next().await,
+                    _ => std::future::pending().await,
+                }
+            };
+            let idle = async {
+                match keepalive {
+                    Some(every) => tokio::time::sleep(every).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let woken = tokio::select! {
+                biased;
+                signal = signals.next() => Woken::Signal(signal),
+                event = event => Woken::Event(event),
+                given = source.given() => Woken::Given(given),
+                () = idle => Woken::KeepAlive,
+            };
+            match woken {
+                Woken::Given(given) => break given,
+                Woken::Event(event) => self.happened(event),
+                Woken::Signal(Signal::Interrupt) => break Given::Interrupted,
+                Woken::Signal(signal) => {
+                    self.outcome = Some(Outcome::Signalled(signal));
+                    break Given::Failed(String::new());
+                }
+                Woken::KeepAlive => self.send_keepalive(),
+            }
+            if self.outcome.is_some() {
+                break Given::Failed(String::new());
+            }
+        };
+        self.screen.end_editing().await;
+        given
+    }
+
+    /// Waits until the server has answered all that was sent.
+    pub(super) async fn settle(&mut self) {
+        let mut told = !self.is_terminal();
+        while self.outcome.is_none() && self.connection.as_ref().is_some_and(|connection| connection.session().is_waiting()) {
+            let Self { connection: Some(connection), signals, .. } = self else { return };
+            let what = connection.session().awaited().map(|(what, _)| what.describe()).unwrap_or_default();
+            let slow = tokio::time::sleep(Duration::from_secs(1));
+            let woken = tokio::select! {
+                biased;
+                signal = signals.next() => Woken::Signal(signal),
+                event = connection.next() => Woken::Event(event),
+                () = slow, if !told => Woken::KeepAlive,
+            };
+            match woken {
+                Woken::Event(event) => self.happened(event),
+                Woken::KeepAlive => {
+                    told = true;
+                    self.screen.note(format!("Waiting for {} (Ctrl-C stops waiting).", crate::text::printable_str(&what)));
+                }
+                Woken::Signal(Signal::Interrupt) if self.is_terminal() => self.stop_waiting().await,
+                Woken::Signal(signal) => self.outcome = Some(Outcome::Signalled(signal)),
+                Woken::Given(_) => {}
+            }
+        }
+    }
+
+    /// After QUIT or 421 the server hangs up: a prompt before that would be for nothing.
+    pub(super) async fn await_farewell(&mut self) {
+        let asked = self.said_quit();
+        let patience = Duration::from_millis(if asked { 2000 } else { 300 });
+        let until = tokio::time::Instant::now() + patience;
+        while self.outcome.is_none() && self.session().is_some_and(|session| session.is_open() && session.is_leaving()) {
+            let Some(connection) = &mut self.connection else { return };
+            match tokio::time::timeout_at(until, connection.next()).await {
+                Ok(event) => self.happened(event),
+                Err(_) if asked => {
+                    self.drop_connection("");
+                    self.tell_closed(true, true);
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Ctrl-C while a reply is waited for: SMTP replies cannot be cancelled.
+    pub(super) async fn stop_waiting(&mut self) {
+        self.screen.begin_editing();
+        let prompt = "*  Still waiting. [w]ait, [c]lose the connection? [W/c] ".to_owned();
+        self.source.ask_line(prompt.clone(), prompt);
+        match self.wait_for_operator().await {
+            Given::Line(answer) if !answer.trim_ascii().eq_ignore_ascii_case(b"c") => {}
+            Given::Line(_) => self.drop_connection("Closed."),
+            Given::Interrupted | Given::End => {
+                self.drop_connection("Closed.");
+                self.outcome = Some(Outcome::Interrupted);
+            }
+            Given::Password { .. } | Given::Failed(_) => {}
+        }
+    }
+
+    /// Asks a yes-or-no question; `None` without a terminal. Lines that are no answer wait for their turn.
+    pub(super) async fn ask(&mut self, question: &str, default: bool) -> Option<bool> {
+        if !self.is_terminal() {
+            return None;
+        }
+        let choice = if default { "[Y/n]" } else { "[y/N]" };
+        let prompt = format!("{question} {choice} ");
+        loop {
+            match self.read(&prompt).await {
+                Given::Line(line) => match line.trim_ascii().to_ascii_lowercase().as_slice() {
+                    b"" => return Some(default),
+                    b"y" | b"yes" => return Some(true),
+                    b"n" | b"no" => return Some(false),
+                    _ => {
+                        let lines = line.split(|&b| b == b'\n').map(<[u8]>::to_vec);
+                        self.queue.extend(lines);
+                        self.screen.note("That waits for its turn: answer y or n first.");
+                    }
+                },
+                Given::Interrupted | Given::End => return Some(false),
+                Given::Password { .. } | Given::Failed(_) => return None,
+            }
+        }
+    }
+
+    fn send_keepalive(&mut self) {
+        if let Some(connection) = &mut self.connection
+            && !connection.session().is_waiting()
+        {
+            connection.send(b"NOOP");
+            self.keepalives += 1;
+        }
+    }
+}

@@ -33,7 +33,7 @@ pub(super) fn run_on(
     let runtime = runtime()?;
     let outcome = runtime.block_on(talk(options, output))?;
     // A look-up may still block its thread; the process does not wait for it.
-    runtime.shutdown_background();
+    std::mem::forget(runtime);
     Ok(status(&outcome))
 }
 
@@ -122,7 +122,7 @@ pub(super) async fn talk(options: Options, output: &OutputArgs) -> anyhow::Resul
             Screen::streams(Box::new(std::io::stdout()), Box::new(std::io::stderr()), out_style, err_style)
         };
         screen.quiet = output.quiet;
-        let source = Source::script(std::io::stdin()).context("standard input cannot be read")?;
+        let source = Source::script();
         let repl = Repl::new(options, screen, source, None, History::without_file()).context("signals cannot be handled")?;
         return Ok(repl.run().await);
     };

@@ -122,7 +122,7 @@ fn show_clap(error: &clap::Error) -> ExitCode {
     let status = u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
     // A closed output is no reason to panic.
     let _ = error.print();
-    ExitCode::from(status)
+    finish(status)
 }
 
 /// `error: …` on standard error.

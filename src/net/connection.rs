@@ -297,11 +297,18 @@ impl Connection {
     fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some((deadline, limit)) = self.deadline() else { return Poll::Pending };
         let alarm = match &mut self.alarm {
-            Some((at, alarm)) if *at == deadline => alarm,
+            // It goes off too early when the deadline has moved since; that costs less than to move it each time.
+            Some((at, alarm)) if *at <= deadline => alarm,
             _ => &mut self.alarm.insert((deadline, Box::pin(sleep_until(deadline)))).1,
         };
-        if alarm.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
+        loop {
+            if alarm.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+            alarm.as_mut().reset(deadline);
         }
         self.session.timed_out(self.opened.elapsed(), limit);
         self.tidy_all();

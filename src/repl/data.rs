@@ -70,7 +70,8 @@ impl Repl {
         let Some(connection) = &mut self.connection else { return };
         let mut bytes = line.to_vec();
         bytes.extend_from_slice(b"\r\n");
-        if connection.body(&bytes).is_err() {
+        // What has arrived already goes with it: line by line, each would be a write of its own.
+        if connection.body(&bytes).is_err() || connection.body(self.source.body()).is_err() {
             self.refuse_nul();
             return;
         }

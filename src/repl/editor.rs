@@ -193,6 +193,7 @@ impl Thread {
             .behavior(if self.look.on_screen { Behavior::Stdio } else { Behavior::PreferTerm })
             .build();
         let mut editor = Rustyline::with_history(config, MemHistory::new()).ok()?;
+        rustyline::config::Configurer::enable_synchronized_output(&mut editor, false);
         editor.set_helper(Some(Helper::new(Arc::clone(&self.snapshot), self.look.color)));
         // Fingers that know telnet press Ctrl-] for local commands.
         editor.bind_sequence(KeyEvent::ctrl(']'), Cmd::Insert(1, ":".to_owned()));

@@ -10,11 +10,11 @@ use super::editor::Given;
 /// The longest line that is taken.
 const MAX_LINE: usize = 64 * 1024 * 1024;
 /// How much is read at a time.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 16 * 1024;
 
 /// Lines of a script, in their order.
 pub struct Script {
-    chunks: Receiver<std::io::Result<Vec<u8>>>,
+    input: Input,
     buffer: Vec<u8>,
     start: usize,
     searched: usize,
@@ -22,17 +22,24 @@ pub struct Script {
     ended: bool,
 }
 
+/// Where bytes come from: read here as long as that cannot block, which spares a short script the
+/// thread; else by a thread.
+enum Input {
+    Direct { reader: Box<dyn Read + Send>, is_ready: fn() -> bool },
+    Thread(Receiver<std::io::Result<Vec<u8>>>),
+    None,
+}
+
 impl Script {
-    /// Starts reading.
-    pub fn start(input: impl Read + Send + 'static) -> std::io::Result<Self> {
-        let (send, chunks) = channel(4);
-        std::thread::Builder::new().name("script".to_owned()).spawn(move || read_all(input, &send))?;
-        Ok(Self { chunks, buffer: Vec::new(), start: 0, searched: 0, begun: false, ended: false })
+    /// A script; nothing is read yet. `is_ready` says whether reading would not block.
+    pub(super) fn new(reader: impl Read + Send + 'static, is_ready: fn() -> bool) -> Self {
+        let input = Input::Direct { reader: Box::new(reader), is_ready };
+        Self { input, buffer: Vec::new(), start: 0, searched: 0, begun: false, ended: false }
     }
 
     /// The next line without its end; CRLF and LF end a line, and so does the end of the input. May be
     /// dropped and called again.
-    pub async fn given(&mut self) -> Given {
+    pub(super) async fn given(&mut self) -> Given {
         loop {
             if let Some(line) = self.take_line() {
                 return Given::Line(line);
@@ -43,15 +50,33 @@ impl Script {
             if self.buffer.len() - self.start > MAX_LINE {
                 return Given::Failed("a line of the input is longer than 64 MiB".to_owned());
             }
-            match self.chunks.recv().await {
-                None => self.ended = true,
-                Some(Err(error)) => return Given::Failed(crate::net::dial::system_words(&error)),
-                Some(Ok(chunk)) => {
+            match self.read().await {
+                Ok(chunk) if chunk.is_empty() => self.ended = true,
+                Ok(chunk) => {
                     if let Some(problem) = self.add(&chunk) {
                         return Given::Failed(problem);
                     }
                 }
+                Err(error) => return Given::Failed(crate::net::dial::system_words(&error)),
             }
+        }
+    }
+
+    /// The next bytes; none at the end.
+    async fn read(&mut self) -> std::io::Result<Vec<u8>> {
+        if let Input::Direct { reader, is_ready } = &mut self.input
+            && is_ready()
+        {
+            return read_once(reader);
+        }
+        if let Input::Direct { reader, .. } = std::mem::replace(&mut self.input, Input::None) {
+            let (send, chunks) = channel(4);
+            std::thread::Builder::new().name("script".to_owned()).spawn(move || read_all(reader, &send))?;
+            self.input = Input::Thread(chunks);
+        }
+        match &mut self.input {
+            Input::Thread(chunks) => chunks.recv().await.unwrap_or_else(|| Ok(Vec::new())),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -71,6 +96,22 @@ impl Script {
             }
         }
         None
+    }
+
+    /// Whole lines of a message that are here already, up to its lone dot.
+    pub(super) fn body(&mut self) -> &[u8] {
+        let rest = &self.buffer[self.start..];
+        let is_lone = |at: usize| matches!(&rest[at..], [b'.'] | [b'.', b'\r'] | [b'.', b'\n', ..] | [b'.', b'\r', b'\n', ..]);
+        let end = if is_lone(0) {
+            0
+        } else {
+            let lone = memchr::memmem::find_iter(rest, b"\n.").map(|at| at + 1).find(|at| is_lone(*at));
+            lone.or_else(|| memchr::memrchr(b'\n', rest).map(|at| at + 1)).unwrap_or(0)
+        };
+        let from = self.start;
+        self.start += end;
+        self.searched = self.searched.max(self.start);
+        &self.buffer[from..self.start]
     }
 
     fn take_line(&mut self) -> Option<Vec<u8>> {
@@ -98,23 +139,42 @@ impl Script {
     }
 }
 
-fn read_all(mut input: impl Read, send: &Sender<std::io::Result<Vec<u8>>>) {
+fn read_all(mut reader: Box<dyn Read + Send>, send: &Sender<std::io::Result<Vec<u8>>>) {
+    loop {
+        let chunk = read_once(&mut reader);
+        let over = chunk.as_ref().map_or(true, Vec::is_empty);
+        if send.blocking_send(chunk).is_err() || over {
+            return;
+        }
+    }
+}
+
+fn read_once(reader: &mut Box<dyn Read + Send>) -> std::io::Result<Vec<u8>> {
     let mut chunk = vec![0; CHUNK];
     loop {
-        match input.read(&mut chunk) {
-            Ok(0) => return,
-            Ok(count) => {
-                if send.blocking_send(Ok(chunk[..count].to_vec())).is_err() {
-                    return;
-                }
-            }
+        match reader.read(&mut chunk) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                let _ = send.blocking_send(Err(error));
-                return;
+            count => {
+                chunk.truncate(count?);
+                return Ok(chunk);
             }
         }
     }
+}
+
+/// Whether standard input can be read without waiting.
+#[cfg(unix)]
+pub(super) fn stdin_is_ready() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = std::io::stdin();
+    let mut wanted = [PollFd::new(&stdin, PollFlags::IN)];
+    poll(&mut wanted, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|count| count > 0)
+}
+
+/// Not known here: a thread reads.
+#[cfg(not(unix))]
+pub(super) fn stdin_is_ready() -> bool {
+    false
 }
 
 #[cfg(test)]
@@ -122,7 +182,7 @@ mod tests {
     use super::*;
 
     async fn lines(input: &'static [u8]) -> Vec<Vec<u8>> {
-        let mut script = Script::start(input).unwrap();
+        let mut script = Script::new(input, || false);
         let mut out = Vec::new();
         while let Given::Line(line) = script.given().await {
             out.push(line);
@@ -136,7 +196,23 @@ mod tests {
         assert_eq!(lines(b"a\r\nb\n\nc\xff\x08\r\nlast").await, [&b"a"[..], b"b", b"", b"c\xff\x08", b"last"]);
         assert_eq!(lines(b"\xef\xbb\xbfEHLO a\n").await, [b"EHLO a"]);
         assert_eq!(lines(b"").await, [b""; 0]);
-        assert!(matches!(Script::start(&b"\xff\xfeE\0"[..]).unwrap().given().await, Given::Failed(_)));
+        assert!(matches!(Script::new(&b"\xff\xfeE\0"[..], || true).given().await, Given::Failed(_)));
+    }
+
+    #[tokio::test]
+    async fn lines_of_a_message_are_handed_over_together_up_to_the_dot() {
+        let table: &[(&[u8], &[u8])] = &[
+            (b"x\na\nb\n.\nQUIT\n", b"a\nb\n"),
+            (b"x\n.\nQUIT\n", b""),
+            (b"x\n..\n.a\n.\r\n", b"..\n.a\n"),
+            (b"x\na\nhalf", b"a\n"),
+            (b"x\na\n.", b"a\n"),
+        ];
+        for (input, want) in table {
+            let mut script = Script::new(*input, || true);
+            assert!(matches!(script.given().await, Given::Line(line) if line == b"x"));
+            assert_eq!(script.body(), *want, "{:?}", String::from_utf8_lossy(input));
+        }
     }
 
     #[tokio::test]

@@ -1,12 +1,11 @@
 //! Where lines come from: the editor at a terminal, or a script on standard input.
 
-use std::io::Read;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::editor::{Editor, Given, Look};
 use super::screen::Print;
-use super::script::Script;
+use super::script::{Script, stdin_is_ready};
 use super::snapshot::Snapshot;
 
 /// A source of lines.
@@ -35,12 +34,9 @@ impl Source {
         Ok((Self::Terminal { editor: Box::new(editor), snapshot }, print))
     }
 
-    /// A script.
-    ///
-    /// # Errors
-    /// The thread cannot be started.
-    pub fn script(input: impl Read + Send + 'static) -> std::io::Result<Self> {
-        Ok(Self::Script(Box::new(Script::start(input)?)))
+    /// A script on standard input.
+    pub fn script() -> Self {
+        Self::Script(Box::new(Script::new(std::io::stdin(), stdin_is_ready)))
     }
 
     pub(super) fn is_terminal(&self) -> bool {
@@ -68,6 +64,14 @@ impl Source {
     /// Whether a password is being read.
     pub(super) fn asks_password(&self) -> bool {
         matches!(self, Self::Terminal { editor, .. } if editor.asks_password())
+    }
+
+    /// Lines of a message that are here already, up to its lone dot.
+    pub(super) fn body(&mut self) -> &[u8] {
+        match self {
+            Self::Terminal { .. } => &[],
+            Self::Script(script) => script.body(),
+        }
     }
 
     pub(super) fn remember(&self, line: &str) {

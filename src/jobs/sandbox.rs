@@ -10,7 +10,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::server::TlsStream;
 
+use super::practice::{Instead, Tls};
+use crate::net::connection::Stream;
 use crate::session::server::character::Character;
 use crate::session::server::scenario::Scenario;
 use crate::session::server::{Facts, NAME, Server, Step};
@@ -23,12 +26,16 @@ const WRITE_LIMIT: Duration = Duration::from_mins(1);
 const LINGER: Duration = Duration::from_secs(1);
 
 /// How the practice server behaves.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Options {
     /// Its manner of speaking.
     pub character: &'static Character,
     /// Its fault, if it has one.
     pub scenario: Option<&'static Scenario>,
+    /// What it does about TLS.
+    pub tls: Tls,
+    /// TLS from the first byte.
+    pub implicit_tls: bool,
 }
 
 /// Opens a port of this machine, a free one if none is given. Other machines cannot reach it.
@@ -48,7 +55,7 @@ pub async fn serve(listener: TcpListener, options: Options) {
                 Ok((stream, peer)) => {
                     let server = Server::new(options.character, options.scenario, facts(peer.ip(), serial));
                     serial += 1;
-                    clients.spawn(client(stream, server));
+                    clients.spawn(client(stream, server, options.clone()));
                 }
                 // No file descriptors left, or the client was gone already: neither lasts.
                 Err(_) => sleep(Duration::from_millis(100)).await,
@@ -64,45 +71,149 @@ fn facts(client: IpAddr, serial: u64) -> Facts {
     Facts { name: NAME.to_owned(), client: format!("[{client}]"), date: now.format(&Rfc2822).unwrap_or_default(), serial }
 }
 
-async fn client(mut stream: TcpStream, mut server: Server) -> io::Result<()> {
+async fn client(stream: TcpStream, mut server: Server, options: Options) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut bytes = [0; 4096];
-    let mut steps = server.greet();
-    while perform(&mut stream, steps).await? {
-        steps = server.more();
-        if steps.is_empty() {
-            steps = match within(server.idle_limit(), stream.read(&mut bytes)).await {
-                Err(_) => server.idle(),
-                Ok(read) => match read? {
-                    0 => return Ok(()),
-                    length => server.receive(&bytes[..length]),
-                },
-            };
-        }
+    let mut link = Link::Clear(stream);
+    if options.implicit_tls {
+        let Some(encrypted) = link.encrypt(&options.tls, &mut server).await? else { return Ok(()) };
+        link = encrypted;
     }
-    close(stream).await
+    let mut steps = server.greet();
+    loop {
+        match perform(&mut link, steps).await? {
+            None => {}
+            Some(Step::StartTls) => {
+                let Some(encrypted) = link.encrypt(&options.tls, &mut server).await? else { return Ok(()) };
+                link = encrypted;
+            }
+            Some(Step::Cut) => return link.cut().await,
+            Some(_) => return link.close().await,
+        }
+        steps = next(&mut link, &mut server).await?;
+    }
 }
 
-/// Does the steps in their order; `false` when the last was to close.
-async fn perform(stream: &mut TcpStream, steps: Vec<Step>) -> io::Result<bool> {
+/// What the server does next by itself, or else because of the client.
+async fn next(link: &mut Link, server: &mut Server) -> io::Result<Vec<Step>> {
+    let steps = server.more();
+    if !steps.is_empty() {
+        return Ok(steps);
+    }
+    let mut bytes = [0; 4096];
+    match within(server.idle_limit(), link.io().read(&mut bytes)).await {
+        Err(_) => Ok(server.idle()),
+        Ok(read) => match read? {
+            0 => Ok(vec![Step::Close]),
+            length => Ok(server.receive(&bytes[..length])),
+        },
+    }
+}
+
+/// Does the steps in their order; the last if it changes the link. What is written without a pause goes
+/// out together.
+async fn perform(link: &mut Link, steps: Vec<Step>) -> io::Result<Option<Step>> {
+    let mut bytes = Vec::new();
     for step in steps {
         match step {
-            Step::Write(bytes) => timeout(WRITE_LIMIT, stream.write_all(&bytes)).await??,
-            Step::Pause(time) => sleep(time).await,
-            Step::Close => return Ok(false),
+            Step::Write(more) => bytes.extend(more),
+            Step::Pause(time) => {
+                link.write(&std::mem::take(&mut bytes)).await?;
+                sleep(time).await;
+            }
+            last => {
+                link.write(&bytes).await?;
+                return Ok(Some(last));
+            }
         }
     }
-    Ok(true)
+    link.write(&bytes).await?;
+    Ok(None)
 }
 
-/// Closes so that the client still gets the last reply: bytes left unread would make it a reset.
-async fn close(mut stream: TcpStream) -> io::Result<()> {
-    stream.shutdown().await?;
-    let mut bytes = [0; 4096];
-    let drain = async { while !matches!(stream.read(&mut bytes).await, Ok(0) | Err(_)) {} };
+/// The way to the client.
+enum Link {
+    Clear(TcpStream),
+    Encrypted(Box<TlsStream<TcpStream>>),
+}
+
+impl Link {
+    fn io(&mut self) -> &mut dyn Stream {
+        match self {
+            Self::Clear(stream) => stream,
+            Self::Encrypted(stream) => stream,
+        }
+    }
+
+    fn into_tcp(self) -> TcpStream {
+        match self {
+            Self::Clear(stream) => stream,
+            Self::Encrypted(stream) => stream.into_inner().0,
+        }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let io = self.io();
+        timeout(WRITE_LIMIT, async {
+            io.write_all(bytes).await?;
+            io.flush().await
+        })
+        .await?
+    }
+
+    /// TLS, or `None` when nothing came of it; the connection is then closed.
+    async fn encrypt(self, tls: &Tls, server: &mut Server) -> io::Result<Option<Self>> {
+        let (mut stream, limit) = (self.into_tcp(), server.idle_limit());
+        match tls.instead {
+            Some(Instead::Silence) => {
+                // That the limit passes is as good an end as the client's.
+                let _ = within(limit, drain(&mut stream)).await;
+                return Ok(None);
+            }
+            Some(Instead::Alert(description)) => {
+                let mut hello = [0; 4096];
+                let _ = within(limit, stream.read(&mut hello)).await;
+                // A record of type alert (21), TLS 1.2 as always in records (RFC 8446 §5.1), two bytes long: fatal.
+                stream.write_all(&[21, 3, 3, 0, 2, 2, description]).await?;
+            }
+            None => match within(limit, tls.acceptor.accept(stream).into_fallible()).await {
+                Ok(Ok(encrypted)) => {
+                    server.tls_started();
+                    return Ok(Some(Self::Encrypted(Box::new(encrypted))));
+                }
+                Ok(Err((_, failed))) => stream = failed,
+                Err(_) => return Ok(None),
+            },
+        }
+        Self::Clear(stream).close().await.map(|()| None)
+    }
+
+    /// Closes, saying so inside TLS too.
+    async fn close(mut self) -> io::Result<()> {
+        self.io().shutdown().await?;
+        linger(self.into_tcp()).await
+    }
+
+    /// Closes without a word of TLS.
+    async fn cut(self) -> io::Result<()> {
+        let mut stream = self.into_tcp();
+        stream.shutdown().await?;
+        linger(stream).await
+    }
+}
+
+/// Waits so that the client still gets the last reply: bytes left unread would make it a reset.
+async fn linger(mut stream: TcpStream) -> io::Result<()> {
     // The time-out is the answer to a client that goes on talking.
-    let _ = timeout(LINGER, drain).await;
+    let _ = timeout(LINGER, drain(&mut stream)).await;
     Ok(())
+}
+
+async fn drain(stream: &mut TcpStream) {
+    let mut bytes = [0; 4096];
+    while !matches!(stream.read(&mut bytes).await, Ok(0) | Err(_)) {}
 }
 
 async fn within<F: Future>(limit: Option<Duration>, future: F) -> Result<F::Output, tokio::time::error::Elapsed> {
@@ -115,14 +226,16 @@ async fn within<F: Future>(limit: Option<Duration>, future: F) -> Result<F::Outp
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::practice::Authority;
     use crate::session::server::character;
     use crate::session::server::scenario::{self, Quirk};
 
     async fn start(scenario: Option<&'static Scenario>) -> (SocketAddr, JoinSet<()>) {
         let (listener, address) = bind(None).await.unwrap();
+        let tls = Authority::new().unwrap().tls(scenario).unwrap();
         let character = character::lookup("exchange").unwrap();
         let mut task = JoinSet::new();
-        task.spawn(serve(listener, Options { character, scenario }));
+        task.spawn(serve(listener, Options { character, scenario, tls, implicit_tls: false }));
         (address, task)
     }
 

@@ -32,8 +32,10 @@ pub(super) fn run(args: SandboxArgs, output: &OutputArgs) -> anyhow::Result<u8> 
 }
 
 fn save_root(path: &Path, authority: &Authority) -> anyhow::Result<()> {
-    let words = || format!("the root certificate cannot be written to {}", crate::text::printable_str(&path.to_string_lossy()));
-    std::fs::write(path, authority.root_pem()).with_context(words)
+    std::fs::write(path, authority.root_pem()).map_err(|error| {
+        let words = crate::net::dial::system_words(&error);
+        anyhow::anyhow!("the root certificate cannot be written to {}: {words}", crate::text::printable_str(&path.to_string_lossy()))
+    })
 }
 
 fn find_character(name: &str) -> anyhow::Result<&'static Character> {

@@ -225,8 +225,12 @@ async fn within<F: Future>(limit: Option<Duration>, future: F) -> Result<F::Outp
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
     use crate::jobs::practice::Authority;
+    use crate::net::tls::verdict::Fault;
+    use crate::net::tls::{Roots, TlsCause, TlsFailure, TlsOptions, TlsReport, Version, connect, load_roots};
     use crate::session::server::character;
     use crate::session::server::scenario::{self, Quirk};
 
@@ -298,5 +302,155 @@ mod tests {
         let (address, _task) = start(Some(&QUICK)).await;
         let got = talk(address, b"NOOP\r\n").await;
         assert!(got.ends_with("\r\n250 2.0.0 OK\r\n421 4.4.1 Connection timed out\r\n"), "{got}");
+    }
+
+    struct Running {
+        address: SocketAddr,
+        roots: Roots,
+        _task: JoinSet<()>,
+    }
+
+    /// The server that the scenario makes, and a client's trust in it.
+    async fn start_tls(scenario: &str, implicit_tls: bool) -> Running {
+        let authority = Authority::new().unwrap();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(authority.root_pem().as_bytes()).unwrap();
+        let roots = load_roots(Some(file.path()), Vec::new()).unwrap();
+        let scenario = (!scenario.is_empty()).then(|| scenario::lookup(scenario).unwrap());
+        let (listener, address) = bind(None).await.unwrap();
+        let tls = authority.tls(scenario).unwrap();
+        let mut task = JoinSet::new();
+        task.spawn(serve(listener, Options { character: character::lookup("exchange").unwrap(), scenario, tls, implicit_tls }));
+        Running { address, roots, _task: task }
+    }
+
+    impl Running {
+        /// A client that has sent STARTTLS, and what it read.
+        async fn start(&self) -> (TcpStream, String) {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            stream.write_all(b"EHLO a\r\nSTARTTLS\r\n").await.unwrap();
+            let mut text = String::new();
+            let mut bytes = [0; 4096];
+            while !text.contains("\r\n220 2.0.0 SMTP server ready\r\n") {
+                let count = stream.read(&mut bytes).await.unwrap();
+                text += std::str::from_utf8(&bytes[..count]).unwrap();
+            }
+            (stream, text)
+        }
+
+        async fn handshake(&self, stream: TcpStream, options: &TlsOptions) -> Result<(Box<dyn Stream>, TlsReport), TlsFailure> {
+            timeout(Duration::from_secs(10), connect(Box::new(stream), NAME, options, &self.roots)).await.unwrap()
+        }
+    }
+
+    /// What comes after these lines, and how it ends.
+    async fn lines(stream: &mut Box<dyn Stream>, lines: &[u8]) -> (String, io::Result<()>) {
+        stream.write_all(lines).await.unwrap();
+        stream.flush().await.unwrap();
+        let mut out = Vec::new();
+        let end = timeout(Duration::from_secs(10), stream.read_to_end(&mut out)).await.unwrap();
+        (String::from_utf8(out).unwrap(), end.map(|_| ()))
+    }
+
+    #[tokio::test]
+    async fn starttls_brings_a_verified_connection_that_ends_with_a_farewell() {
+        let server = start_tls("", false).await;
+        let (stream, before) = server.start().await;
+        assert!(before.contains("\r\n250-STARTTLS\r\n"), "{before}");
+        let (mut stream, report) = server.handshake(stream, &TlsOptions::default()).await.unwrap();
+        assert_eq!(report.faults, []);
+        let (text, end) = lines(&mut stream, b"MAIL FROM:<>\r\nEHLO a\r\nQUIT\r\n").await;
+        assert!(text.starts_with("503 5.5.2 Send hello first\r\n250-mail") && text.ends_with("channel\r\n"), "{text}");
+        assert!(!text.contains("STARTTLS") && end.is_ok(), "{text}{end:?}");
+    }
+
+    #[tokio::test]
+    async fn implicit_tls_greets_inside() {
+        let server = start_tls("", true).await;
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let (mut stream, report) = server.handshake(stream, &TlsOptions::default()).await.unwrap();
+        assert_eq!((report.version.as_str(), report.faults), ("TLS 1.3", vec![]));
+        let (text, end) = lines(&mut stream, b"QUIT\r\n").await;
+        assert!(text.starts_with("220 mail.contoso.test ") && end.is_ok(), "{text}{end:?}");
+    }
+
+    #[tokio::test]
+    async fn scenarios_show_the_certificate_that_they_promise() {
+        let fits: [(&str, fn(&Fault) -> bool); 4] = [
+            ("self-signed", |fault| *fault == Fault::SelfSigned),
+            ("expired", |fault| matches!(fault, Fault::Expired { .. })),
+            ("wrong-name", |fault| matches!(fault, Fault::WrongName { .. })),
+            ("missing-intermediate", |fault| matches!(fault, Fault::MissingIntermediate { issuer } if issuer == "Practice Issuing CA 1")),
+        ];
+        for (scenario, fits) in fits {
+            let server = start_tls(scenario, false).await;
+            let (stream, _) = server.start().await;
+            let (_, report) = server.handshake(stream, &TlsOptions::default()).await.unwrap();
+            assert!(matches!(report.faults.as_slice(), [fault] if fits(fault)), "{scenario}: {:?}", report.faults);
+        }
+    }
+
+    #[tokio::test]
+    async fn scenario_tls12_knows_nothing_newer() {
+        let server = start_tls("tls12", true).await;
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        assert_eq!(server.handshake(stream, &TlsOptions::default()).await.unwrap().1.version, "TLS 1.2");
+    }
+
+    #[tokio::test]
+    async fn scenario_client_certificate_says_what_it_wants() {
+        let server = start_tls("client-certificate", true).await;
+        let older = TlsOptions { max: Some(Version::Tls12), ..TlsOptions::default() };
+        let failure = server.handshake(TcpStream::connect(server.address).await.unwrap(), &older).await.err().unwrap();
+        assert!(failure.client_certificate_asked);
+        assert_eq!(failure.cause, TlsCause::Alert("certificate_required".into()));
+        // TLS 1.3 says so only to the first read (RFC 8446 §4.4.2.4).
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let (mut stream, report) = server.handshake(stream, &TlsOptions::default()).await.unwrap();
+        assert_eq!((report.client_certificate_asked, report.client_certificate_given), (Some(0), false));
+        let error = stream.read(&mut [0; 100]).await.unwrap_err();
+        assert_eq!(crate::net::tls::words(&error), "the server ended TLS with the alert certificate_required");
+    }
+
+    #[tokio::test]
+    async fn scenarios_without_a_handshake() {
+        let server = start_tls("tls-alert", true).await;
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let failure = server.handshake(stream, &TlsOptions::default()).await.err().unwrap();
+        assert_eq!(failure.cause, TlsCause::Alert("handshake_failure".into()));
+        let server = start_tls("tls-silence", false).await;
+        let (mut stream, _) = server.start().await;
+        stream.write_all(&[22, 3, 1]).await.unwrap();
+        assert!(timeout(Duration::from_millis(200), stream.read(&mut [0; 100])).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn scenario_starttls_injection_sends_one_segment() {
+        // P17
+        let server = start_tls("starttls-injection", false).await;
+        let (_, text) = server.start().await;
+        assert!(text.ends_with("220 2.0.0 SMTP server ready\r\n250-mail.contoso.test\r\n250 AUTH PLAIN LOGIN\r\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn scenario_truncated_tls_ends_without_a_farewell() {
+        // P22
+        let server = start_tls("truncated-tls", false).await;
+        let (stream, _) = server.start().await;
+        let (mut stream, _) = server.handshake(stream, &TlsOptions::default()).await.unwrap();
+        let (text, end) = lines(&mut stream, b"EHLO a\r\nNOOP\r\n").await;
+        assert!(text.starts_with("250-mail") && text.ends_with("250 CHUNKING\r\n"), "{text}");
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn plain_text_in_the_place_of_a_handshake_ends_the_connection_only() {
+        let server = start_tls("", false).await;
+        let (mut stream, _) = server.start().await;
+        stream.write_all(b"EHLO a\r\nMAIL FROM:<>\r\n").await.unwrap();
+        let mut out = Vec::new();
+        timeout(Duration::from_secs(10), stream.read_to_end(&mut out)).await.unwrap().unwrap();
+        assert_eq!(out.first(), Some(&21), "an alert and no reply: {out:?}");
+        server.start().await;
     }
 }

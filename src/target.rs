@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::text::printable_str;
+use crate::text::{cut, printable_str};
 
 /// The default port: SMTP (RFC 5321 §4.5.4.2).
 pub const SMTP: u16 = 25;
@@ -51,19 +51,23 @@ impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("no host was given"),
-            Self::BadHost(host) => write!(f, "'{}' is not a host name or an address", printable_str(host)),
+            Self::BadHost(host) => write!(f, "'{}' is not a host name or an address", printable_str(cut(host, 80))),
             Self::MailAddress { address, domain } => write!(
                 f,
                 "'{}' is a mail address, not a server: look up the mail servers of {} (nslookup -type=mx) and give one of them",
-                printable_str(address),
-                printable_str(domain)
+                printable_str(cut(address, 80)),
+                printable_str(cut(domain, 80))
             ),
             Self::BadPort(port) => {
-                write!(f, "'{}' is not a port: give a number from 1 to 65535 or smtp, submission, submissions", printable_str(port))
+                write!(
+                    f,
+                    "'{}' is not a port: give a number from 1 to 65535 or smtp, submission, submissions",
+                    printable_str(cut(port, 80))
+                )
             }
             Self::TwoPorts(one, other) => write!(f, "two ports were given, {one} and {other}: give one"),
             Self::UnknownScheme(scheme) => {
-                write!(f, "'{}://' is not understood: use smtp://, smtps:// or submission://", printable_str(scheme))
+                write!(f, "'{}://' is not understood: use smtp://, smtps:// or submission://", printable_str(cut(scheme, 80)))
             }
         }
     }
@@ -126,7 +130,7 @@ const SCHEMES: &[Scheme] = &[
 
 fn split_scheme(text: &str) -> Result<(Option<Scheme>, &str), TargetError> {
     let Some((scheme, rest)) = text.split_once("://") else { return Ok((None, text)) };
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let rest = rest.split('/').next().unwrap_or(rest);
     match SCHEMES.iter().find(|known| known.name.eq_ignore_ascii_case(scheme)) {
         Some(known) => Ok((Some(*known), rest)),
         None => Err(TargetError::UnknownScheme(scheme.to_owned())),

@@ -12,7 +12,6 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
     version,
     override_usage = "ehlo [OPTIONS] <HOST> [PORT]\n       ehlo [OPTIONS] <COMMAND> ...",
     subcommand_negates_reqs = true,
-    arg_required_else_help = true,
     max_term_width = 80,
     after_help = SHORT_EPILOGUE,
     after_long_help = LONG_EPILOGUE
@@ -273,10 +272,11 @@ const SHORT_EPILOGUE: &str = "\
 Examples:
   ehlo mail.contoso.com           talk to port 25, like telnet HOST 25
   ehlo mail.contoso.com 587       the same on the submission port
-  ehlo mail.contoso.com </dev/null  is it there? (exit status 0 if so)
+  ehlo mail.contoso.com <FILE     commands from a file; </dev/null: is it there?
   ehlo decode VXNlcm5hbWU6        what does this base64 say?
   ehlo sandbox --tour             learn it on a built-in server, no network
-More: ehlo --help, ehlo COMMAND --help";
+Exit status: 0 done, 1 refused, 2 usage, 3 DNS, 4 connect, 5 timeout, 6 lost,
+7 TLS, 8 login, 9 try later. More: ehlo --help, ehlo COMMAND --help";
 
 const LONG_EPILOGUE: &str = "\
 Examples:
@@ -290,5 +290,6 @@ Examples:
 
 While you are connected: type SMTP as you would in telnet; :help lists the local
 commands; Tab completes; Ctrl-D or QUIT ends.
-Exit status: 0 done, 1 refused (5xx), 2 usage, 3 DNS, 4 connect, 5 timeout,
-6 lost connection or not SMTP, 7 TLS, 8 login, 9 try later (4xx), 130 Ctrl-C.";
+Exit status: 0 done, 1 refused (5xx) or not finished, 2 usage, 3 DNS,
+4 connect, 5 timeout, 6 lost connection or not SMTP, 7 TLS, 8 login, 9 try later
+(4xx), 130 Ctrl-C.";

@@ -38,11 +38,11 @@ pub(super) fn of(outcome: &Outcome) -> u8 {
         Outcome::NotOpened(failure) => of_failure(failure),
         Outcome::TimedOut => TIMEOUT,
         Outcome::Tls => TLS,
-        Outcome::Lost => LOST,
+        Outcome::Lost | Outcome::OutOfStep => LOST,
         Outcome::InputLost | Outcome::OutputFailed(_) => INPUT_OUTPUT,
         Outcome::Interrupted | Outcome::Signalled(Signal::Interrupt) => INTERRUPTED,
         Outcome::Signalled(Signal::Terminate) => 143,
-        Outcome::Signalled(Signal::Hangup) => 129,
+        Outcome::Signalled(Signal::Hangup | Signal::Continue) => 129,
     }
 }
 

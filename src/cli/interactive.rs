@@ -62,6 +62,11 @@ fn options(target: Target, dial: DialArgs, session: SessionArgs, output: &Output
         (_, true) => Family::V6,
         _ => Family::Any,
     };
+    if let Some(address) = target.address()
+        && (family == Family::V4 && address.is_ipv6() || family == Family::V6 && address.is_ipv4())
+    {
+        anyhow::bail!("{address} is not an address of the IP version that -4 or -6 asks for");
+    }
     Ok(Options {
         target,
         dial: DialOptions { family, bind: dial.bind, timeout: dial.connect_timeout.unwrap_or(Duration::from_secs(30)) },
@@ -78,6 +83,7 @@ fn options(target: Target, dial: DialArgs, session: SessionArgs, output: &Output
         starttls: session.starttls,
         insecure: session.insecure,
         tour: false,
+        preface: None,
     })
 }
 

@@ -21,6 +21,11 @@ use args::{Command, SessionArgs};
 /// Runs the program and gives its exit status.
 pub fn main() -> ExitCode {
     let mut command = Cli::command();
+    if std::env::args_os().len() <= 1 {
+        // Nothing was asked: the short help, and the status of a wrong command line.
+        let _ = write!(std::io::stderr(), "{}", command.render_help());
+        return ExitCode::from(exit::USAGE);
+    }
     let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
         Ok(matches) => matches,
         Err(error) => return show_clap(&error),
@@ -143,9 +148,9 @@ fn print(text: &str) -> u8 {
 fn check(session: &SessionArgs) -> anyhow::Result<()> {
     let odd = |text: &str| text.chars().any(char::is_control);
     if let Some(name) = &session.hello_name
-        && (odd(name) || name.trim().is_empty() || name.contains(' '))
+        && (odd(name) || name.trim().is_empty() || name.contains(' ') || name.len() > 255)
     {
-        anyhow::bail!("the name for EHLO may hold neither spaces nor control characters");
+        anyhow::bail!("the name for EHLO may hold neither spaces nor control characters, and no more than 255 characters");
     }
     if let Some(user) = &session.user {
         if odd(user) {

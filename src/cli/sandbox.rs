@@ -1,6 +1,5 @@
 //! `ehlo sandbox`: the practice server, and a session with it.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -10,6 +9,7 @@ use super::interactive::{run_on, runtime};
 use super::{exit, print};
 use crate::jobs::practice::Authority;
 use crate::jobs::sandbox::{Options, bind, serve};
+use crate::repl::{Outcome, Signal, Signals};
 use crate::session::server::NAME;
 use crate::session::server::auth::PASSWORD;
 use crate::session::server::character::{CHARACTERS, Character};
@@ -77,10 +77,18 @@ fn only_serve(args: &SandboxArgs, server: Options) -> anyhow::Result<u8> {
             address.ip(),
             address.port()
         ));
-        let mut signals = crate::repl::Signals::listen().context("signals cannot be handled")?;
+        let mut signals = Signals::listen().context("signals cannot be handled")?;
+        let ended = async {
+            loop {
+                match signals.next().await {
+                    Signal::Continue => {}
+                    signal => return signal,
+                }
+            }
+        };
         tokio::select! {
             () = serve(listener, server) => Ok(exit::DONE),
-            signal = signals.next() => Ok(exit::of(&crate::repl::Outcome::Signalled(signal))),
+            signal = ended => Ok(exit::of(&Outcome::Signalled(signal))),
         }
     })
 }
@@ -104,12 +112,6 @@ fn serve_and_talk(args: SandboxArgs, server: Options, authority: &Authority, out
         }
     })?;
     let address = receive.recv().context("the practice server did not start")??;
-    if !output.quiet {
-        let text = format!(
-            "*  Practice server ({name}-like) on {address}. Nothing leaves this machine;\n   nothing is delivered. Account: logon / {PASSWORD}\n"
-        );
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
     let target = Target { host: address.ip().to_string(), port: address.port(), implicit_tls: false };
     run_on(target, DialArgs::default(), args.session, output, |options| {
         options.practice = Some(NAME);
@@ -117,6 +119,9 @@ fn serve_and_talk(args: SandboxArgs, server: Options, authority: &Authority, out
         options.tls.server_name.get_or_insert_with(|| NAME.to_owned());
         options.tls.extra_roots.push(authority.root());
         options.tour = tour;
+        options.preface = Some(format!(
+            "Practice server ({name}-like) on {address}. Nothing leaves this machine; nothing is delivered. Account: logon / {PASSWORD}"
+        ));
         options.keep_going |= tour;
     })
 }

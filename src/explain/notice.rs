@@ -76,9 +76,9 @@ fn join_or(words: &[String]) -> String {
     }
 }
 
-/// What departed from the grammar, in words.
-pub fn oddities(reply: &Reply) -> Vec<String> {
-    let words = |oddity: &Oddity| match oddity {
+/// A departure from the grammar, in words.
+pub fn oddity(oddity: Oddity, reply: &Reply) -> String {
+    match oddity {
         Oddity::CodeOutOfRange => format!("{} is no code of SMTP (200 to 559): this is not an SMTP reply.", reply.code),
         Oddity::CodeChanged { to } => {
             format!("The code changes within the reply, from {} to {to}: a protocol error, and neither counts.", reply.code)
@@ -89,9 +89,8 @@ pub fn oddities(reply: &Reply) -> Vec<String> {
         Oddity::ExtraCr => "Lines end with more than one CR.".to_owned(),
         Oddity::CrInside => "A CR stands inside a line.".to_owned(),
         Oddity::BlankLine => "An empty line stands inside the reply.".to_owned(),
-        Oddity::LongLine => "A line is longer than 512 octets (RFC 5321 §4.5.3.1.5).".to_owned(),
-    };
-    reply.oddities.iter().map(words).collect()
+        Oddity::LongLine => "A line is longer than 512 octets (RFC 5321 section 4.5.3.1.5).".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub fn greeting_failure(event: &Event) -> Option<Failure> {
             Ending::Closed { partial, .. } => Some(foreign_or(partial, Failure::ClosedAtOnce { partial: !partial.is_empty() })),
             Ending::Lost { reason, partial, .. } => Some(foreign_or(partial, Failure::LostAtOnce(reason.clone()))),
             Ending::TimedOut { after, partial, .. } => Some(foreign_or(partial, Failure::NoGreeting(*after))),
-            Ending::TooLong(_) => Some(Failure::TooLong),
+            Ending::TooLong { .. } | Ending::Flood => Some(Failure::TooLong),
             Ending::ClosedByUs => None,
         },
         Event::Reply { .. } | Event::Unsolicited(_) => None,

@@ -376,13 +376,14 @@ mod tests {
 
     #[tokio::test]
     async fn scenarios_show_the_certificate_that_they_promise() {
-        let fits: [(&str, fn(&Fault) -> bool); 4] = [
+        type Fits = fn(&Fault) -> bool;
+        let table: [(&str, Fits); 4] = [
             ("self-signed", |fault| *fault == Fault::SelfSigned),
             ("expired", |fault| matches!(fault, Fault::Expired { .. })),
             ("wrong-name", |fault| matches!(fault, Fault::WrongName { .. })),
             ("missing-intermediate", |fault| matches!(fault, Fault::MissingIntermediate { issuer } if issuer == "Practice Issuing CA 1")),
         ];
-        for (scenario, fits) in fits {
+        for (scenario, fits) in table {
             let server = start_tls(scenario, false).await;
             let (stream, _) = server.start().await;
             let (_, report) = server.handshake(stream, &TlsOptions::default()).await.unwrap();

@@ -40,11 +40,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> Vec<Row> {
 fn labelled(rows: &mut Vec<Row>, label: &str, items: &[String], numbered: bool) {
     for (at, item) in items.iter().enumerate() {
         let number = if numbered && items.len() > 1 { format!("{}. ", at + 1) } else { String::new() };
-        let mut head = format!("{:<15}{number}", if at == 0 { label } else { "" });
-        for line in crate::text::wrap(item, 77 - head.len()) {
-            rows.push(Row::block(format!("{head}{line}").trim_end()));
-            head = " ".repeat(head.len());
-        }
+        rows.push(Row::field(&format!("{:<15}{number}", if at == 0 { label } else { "" }), item));
     }
 }
 
@@ -57,11 +53,7 @@ pub fn fact(fact: &Fact, situation: &Situation, reply: &Reply) -> Vec<Row> {
     let mut section = |label: &str, items: Vec<String>, listed: bool| {
         for (at, item) in items.iter().enumerate() {
             let bullet = if listed && items.len() > 1 { "- " } else { "" };
-            let mut head = format!("{:<9}{bullet}", if at == 0 { label } else { "" });
-            for line in crate::text::wrap(item, 77 - head.len()) {
-                rows.push(Row::block(format!("{head}{line}")));
-                head = " ".repeat(head.len());
-            }
+            rows.push(Row::field(&format!("{:<9}{bullet}", if at == 0 { label } else { "" }), item));
         }
     };
     section("Meaning", vec![fact.meaning.to_owned()], false);
@@ -83,8 +75,8 @@ pub fn challenge(mechanism: &str, challenge: &Challenge) -> Vec<Row> {
     };
     let wants = match challenge.asks {
         Question::UserName => "Type it as it is; it goes out as base64.",
-        Question::Password => "It is not shown, logged or remembered.",
-        Question::UserNameAndPassword => "Type the user name, then the password; both go out in one base64 message.",
+        Question::Password => "Your answer is not shown, logged or remembered.",
+        Question::UserNameAndPassword => "User name and password go out in one base64 message.",
         Question::Base64 { binary: false } => "Base64 is sent as it is typed; * cancels.",
         Question::Base64 { binary: true } => "",
     };
@@ -135,13 +127,14 @@ pub fn ending(ending: &Ending) -> Vec<Row> {
         Ending::TimedOut { awaited: None, after, partial } => {
             (partial.as_slice(), format!("The server took nothing more for {}; the connection is closed", duration(*after)))
         }
-        Ending::TooLong(kind) => {
+        Ending::Flood => (&[][..], "The server sends line after line that nobody asked for; the connection is closed".to_owned()),
+        Ending::TooLong { kind, partial } => {
             let limit = match kind {
                 crate::wire::reply::TooLong::Line => "a line of more than 32 KiB",
                 crate::wire::reply::TooLong::Bytes => "more than 256 KiB",
                 crate::wire::reply::TooLong::Lines => "more than 2000 lines",
             };
-            (&[][..], format!("The reply is too long ({limit}); the connection is closed"))
+            (partial.as_slice(), format!("The reply is too long ({limit}); the connection is closed"))
         }
     };
     let mut rows: Vec<Row> = partial.iter().map(|line| Row::new(Sign::ServerNo, printable(line))).collect();
@@ -172,7 +165,7 @@ pub fn duration(duration: Duration) -> String {
     let ms = duration.as_millis();
     match ms {
         0..1000 => format!("{ms} ms"),
-        1000..10_000 if !ms.is_multiple_of(1000) => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        1000..10_000 if ms % 1000 >= 100 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
         1000..120_000 => format!("{} s", ms / 1000),
         _ => format!("{} min", ms / 60_000),
     }

@@ -23,7 +23,7 @@ pub enum Sign {
     Hint,
     /// The tool: a warning or a failure.
     Warning,
-    /// Part of a block below one of ours, indented, never wrapped.
+    /// Part of a block below one of ours, indented.
     Block,
 }
 
@@ -68,12 +68,14 @@ pub struct Row {
     pub sign: Sign,
     /// What is said.
     pub text: String,
+    /// Columns by which further rows of the same text are indented.
+    pub hang: usize,
 }
 
 impl Row {
     /// A row.
     pub fn new(sign: Sign, text: impl Into<String>) -> Self {
-        Self { sign, text: text.into() }
+        Self { sign, text: text.into(), hang: 0 }
     }
 
     /// A fact.
@@ -95,6 +97,11 @@ impl Row {
     pub fn block(text: impl Into<String>) -> Self {
         Self::new(Sign::Block, text)
     }
+
+    /// A labelled line of a block; further rows stand below the text, not below the label.
+    pub fn field(label: &str, text: impl AsRef<str>) -> Self {
+        Self { sign: Sign::Block, text: format!("{label}{}", text.as_ref()), hang: text::width(label) }
+    }
 }
 
 /// How rows become text.
@@ -109,6 +116,9 @@ pub struct Style {
     /// Columns of the terminal; `None` when the output is none.
     pub width: Option<usize>,
 }
+
+/// Width of blocks where the output is no terminal.
+const BLOCK_WIDTH: usize = 80;
 
 impl Style {
     /// Neither colour nor width: for files and pipes.
@@ -140,12 +150,12 @@ impl Style {
     }
 
     fn rows(&self, row: &Row) -> Vec<String> {
-        let Some(width) = self.width.filter(|width| *width > 8) else { return vec![row.text.clone()] };
-        let free = width - 3;
-        match row.sign {
-            Sign::Note | Sign::Hint | Sign::Warning => text::wrap(&row.text, free.min(100)),
-            Sign::Block => vec![row.text.clone()],
-            _ => cut_hard(&row.text, free),
+        let width = self.width.filter(|width| *width > 8);
+        match (row.sign, width) {
+            (Sign::Block, width) => hanging(&row.text, width.unwrap_or(BLOCK_WIDTH) - 3, row.hang),
+            (_, None) => vec![row.text.clone()],
+            (Sign::Note | Sign::Hint | Sign::Warning, Some(width)) => text::wrap(&row.text, (width - 3).min(100)),
+            (_, Some(width)) => cut_hard(&row.text, width - 3),
         }
     }
 
@@ -165,6 +175,20 @@ impl Style {
         let (head, tail) = line.split_at(painted);
         let _ = writeln!(out, "{color}{gutter}{head}{color:#}{tail}");
     }
+}
+
+/// Wraps with the rows behind the first indented; where the label takes too much room, by little.
+fn hanging(line: &str, columns: usize, hang: usize) -> Vec<String> {
+    if text::width(line) <= columns {
+        return vec![line.to_owned()];
+    }
+    let hang = if hang * 2 > columns { 2 } else { hang };
+    let mut rows = text::wrap(line, columns).into_iter();
+    let first = rows.next().unwrap_or_default();
+    let rest = rows.collect::<Vec<_>>().join(" ");
+    let indent = " ".repeat(hang);
+    let below = text::wrap(rest.trim_start(), columns - hang).into_iter().filter(|row| !row.is_empty()).map(|row| format!("{indent}{row}"));
+    std::iter::once(first).chain(below).collect()
 }
 
 /// Cuts a line into rows of at most `columns`, anywhere, losing nothing.
@@ -217,6 +241,13 @@ mod tests {
         let row = Row::new(Sign::Server, "250 abcdefghijklmnop!  fake");
         assert_eq!(text(narrow, &row), "<  250 abcdef\n<. ghijklmnop\n<. !  fake\n");
         assert_eq!(text(Style::PLAIN_TEXT, &row), "<  250 abcdefghijklmnop!  fake\n");
+    }
+
+    #[test]
+    fn fields_hang_below_their_text() {
+        let narrow = Style { width: Some(23), ..Style::PLAIN_TEXT };
+        assert_eq!(text(narrow, &Row::field("Next  ", "one two three four")), "   Next  one two three\n         four\n");
+        assert_eq!(text(Style::PLAIN_TEXT, &Row::field("A  ", "b")), "   A  b\n");
     }
 
     #[test]

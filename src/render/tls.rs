@@ -10,7 +10,7 @@ use crate::text::{printable, printable_str};
 /// The rows after a handshake: one line when all is well, else every fault and what it means.
 pub fn report(report: &TlsReport, now: i64) -> Vec<Row> {
     let mut rows = Vec::new();
-    let session = format!("{}, {}, {}", report.version, report.suite, report.group);
+    let session = report.session();
     let Some(leaf) = report.chain.first() else { return vec![Row::note(session)] };
     if report.is_verified() {
         rows.push(Row::note(format!("{session}; certificate of {} verified, {} days left.", leaf.common_name, leaf.days_left(now))));
@@ -20,7 +20,7 @@ pub fn report(report: &TlsReport, now: i64) -> Vec<Row> {
         }
         rows.push(Row::block(format!("Subject  {:<28} Issuer  {}", leaf.common_name, leaf.issuer_name)));
         if !leaf.names.is_empty() {
-            rows.push(Row::block(format!("Names    {}", list(&leaf.names))));
+            rows.extend(hanging("Names    ", &list(&leaf.names)).into_iter().map(Row::block));
         }
         rows.push(Row::block(format!("Key      {}, {:<20} Serial  {}", leaf.key, leaf.signature, leaf.serial)));
         rows.push(Row::block(format!("Session  {session}")));
@@ -39,7 +39,7 @@ pub fn details(report: &TlsReport, now: i64) -> Vec<Row> {
     let yes_no = |given: bool| if given { "given" } else { "not given" };
     let mut lines = vec![
         format!("Session     {}, {}", report.version, report.suite),
-        format!("Exchange    {}", report.group),
+        format!("Exchange    {}", if report.group.is_empty() { "not known" } else { &report.group }),
         format!("Handshake   {}, {}", report.kind, super::human::duration(report.took)),
         format!("Name sent   {}", report.sni.as_deref().map_or_else(|| "none (SNI)".to_owned(), |name| printable_str(name).into_owned())),
         format!("ALPN        {}", report.alpn.as_deref().map_or_else(|| "none".to_owned(), |alpn| printable(alpn).into_owned())),
@@ -53,7 +53,7 @@ pub fn details(report: &TlsReport, now: i64) -> Vec<Row> {
     });
     for (at, certificate) in report.chain.iter().enumerate() {
         lines.push(String::new());
-        lines.extend(describe(at, certificate, now));
+        lines.extend(describe(at, report.chain.len(), certificate, now));
     }
     let mut rows: Vec<Row> = lines.into_iter().map(Row::block).collect();
     if report.is_verified() {
@@ -66,25 +66,35 @@ pub fn details(report: &TlsReport, now: i64) -> Vec<Row> {
     rows
 }
 
-fn describe(at: usize, certificate: &Certificate, now: i64) -> Vec<String> {
+fn describe(at: usize, of: usize, certificate: &Certificate, now: i64) -> Vec<String> {
+    let mut lines = vec![format!("Certificate {} of {of}", at + 1)];
     if let Some(words) = &certificate.unreadable {
-        return vec![format!("{at}  unreadable: {words}"), format!("   SHA-256  {}", certificate.sha256)];
+        lines.push(format!("Unreadable  {words}"));
+        lines.push(format!("SHA-256     {}", certificate.sha256));
+        return lines;
     }
     let left = certificate.days_left(now);
     let life = if left >= 0 { format!("{left} days left") } else { format!("ended {} days ago", -left) };
-    let mut lines = vec![
-        format!("{at}  Subject  {}", certificate.subject),
-        format!("   Issuer   {}", certificate.issuer),
-        format!("   Valid    {} to {} ({life})", date(certificate.not_before), date(certificate.not_after)),
-        format!("   Key      {}, signed with {}", certificate.key, certificate.signature),
-        format!("   Serial   {}", certificate.serial),
-        format!("   SHA-256  {}", certificate.sha256),
-        format!("   TLSA     3 1 1 {}", certificate.spki_sha256),
-    ];
+    lines.extend(hanging("Subject     ", &certificate.subject));
     if !certificate.names.is_empty() {
-        lines.insert(2, format!("   Names    {}", list(&certificate.names)));
+        lines.extend(hanging("Names       ", &list(&certificate.names)));
     }
+    lines.extend(hanging("Issuer      ", &certificate.issuer));
+    lines.push(format!("Valid       {} to {} ({life})", date(certificate.not_before), date(certificate.not_after)));
+    lines.push(format!("Key         {}, signed with {}", certificate.key, certificate.signature));
+    lines.push(format!("Serial      {}", certificate.serial));
+    lines.push(format!("SHA-256     {}", certificate.sha256));
+    lines.push(format!("TLSA 3 1 1  {}", certificate.spki_sha256));
     lines
+}
+
+/// A label and a long text below which it goes on indented.
+fn hanging(label: &str, text: &str) -> Vec<String> {
+    let rows = crate::text::wrap(text, 77 - label.len());
+    rows.iter()
+        .enumerate()
+        .map(|(at, row)| if at == 0 { format!("{label}{row}") } else { format!("{}{row}", " ".repeat(label.len())) })
+        .collect()
 }
 
 /// A fault in one sentence.

@@ -18,33 +18,33 @@ impl Repl {
     /// Whether the next line must be read hidden.
     pub(super) fn wants_password(&self, question: Question) -> bool {
         let asked = question == Question::Password || (question == Question::UserNameAndPassword && self.plain_user.is_some());
-        self.is_terminal() && asked && !self.settings.raw_answers
+        self.is_terminal() && asked
     }
 
-    /// Reads a password from the terminal and sends it.
+    /// Reads a password from the terminal, hidden, and sends it if it may go out.
     pub(super) async fn password_turn(&mut self) {
-        if !self.clear_text_is_allowed().await {
-            self.cancel_login().await;
-            return;
-        }
         let dropped = self.queue.len();
         self.queue.clear();
         if dropped > 0 {
-            self.screen.note(format!("{dropped} pasted line(s) dropped: a password is only read from the keyboard."));
+            self.screen.note(format!("{dropped} waiting line(s) dropped: a password is only read from the keyboard."));
         }
         if drop_type_ahead() {
             self.screen.note("What was typed ahead is dropped: a password is only read at its prompt.");
         }
         b"(password)".as_slice().clone_into(&mut self.memory.typed);
-        self.source.ask_password("password> ".to_owned());
+        let prompt = self.styled_prompt("password> ");
+        self.source.ask_password(prompt);
         match self.wait_for_operator().await {
-            Given::Password { password } if password.expose().is_empty() => {
-                self.screen.note("Nothing was typed. * cancels the login.");
-            }
+            Given::Password { password } if password.expose().is_empty() => self.screen.note("Nothing was typed. * cancels the login."),
             Given::Password { password } if password.expose().as_slice() == b"*" => self.cancel_login().await,
-            Given::Password { password } => self.answer_password(password).await,
-            Given::Interrupted => self.cancel_login().await,
-            Given::End => self.cancel_login().await,
+            Given::Password { password } => {
+                if self.clear_text_is_allowed().await {
+                    self.answer_password(password).await;
+                } else {
+                    self.cancel_login().await;
+                }
+            }
+            Given::Interrupted | Given::End => self.cancel_login().await,
             Given::Failed(words) => self.input_failed(&words),
             Given::Line(mut line) => line.zeroize(),
         }
@@ -52,10 +52,6 @@ impl Repl {
 
     /// A typed line while the server waits for an answer.
     pub(super) async fn answer_line(&mut self, question: Question, mut line: Vec<u8>) {
-        if self.settings.raw_answers {
-            self.send_as_typed(line).await;
-            return;
-        }
         if line.trim_ascii() == b"*" {
             self.cancel_login().await;
             return;
@@ -67,8 +63,9 @@ impl Repl {
             return;
         }
         match question {
+            Question::UserName if self.settings.raw_answers => self.send_as_typed(line).await,
             Question::UserName => self.answer_user_name(&line).await,
-            Question::UserNameAndPassword if self.plain_user.is_none() => {
+            Question::UserNameAndPassword if self.plain_user.is_none() && !self.settings.raw_answers => {
                 let name = String::from_utf8_lossy(&line).trim().to_owned();
                 if !name.is_empty() {
                     self.plain_user = Some(name);
@@ -104,6 +101,10 @@ impl Repl {
     }
 
     async fn answer_password(&mut self, password: Secret<Vec<u8>>) {
+        if self.settings.raw_answers {
+            self.give(&Answer::AsTyped(password), "(answer, hidden)").await;
+            return;
+        }
         match self.plain_user.take() {
             None => self.give(&Answer::Secret(password), "(password, hidden)").await,
             Some(user) => {
@@ -122,7 +123,7 @@ impl Repl {
         };
         if let Some(trouble) = trouble {
             self.screen.hint(trouble);
-            if self.ask("Send it all the same?", false).await == Some(false) {
+            if self.ask("*  Send it all the same?", false).await == Some(false) {
                 return;
             }
         }
@@ -139,10 +140,28 @@ impl Repl {
         self.give(&Answer::AsTyped(Secret::new(line)), "(answer, hidden)").await;
     }
 
-    /// `*`: gives the login up (RFC 4954 §4).
+    /// `*`: gives the login up (RFC 4954 section 4).
     pub(super) async fn cancel_login(&mut self) {
         self.plain_user = None;
+        self.interrupts = 0;
+        self.memory.cancelling = true;
         self.give(&Answer::Cancel, "*").await;
+        let goes_on = self.session().is_some_and(|session| session.dialogue().is_some());
+        let again = std::mem::replace(&mut self.memory.cancelling, goes_on);
+        if !goes_on {
+            return;
+        }
+        if self.memory.cancelled_before && again || !self.is_terminal() {
+            self.drop_connection("Closed: the server asks on although the login was cancelled.");
+            if !self.is_terminal() {
+                self.outcome.get_or_insert(Outcome::LoginRefused);
+            }
+        } else {
+            self.memory.cancelled_before = true;
+            self.screen.warning(
+                "The server asks on although the login was cancelled: a protocol error. Cancelled once more, the connection is closed.",
+            );
+        }
     }
 
     async fn give(&mut self, answer: &Answer, shown: &str) {
@@ -151,21 +170,11 @@ impl Repl {
             connection.answer(answer);
         }
         self.settle().await;
-        if self.session().is_some_and(super::super::session::client::Session::dialogue_is_endless)
-            && self.session().is_some_and(|session| session.dialogue().is_some())
-        {
+        let endless = self.session().is_some_and(|session| session.dialogue_is_endless() && session.dialogue().is_some());
+        if endless && !matches!(answer, Answer::Cancel) {
             self.screen.warning("The server asks without end: the login is cancelled.");
-            self.screen.row(Row::new(Sign::Sent, "*"));
-            if let Some(connection) = &mut self.connection {
-                connection.answer(&Answer::Cancel);
-            }
-            self.settle().await;
-            if self.session().is_some_and(|session| session.dialogue().is_some()) {
-                self.drop_connection("Closed: the server does not take the cancellation.");
-                if !self.is_terminal() {
-                    self.outcome.get_or_insert(Outcome::LoginRefused);
-                }
-            }
+            self.memory.cancelled_before = true;
+            Box::pin(self.cancel_login()).await;
         }
     }
 

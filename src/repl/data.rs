@@ -203,6 +203,7 @@ impl Repl {
                 None => return self.is_open(),
                 Some(Woken::Event(event)) => self.happened(event),
                 Some(Woken::Signal(Signal::Interrupt)) if self.is_terminal() => self.abort_message(true).await,
+                Some(Woken::Signal(Signal::Continue)) => {}
                 Some(Woken::Signal(signal)) => {
                     self.drop_connection("");
                     self.outcome = Some(Outcome::Signalled(signal));

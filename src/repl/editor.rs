@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustyline::config::Behavior;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
-use rustyline::{Cmd, ColorMode, CompletionType, Config, Editor as Rustyline, ExternalPrinter, KeyEvent};
+use rustyline::{
+    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor as Rustyline, Event, EventContext, EventHandler,
+    ExternalPrinter, KeyEvent, Movement, RepeatCount,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use zeroize::Zeroize;
 
@@ -185,12 +188,23 @@ impl Thread {
         editor.set_helper(Some(Helper::new(Arc::clone(&self.snapshot), self.look.color)));
         // Fingers that know telnet press Ctrl-] for local commands.
         editor.bind_sequence(KeyEvent::ctrl(']'), Cmd::Insert(1, ":".to_owned()));
+        // Ctrl-C clears what is typed; only on an empty line it is told.
+        editor.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(ClearLine)));
         for line in &self.history {
             add(&mut editor, line);
         }
         let printer = editor.create_external_printer().ok().map(|printer| Box::new(printer) as Box<dyn ExternalPrinter + Send>);
         *self.printer.lock().unwrap_or_else(PoisonError::into_inner) = printer;
         Some(editor)
+    }
+}
+
+/// Clears a line that holds something; an empty one is left to the default.
+struct ClearLine;
+
+impl ConditionalEventHandler for ClearLine {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        (!context.line().is_empty()).then_some(Cmd::Kill(Movement::WholeBuffer))
     }
 }
 

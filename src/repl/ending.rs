@@ -25,7 +25,7 @@ impl Repl {
     pub(super) async fn input_ended(&mut self, mode: Mode) {
         match mode {
             Mode::Message if self.is_terminal() => {
-                if self.ask("End the message and send it?", false).await == Some(true) {
+                if self.ask("*  End the message and send it?", false).await == Some(true) {
                     self.message_line(b".".to_vec()).await;
                 }
             }
@@ -88,6 +88,11 @@ impl Repl {
     /// A local command or a file failed: told, and the end of a script.
     pub(super) fn local_error(&mut self, words: &str) {
         self.screen.warning(format!("{words}."));
+        self.fails_script();
+    }
+
+    /// A script does not go on over a local command that failed.
+    pub(super) fn fails_script(&mut self) {
         if !self.is_terminal() && !self.options.keep_going {
             self.outcome = Some(Outcome::Unfinished);
         }

@@ -60,9 +60,7 @@ impl Repl {
 
     /// What is worth noticing about a reply that is no refusal.
     fn remarks(&mut self, reply: &Reply, to: &Expected) {
-        for remark in notice::oddities(reply) {
-            self.screen.hint(remark);
-        }
+        self.tell_oddities(reply);
         if let Some(foreign) = foreign::guess(reply.first_text()).filter(|_| !reply.is_well_formed()) {
             self.screen.hint(format!("This looks like {}.", foreign.describe()));
         }
@@ -84,6 +82,19 @@ impl Repl {
         }
         if reply.has_code(334) {
             self.show_challenge();
+        }
+    }
+
+    /// What departed from the grammar: harmless habits of the server are told once.
+    fn tell_oddities(&mut self, reply: &Reply) {
+        for oddity in &reply.oddities {
+            let known = self.memory.told.oddities.contains(oddity);
+            if !known {
+                self.memory.told.oddities.push(*oddity);
+            }
+            if !known || !oddity.is_harmless() {
+                self.screen.hint(notice::oddity(*oddity, reply));
+            }
         }
     }
 
@@ -132,12 +143,15 @@ impl Repl {
 
     fn refused(&mut self, reply: &Reply, to: &Expected) {
         let situation = self.situation(to);
-        self.explain_refusal(reply, &situation);
-        if let Expected::Command(Command::Other(verb)) = to
-            && matches!(reply.code.number(), 500 | 502)
-            && let Some(meant) = super::input::did_you_mean(verb)
-        {
-            self.screen.hint(format!("Did you mean {meant}? (Up brings the line back.)"));
+        let meant = match to {
+            Expected::Command(Command::Other(verb)) if matches!(reply.code.number(), 500 | 502) => super::input::did_you_mean(verb),
+            _ => None,
+        };
+        if let Some(meant) = meant {
+            let back = if self.is_terminal() { " (Up brings the line back.)" } else { "" };
+            self.screen.hint(format!("Did you mean {meant}?{back}"));
+        } else if !self.memory.cancelling {
+            self.explain_refusal(reply, &situation);
         }
         let code = reply.code.number();
         let is_login = situation.verb == "AUTH";
@@ -184,6 +198,7 @@ impl Repl {
     fn consequences(&mut self, reply: &Reply, to: &Expected) {
         let accepted = *to == Expected::FinalDot && reply.is_success();
         self.messages_accepted += u32::from(accepted);
+        self.out_of_step(reply, to);
         match to {
             Expected::Command(Command::Ehlo | Command::Helo) if reply.is_success() => {
                 self.memory.hello_line = Some(self.memory.command.clone());
@@ -196,11 +211,24 @@ impl Repl {
         }
     }
 
+    /// Success where only another code can be one: the reply belongs to something else (P9, P27).
+    fn out_of_step(&mut self, reply: &Reply, to: &Expected) {
+        let login = matches!(to, Expected::Answer(_) | Expected::Command(Command::Auth { .. }));
+        if !reply.is_success() {
+            return;
+        }
+        if login && !reply.has_code(235) && !self.memory.cancelling {
+            self.screen.hint(format!("{} is no answer to AUTH (235 is): you are not logged in.", reply.code));
+            self.stop_script(Outcome::LoginRefused);
+        } else if *to == Expected::Command(Command::Quit) && !reply.has_code(221) {
+            self.screen.hint(format!("{} is no answer to QUIT (221 is): the server is out of step.", reply.code));
+            self.stop_script_always(Outcome::OutOfStep);
+        }
+    }
+
     fn unasked(&mut self, reply: &Reply) {
         self.show_reply(reply);
-        for remark in notice::oddities(reply) {
-            self.screen.hint(remark);
-        }
+        self.tell_oddities(reply);
         self.memory.reply = Some(reply.lines.clone());
         if reply.is_refusal() {
             let situation = Situation { verb: String::new(), ..self.situation(&Expected::Raw) };
@@ -254,13 +282,15 @@ impl Repl {
             1 => " 1 message accepted.".to_owned(),
             _ => format!(" {count} messages accepted."),
         };
+        let silence = self.memory.sent_at.map(|at| at.elapsed()).filter(|silence| *silence >= SLOW);
+        let silence = silence.map(|silence| format!(" after {} of silence", human::duration(silence))).unwrap_or_default();
         if farewell {
             self.screen.note(format!("Closed after {}.{messages}", human::duration(age)));
             if self.is_terminal() {
                 self.outcome.get_or_insert(Outcome::Quit);
             }
         } else {
-            self.screen.row(Row::new(Sign::Warning, "The server closed the connection."));
+            self.screen.warning(format!("The server closed the connection{silence}."));
         }
     }
 

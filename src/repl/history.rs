@@ -38,8 +38,9 @@ impl History {
         } else {
             BufReader::new(private(OpenOptions::new().read(true)).open(path)?).lines().map_while(Result::ok).collect()
         };
-        if lines.len() > 2 * KEPT {
-            lines.drain(..lines.len() - KEPT);
+        let on_disk = lines.len();
+        keep_last(&mut lines);
+        if on_disk > 2 * KEPT {
             let mut file = private(OpenOptions::new().write(true).truncate(true)).open(path)?;
             file.write_all((lines.join("\n") + "\n").as_bytes())?;
         }
@@ -58,6 +59,7 @@ impl History {
         if self.lines.last() == Some(&line) {
             return false;
         }
+        self.lines.retain(|known| *known != line);
         if let Some(file) = &mut self.file
             && file.write_all(format!("{line}\n").as_bytes()).is_err()
         {
@@ -67,6 +69,15 @@ impl History {
         self.lines.push(line);
         true
     }
+}
+
+/// Of equal lines the last one stays, and of all the newest.
+fn keep_last(lines: &mut Vec<String>) {
+    let mut seen = std::collections::HashSet::new();
+    lines.reverse();
+    lines.retain(|line| seen.insert(line.clone()));
+    lines.truncate(KEPT);
+    lines.reverse();
 }
 
 /// Where the history is kept: `EHLO_HISTORY`, or the platform's place for state; `None` switches it off.

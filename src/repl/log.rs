@@ -15,18 +15,19 @@ pub(super) struct Log {
     /// Where it is.
     pub path: PathBuf,
     seen: u64,
+    begun: bool,
 }
 
 impl Log {
     /// Creates the file, readable by its owner only. An existing one is never touched: `-2`, `-3` … is
-    /// added to the name (P41).
+    /// added to the name (P41). A device or a pipe is written to as it is.
     ///
     /// # Errors
     /// What the operating system says.
-    pub(super) fn create(path: &Path, header: &str) -> io::Result<Self> {
-        let (mut file, path) = create_new(path)?;
-        file.write_all(header.as_bytes())?;
-        Ok(Self { file, path, seen: 0 })
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        let special = std::fs::metadata(path).is_ok_and(|facts| !facts.is_file());
+        let (file, path) = if special { (OpenOptions::new().append(true).open(path)?, path.to_owned()) } else { create_new(path)? };
+        Ok(Self { file, path, seen: 0, begun: false })
     }
 
     /// Writes what is new in the transcript.
@@ -41,15 +42,14 @@ impl Log {
         if text.is_empty() { Ok(()) } else { self.file.write_all(text.as_bytes()) }
     }
 
-    /// What was said before now stays out.
-    pub(super) fn skip(&mut self, transcript: &Transcript) {
-        self.seen = transcript.since(u64::MAX).1;
-    }
-
-    /// Another connection begins: its transcript is a new one.
-    pub(super) fn restart(&mut self, header: &str) -> io::Result<()> {
-        self.seen = 0;
-        self.file.write_all(header.as_bytes())
+    /// Begins the part of a connection with its header; what was said on it so far stays out.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn begin(&mut self, header: &str, transcript: Option<&Transcript>) -> io::Result<()> {
+        self.seen = transcript.map_or(0, |transcript| transcript.since(u64::MAX).1);
+        let gap = if std::mem::replace(&mut self.begun, true) { "\n" } else { "" };
+        self.file.write_all(format!("{gap}{header}").as_bytes())
     }
 }
 
@@ -86,7 +86,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("session.txt");
         std::fs::write(&path, "precious").unwrap();
-        let log = Log::create(&path, "# head\n").unwrap();
+        let mut log = Log::create(&path).unwrap();
+        log.begin("# head\n", None).unwrap();
         assert_eq!(log.path, folder.path().join("session-2.txt"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
         assert_eq!(std::fs::read_to_string(&log.path).unwrap(), "# head\n");

@@ -113,6 +113,22 @@ pub(super) fn sample(from: &str, to: &[String], host: &str, date: u64, title_dat
     builder.write_to_vec().unwrap_or_default()
 }
 
+/// The message with From and To, when its header has neither; says whether they were added. One that
+/// was composed before MAIL FROM could not know them.
+pub(super) fn with_addresses(message: Vec<u8>, sender: Option<&str>, recipients: &[String]) -> (Vec<u8>, bool) {
+    let text = String::from_utf8_lossy(&message);
+    let has = |name: &str| {
+        text.lines()
+            .take_while(|line| !line.trim().is_empty())
+            .any(|line| line.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name)))
+    };
+    let Some(sender) = sender.filter(|_| !has("From:") && !has("To:")) else { return (message, false) };
+    let to = recipients.iter().map(|to| format!("<{to}>")).collect::<Vec<_>>().join(", ");
+    let mut out = format!("From: <{sender}>\r\nTo: {to}\r\n").into_bytes();
+    out.extend_from_slice(&message);
+    (out, true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +149,15 @@ mod tests {
             assert!(text.contains(part), "{part:?} in {text}");
         }
         assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
+    }
+
+    #[test]
+    fn addresses_are_filled_in_only_where_there_are_none() {
+        let to = ["c@d.test".to_owned()];
+        let (message, added) = with_addresses(b"Subject: x\r\n\r\nFrom: here\r\n".to_vec(), Some("a@b.test"), &to);
+        assert!(added && message.starts_with(b"From: <a@b.test>\r\nTo: <c@d.test>\r\nSubject: x\r\n"));
+        let own = b"from: <x@y.test>\r\n\r\nhi".to_vec();
+        assert_eq!(with_addresses(own.clone(), Some("a@b.test"), &to), (own, false));
     }
 
     #[test]

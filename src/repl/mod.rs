@@ -83,6 +83,8 @@ pub struct Options {
     pub insecure: bool,
     /// Walk through a session step by step.
     pub tour: bool,
+    /// Said before anything else.
+    pub preface: Option<String>,
 }
 
 /// A session with its operator.
@@ -136,6 +138,11 @@ struct Memory {
     explained: Vec<&'static str>,
     /// Addresses used so far, the newest first.
     addresses: Vec<String>,
+    /// The login is being cancelled; and it was before, and the server asked on.
+    cancelling: bool,
+    cancelled_before: bool,
+    /// When something was sent last.
+    sent_at: Option<tokio::time::Instant>,
     told: Told,
 }
 
@@ -147,6 +154,7 @@ struct Told {
     clear_text: bool,
     relay: bool,
     quit_in_message: bool,
+    oddities: Vec<crate::wire::reply::Oddity>,
 }
 
 /// The message in the making.
@@ -199,6 +207,9 @@ impl Repl {
     pub async fn run(mut self) -> Outcome {
         if let Some(terminal) = &self.terminal {
             terminal.between_prompts();
+        }
+        if let Some(preface) = self.options.preface.take() {
+            self.screen.note(preface);
         }
         if let Some(path) = self.options.log.clone() {
             self.start_log(&path);
@@ -303,7 +314,7 @@ impl Repl {
         let pasted = input::pasted(&text);
         let count = pasted.commands.len();
         let which = if pasted.lines == count { String::new() } else { format!(", {count} of them commands") };
-        let question = format!("{} lines pasted{which}. Send one by one, waiting for each reply?", pasted.lines);
+        let question = format!("*  {} lines pasted{which}. Send one by one, waiting for each reply?", pasted.lines);
         if self.ask(&question, true).await == Some(true) {
             self.queue.extend(pasted.commands.into_iter().map(String::into_bytes));
         }
@@ -365,6 +376,9 @@ impl Repl {
             return;
         }
         line.clone_into(&mut self.memory.command);
+        self.memory.sent_at = Some(tokio::time::Instant::now());
+        self.memory.cancelling = false;
+        self.memory.cancelled_before = false;
         self.remember_address(line);
         if !self.is_terminal() {
             let shown = crate::wire::command::without_secret(line).unwrap_or_else(|| line.to_vec());
@@ -372,6 +386,10 @@ impl Repl {
         }
         if let Some(connection) = &mut self.connection {
             connection.send(line);
+        }
+        if self.session().is_some_and(Session::chunk_is_due) {
+            self.screen.hint("The server now waits for the bytes that BDAT announced: :raw TEXT sends them (CRLF counts; \\c at the end leaves it out). Then it answers.");
+            return;
         }
         self.settle().await;
         self.await_farewell().await;
@@ -425,10 +443,19 @@ impl Repl {
         }
     }
 
+    /// A screen reader wants prompts that end in a colon.
+    fn styled_prompt(&self, prompt: &str) -> String {
+        match prompt.strip_suffix("> ") {
+            Some(words) if self.screen.style.plain => format!("{words}: "),
+            _ => prompt.to_owned(),
+        }
+    }
+
     fn prompt(&self) -> String {
         let columns = Terminal::width().unwrap_or(80);
         let practice = self.options.practice.map(|name| Target { host: name.to_owned(), port: crate::target::SMTP, implicit_tls: false });
-        prompt::prompt(self.session(), practice.as_ref().unwrap_or(&self.target), self.settings.full_prompt, columns)
+        let prompt = prompt::prompt(self.session(), practice.as_ref().unwrap_or(&self.target), self.settings.full_prompt, columns);
+        self.styled_prompt(&prompt)
     }
 
     fn session(&self) -> Option<&Session> {

@@ -45,7 +45,9 @@ impl Repl {
         };
         if let Some(failure) = &failure {
             let words = diagnose(failure, &self.target.host, self.target.port);
-            self.screen.show(&human::diagnosis(&words));
+            let rows = human::diagnosis(&words);
+            let shown = if self.screen.quiet { &rows[..1] } else { &rows[..] };
+            self.screen.show(shown);
         }
         failure
     }
@@ -66,7 +68,7 @@ impl Repl {
                     several.set(addresses.len() > 1);
                     let list = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
                     let took = if verbose { format!(" ({})", human::duration(took)) } else { String::new() };
-                    ((several.get() && by_name) || verbose).then(|| Row::note(format!("{} is {list}{took}", printable_str(&target.host))))
+                    (by_name && (several.get() || verbose)).then(|| Row::note(format!("{} is {list}{took}", printable_str(&target.host))))
                 }
                 DialEvent::Trying(address) => verbose.then(|| Row::note(format!("{} port {}: connecting", address.ip(), address.port()))),
                 DialEvent::Failed(attempt) => (several.get() || verbose).then(|| human::attempt(attempt)),
@@ -84,6 +86,9 @@ impl Repl {
                 Some(row) = told.recv() => self.screen.row(row),
                 result = &mut dialing => break result,
                 signal = self.signals.next() => {
+                    if signal == Signal::Continue {
+                        continue;
+                    }
                     self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
                     return Ok(None);
                 }
@@ -101,9 +106,11 @@ impl Repl {
 
     fn connected(&mut self, dialed: Dialed) {
         let Dialed { stream, address, took } = dialed;
-        let is = if self.target.address().is_some() { String::new() } else { format!(" is {}; connected", address.ip()) };
-        let to = if is.is_empty() { " connected" } else { "" };
-        let text = format!("{}{is}{to} to port {} in {}", printable_str(&self.target.host), address.port(), human::duration(took));
+        let (host, port, took) = (printable_str(&self.target.host), address.port(), human::duration(took));
+        let text = match self.target.address() {
+            Some(ip) => format!("Connected to {ip} port {port} in {took}"),
+            None => format!("{host} is {}; connected to port {port} in {took}", address.ip()),
+        };
         self.screen.note(&text);
         let mut connection = Connection::new(Box::new(stream), self.options.limits);
         connection.note(text);
@@ -123,6 +130,9 @@ impl Repl {
                 biased;
                 event = connection.next() => event,
                 signal = signals.next() => {
+                    if signal == Signal::Continue {
+                        continue;
+                    }
                     self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
                     return None;
                 }
@@ -148,18 +158,25 @@ impl Repl {
     /// Nothing greeted us within the limit: what speaks there may show by its answer to a line.
     async fn who_is_silent(&mut self) -> Option<Foreign> {
         let answer = self.connection.as_mut()?.provoke().await;
+        if let Some(line) = answer.split(|&b| b == b'\n').next().filter(|line| !line.is_empty()) {
+            self.screen.row(human::stray(line.strip_suffix(b"\r").unwrap_or(line)));
+        }
         foreign::guess(&answer)
     }
 
     /// As any event; but of an end before the greeting the diagnosis tells more than the usual sentence.
     fn show_opening_event(&mut self, event: Event) {
         match event {
-            Event::Ended(Ending::Closed { partial, .. } | Ending::Lost { partial, .. } | Ending::TimedOut { partial, .. }) => {
+            Event::Ended(
+                Ending::Closed { partial, .. }
+                | Ending::Lost { partial, .. }
+                | Ending::TimedOut { partial, .. }
+                | Ending::TooLong { partial, .. },
+            ) => {
                 let rows: Vec<Row> = partial.iter().map(|line| human::stray(line)).collect();
                 self.screen.show(&rows);
                 self.update_log();
             }
-            Event::Ended(Ending::TooLong(_)) => self.update_log(),
             event => self.happened(event),
         }
     }
@@ -213,6 +230,10 @@ impl Repl {
 
     /// `:connect HOST [PORT]`.
     pub(super) async fn connect_to(&mut self, target: Target) {
+        if self.is_open() {
+            let left = self.target.to_string();
+            self.drop_connection(&format!("The connection to {} is closed.", printable_str(&left)));
+        }
         self.target = target;
         self.memory.hello_line = None;
         self.options.practice = None;
@@ -226,6 +247,10 @@ impl Repl {
 
     /// Says EHLO with our name, shown as sent.
     pub(super) async fn say_hello(&mut self) {
+        if !self.is_open() {
+            self.screen.note("Nothing is open. :reconnect opens the connection again.");
+            return;
+        }
         let line = format!("EHLO {}", self.options.hello_name);
         if self.is_terminal() {
             self.show_sent(line.as_bytes());
@@ -243,24 +268,34 @@ impl Repl {
 
     // ---- the log -------------------------------------------------------------------------------
 
-    /// Begins a log; what was said so far is left out unless the connection is new.
+    /// Begins a log; what was said so far is left out.
     pub(super) fn start_log(&mut self, path: &std::path::Path) {
-        match Log::create(path, &self.log_header()) {
+        let header = self.log_header();
+        let transcript = self.connection.as_ref().map(|connection| connection.session().transcript());
+        let begun = Log::create(path).and_then(|mut log| {
+            // Before the first connection there is nothing to head yet.
+            transcript.map_or(Ok(()), |transcript| log.begin(&header, Some(transcript)))?;
+            Ok(log)
+        });
+        match begun {
             Err(error) => {
-                let words = format!("{}: {}", printable_str(&path.to_string_lossy()), crate::net::dial::system_words(&error));
+                self.screen.warning(format!(
+                    "The log {} cannot be written: {}.",
+                    printable_str(&path.to_string_lossy()),
+                    crate::net::dial::system_words(&error)
+                ));
                 if self.connection.is_none() {
-                    self.screen.warning(format!("The log cannot be written: {words}."));
-                    self.outcome = Some(Outcome::OutputFailed(words));
+                    self.outcome = Some(Outcome::Unfinished);
                 } else {
-                    self.local_error(&words);
+                    self.fails_script();
                 }
             }
-            Ok(mut log) => {
-                if let Some(connection) = &self.connection {
-                    log.skip(connection.session().transcript());
+            Ok(log) => {
+                let note = format!("Logging to {}; secrets are left out.", printable_str(&log.path.to_string_lossy()));
+                if let Some(old) = self.log.replace(log) {
+                    self.screen.note(format!("The log {} is closed.", printable_str(&old.path.to_string_lossy())));
                 }
-                self.screen.note(format!("Logging to {}; secrets are left out.", printable_str(&log.path.to_string_lossy())));
-                self.log = Some(log);
+                self.screen.note(note);
             }
         }
     }
@@ -273,7 +308,7 @@ impl Repl {
     fn restart_log(&mut self) {
         let header = self.log_header();
         if let Some(log) = &mut self.log
-            && let Err(error) = log.restart(&header)
+            && let Err(error) = log.begin(&header, None)
         {
             self.log_failed(&error);
         }

@@ -28,6 +28,8 @@ pub enum Outcome {
     TimedOut,
     /// The connection was lost, or what came was not SMTP.
     Lost,
+    /// The server answered something else than what was asked.
+    OutOfStep,
     /// The input ended before the message did, or a local command of a script failed.
     Unfinished,
     /// The input cannot be read.

@@ -102,8 +102,8 @@ impl Screen {
     }
 
     fn hides(&self, row: &Row) -> bool {
-        use crate::render::Sign::{Block, Hint, Note};
-        (self.quiet || self.style.raw) && matches!(row.sign, Note | Hint | Block)
+        use crate::render::Sign::{Hint, Note};
+        (self.quiet || self.style.raw) && matches!(row.sign, Note | Hint)
     }
 
     /// Writes text that is to stay on its row (a progress line), on a terminal only.
@@ -152,6 +152,15 @@ impl Screen {
     /// Whether a write has failed.
     pub fn has_failed(&self) -> bool {
         self.failed.is_some()
+    }
+
+    /// Draws the line that is being edited again.
+    pub fn redraw(&mut self) {
+        if self.editing
+            && let Some(printer) = &self.printer
+        {
+            let _ = printer.send(Print::Text(String::new()));
+        }
     }
 
     /// A line is being edited from now on.

@@ -47,7 +47,7 @@ impl Repl {
         if !injected.is_empty() {
             let rows: Vec<Row> = injected.split(|&b| b == b'\n').filter(|line| !line.is_empty()).map(human::stray).collect();
             self.screen.show(&rows);
-            self.screen.warning("Plain text came behind the 220, before the handshake: somebody injects replies, or the server is broken (RFC 3207 §6). It is refused, and the connection is closed.");
+            self.screen.warning("Plain text came behind the 220, before the handshake: somebody injects replies, or the server is broken (RFC 3207 sec. 6). It is refused, and the connection is closed.");
             self.drop_connection("");
             self.tls_failed();
             return;

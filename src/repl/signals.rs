@@ -12,6 +12,8 @@ pub enum Signal {
     Terminate,
     /// The terminal is gone.
     Hangup,
+    /// Back in the foreground after Ctrl-Z.
+    Continue,
 }
 
 /// The streams.
@@ -20,6 +22,7 @@ pub struct Signals {
     interrupt: Stream,
     terminate: Stream,
     hangup: Stream,
+    resume: Stream,
 }
 
 #[cfg(unix)]
@@ -30,6 +33,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
+            resume: signal(resume())?,
         })
     }
 
@@ -39,8 +43,15 @@ impl Signals {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
             _ = self.hangup.recv() => Signal::Hangup,
+            _ = self.resume.recv() => Signal::Continue,
         }
     }
+}
+
+/// SIGCONT, for which tokio has no name.
+#[cfg(unix)]
+fn resume() -> SignalKind {
+    SignalKind::from_raw(rustix::process::Signal::CONT.as_raw())
 }
 
 /// The streams.

@@ -31,7 +31,7 @@ const STEPS: &[Step] = &[
     Step { text: "334 VXNlcm5hbWU6 is base64 for \"Username:\". Type the name as it is; it is encoded for you:", line: "logon" },
     Step { text: "The password is read hidden. On this server it is:", line: "My simple password" },
     Step {
-        text: "235: logged in, and the prompt says so. Try the outside recipient again by MAIL FROM and RCPT TO, or clear the table:",
+        text: "235: logged in, and the prompt says so. Try the outside recipient again by MAIL FROM and RCPT TO, or forget the message begun:",
         line: "RSET",
     },
     Step { text: "That was the whole walk. End the session:", line: "QUIT" },

@@ -63,6 +63,7 @@ impl Repl {
                 Woken::Given(given) => break given,
                 Woken::Event(event) => self.happened(event),
                 Woken::Signal(Signal::Interrupt) => break Given::Interrupted,
+                Woken::Signal(Signal::Continue) => self.screen.redraw(),
                 Woken::Signal(signal) => {
                     self.outcome = Some(Outcome::Signalled(signal));
                     break Given::Failed(String::new());
@@ -97,6 +98,7 @@ impl Repl {
                     self.screen.note(format!("Waiting for {} (Ctrl-C stops waiting).", crate::text::printable_str(&what)));
                 }
                 Woken::Signal(Signal::Interrupt) if self.is_terminal() => self.stop_waiting().await,
+                Woken::Signal(Signal::Continue) => self.resume(),
                 Woken::Signal(signal) => self.outcome = Some(Outcome::Signalled(signal)),
                 Woken::Given(_) => {}
             }
@@ -124,6 +126,13 @@ impl Repl {
         }
     }
 
+    /// Back in the foreground between two prompts: the shell has set the terminal as it likes it.
+    fn resume(&mut self) {
+        if let Some(terminal) = &self.terminal {
+            terminal.between_prompts();
+        }
+    }
+
     /// Ctrl-C while a reply is waited for: SMTP replies cannot be cancelled.
     pub(super) async fn stop_waiting(&mut self) {
         self.screen.begin_editing();
@@ -140,7 +149,8 @@ impl Repl {
         }
     }
 
-    /// Asks a yes-or-no question; `None` without a terminal. Lines that are no answer wait for their turn.
+    /// Asks a yes-or-no question; `None` without a terminal. A line that is no answer is dropped: sent
+    /// later, when nobody thinks of it any more, it would do harm.
     pub(super) async fn ask(&mut self, question: &str, default: bool) -> Option<bool> {
         if !self.is_terminal() {
             return None;
@@ -153,11 +163,7 @@ impl Repl {
                     b"" => return Some(default),
                     b"y" | b"yes" => return Some(true),
                     b"n" | b"no" => return Some(false),
-                    _ => {
-                        let lines = line.split(|&b| b == b'\n').map(<[u8]>::to_vec);
-                        self.queue.extend(lines);
-                        self.screen.note("That waits for its turn: answer y or n first.");
-                    }
+                    _ => self.screen.note("Dropped, it is no answer: y or n."),
                 },
                 Given::Interrupted | Given::End => return Some(false),
                 Given::Password { .. } | Given::Failed(_) => return None,

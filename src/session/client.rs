@@ -21,6 +21,9 @@ use crate::wire::foreign;
 use crate::wire::keyword::Capabilities;
 use crate::wire::reply::{Received, Reply, ReplyParser};
 
+/// More lines than this that nobody asked for, and the connection is of no use (P6).
+const MAX_UNASKED: u32 = 50;
+
 /// How far the conversation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -80,7 +83,11 @@ pub struct Session {
     /// STARTTLS was accepted: what comes now is no plain text.
     starting_tls: bool,
     security: Security,
-    replies: u64,
+    /// LHLO was said last, and was accepted last.
+    says_lhlo: bool,
+    lmtp: bool,
+    /// Lines that nobody asked for since something was sent.
+    unasked: u32,
 }
 
 /// How far the connection can be trusted.
@@ -118,7 +125,9 @@ impl Session {
             leaving: false,
             starting_tls: false,
             security: Security::Clear,
-            replies: 0,
+            says_lhlo: false,
+            lmtp: false,
+            unasked: 0,
         }
     }
 
@@ -127,6 +136,9 @@ impl Session {
     /// A command line as typed, without its end. Returns the bytes for the wire.
     pub fn send(&mut self, now: Duration, line: &[u8]) -> Vec<u8> {
         let command = Command::parse(line);
+        if command == Command::Ehlo {
+            self.says_lhlo = line.trim_ascii_start().first().is_some_and(|first| first.eq_ignore_ascii_case(&b'L'));
+        }
         self.remember_names(&command, line);
         let shown = command::without_secret(line).unwrap_or_else(|| line.to_vec());
         self.transcript.add(now, What::Sent(shown));
@@ -189,7 +201,12 @@ impl Session {
 
     /// Bytes exactly as given. A reply is expected when they end a line.
     pub fn send_raw(&mut self, now: Duration, bytes: &[u8]) -> Vec<u8> {
-        self.transcript.add(now, What::Sent(bytes.to_vec()));
+        let shown = command::without_secret(bytes.trim_ascii_end()).unwrap_or_else(|| bytes.to_vec());
+        self.transcript.add(now, What::Sent(shown));
+        if self.chunk_is_due() {
+            // These are the bytes that BDAT announced: its reply answers both.
+            return bytes.to_vec();
+        }
         if bytes.ends_with(b"\n") {
             let line = bytes.trim_ascii_end();
             let command = Command::parse(line);
@@ -221,7 +238,11 @@ impl Session {
         let bytes = self.body_bytes + (out.len() - before) as u64;
         self.transcript.add(now, What::SentMessage { bytes });
         self.stage = Stage::Ready;
-        self.expect(now, Expected::FinalDot);
+        // LMTP answers once for each recipient that it took (RFC 2033 §4.2).
+        let replies = if self.lmtp { self.transaction.accepted.len().max(1) } else { 1 };
+        for _ in 0..replies {
+            self.expect(now, Expected::FinalDot);
+        }
         changes
     }
 
@@ -231,6 +252,7 @@ impl Session {
     }
 
     fn expect(&mut self, now: Duration, what: Expected) {
+        self.unasked = 0;
         self.awaited.push_back(Awaited { what, since: now });
     }
 
@@ -259,9 +281,17 @@ impl Session {
         self.parser.push(bytes);
         while self.stage != Stage::Closed && !self.starting_tls {
             match self.parser.next_received() {
-                Ok(Some(received)) => self.take(now, received),
+                Ok(Some(received)) => {
+                    self.take(now, received);
+                    if self.unasked > MAX_UNASKED {
+                        self.end(now, Ending::Flood);
+                    }
+                }
                 Ok(None) => break,
-                Err(too_long) => self.end(now, Ending::TooLong(too_long)),
+                Err(kind) => {
+                    let partial = self.partial().into_iter().take(5).map(|line| line[..line.len().min(200)].to_vec()).collect();
+                    self.end(now, Ending::TooLong { kind, partial });
+                }
             }
         }
     }
@@ -336,23 +366,29 @@ impl Session {
 
     fn take(&mut self, now: Duration, received: Received) {
         match received {
-            Received::Blank => self.transcript.add(now, What::Stray(Vec::new())),
+            Received::Blank => {
+                self.unasked += 1;
+                self.transcript.add(now, What::Stray(Vec::new()));
+            }
             Received::Stray(mut line) => {
                 self.redactor.clean(&mut line);
                 self.transcript.add(now, What::Stray(line.clone()));
                 let to = self.awaited.pop_front().map(|awaited| awaited.what);
+                self.unasked += u32::from(to.is_none());
                 if to == Some(Expected::Greeting) {
                     self.stage = Stage::Greeted;
                 }
                 self.events.push_back(Event::Stray { foreign: foreign::guess(&line), line, to });
             }
             Received::Reply(mut reply) => {
-                self.replies += 1;
                 reply.lines.iter_mut().for_each(|line| self.redactor.clean(line));
                 self.transcript.add(now, What::Received(reply.clone()));
                 self.leaving |= reply.has_code(421);
                 match self.awaited.pop_front() {
-                    None => self.events.push_back(Event::Unsolicited(reply)),
+                    None => {
+                        self.unasked += 1;
+                        self.events.push_back(Event::Unsolicited(reply));
+                    }
                     Some(Awaited { what, since }) => {
                         self.apply(&what, &reply);
                         self.events.push_back(Event::Reply { reply, to: what, took: now.saturating_sub(since) });
@@ -383,6 +419,7 @@ impl Session {
         match command {
             Command::Ehlo | Command::Helo if success => {
                 let extended = *command == Command::Ehlo;
+                self.lmtp = extended && self.says_lhlo;
                 self.capabilities = extended.then(|| Capabilities::from_reply(reply));
                 self.hello_name = Some(String::from_utf8_lossy(reply.first_text()).into_owned());
                 self.transaction = Transaction::default();
@@ -451,6 +488,11 @@ impl Session {
         self.awaited.front().map(|awaited| (&awaited.what, awaited.since))
     }
 
+    /// Whether BDAT was said and the bytes that it announced are due: the server answers after them.
+    pub fn chunk_is_due(&self) -> bool {
+        self.awaited.front().is_some_and(|awaited| matches!(awaited.what, Expected::Command(Command::Bdat { size: 1.. })))
+    }
+
     /// Whether a reply is waited for.
     pub fn is_waiting(&self) -> bool {
         !self.awaited.is_empty()
@@ -498,11 +540,6 @@ impl Session {
     /// How many messages the server took.
     pub fn messages_accepted(&self) -> u32 {
         self.messages_accepted
-    }
-
-    /// How many replies came.
-    pub fn replies(&self) -> u64 {
-        self.replies
     }
 
     /// Whether the handshake is due.

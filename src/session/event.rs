@@ -94,7 +94,14 @@ pub enum Ending {
         partial: Vec<Vec<u8>>,
     },
     /// The server sent more than a reply may have (P6).
-    TooLong(TooLong),
+    TooLong {
+        /// Which limit was passed.
+        kind: TooLong,
+        /// The beginning of what came.
+        partial: Vec<Vec<u8>>,
+    },
+    /// The server sends line after line that nobody asked for (P6).
+    Flood,
     /// We closed it.
     ClosedByUs,
 }

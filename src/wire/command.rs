@@ -2,6 +2,9 @@
 
 use super::address;
 
+/// More of an unknown verb is not kept.
+const LONGEST_VERB: usize = 24;
+
 /// A client's command, as far as the session has to understand it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -16,7 +19,10 @@ pub enum Command {
     /// DATA.
     Data,
     /// BDAT.
-    Bdat,
+    Bdat {
+        /// Bytes that must follow at once (RFC 3030 section 2).
+        size: u64,
+    },
     /// AUTH.
     Auth {
         /// In capitals; empty when none was given.
@@ -48,7 +54,7 @@ impl Command {
             "MAIL" => Self::Mail(address::path(argument, "FROM").map(|path| path.address.to_owned())),
             "RCPT" => Self::Rcpt(address::path(argument, "TO").map(|path| path.address.to_owned())),
             "DATA" => Self::Data,
-            "BDAT" => Self::Bdat,
+            "BDAT" => Self::Bdat { size: argument.split_ascii_whitespace().next().and_then(|size| size.parse().ok()).unwrap_or_default() },
             "AUTH" => {
                 let mut words = argument.split_ascii_whitespace();
                 let mechanism = words.next().unwrap_or_default().to_ascii_uppercase();
@@ -57,7 +63,8 @@ impl Command {
             "STARTTLS" => Self::StartTls,
             "RSET" => Self::Rset,
             "QUIT" => Self::Quit,
-            _ => Self::Other(verb),
+            // What is no verb may be of any length; it is only kept to be named.
+            _ => Self::Other(verb.chars().take(LONGEST_VERB).collect()),
         }
     }
 
@@ -69,7 +76,7 @@ impl Command {
             Self::Mail(_) => "MAIL FROM",
             Self::Rcpt(_) => "RCPT TO",
             Self::Data => "DATA",
-            Self::Bdat => "BDAT",
+            Self::Bdat { .. } => "BDAT",
             Self::Auth { .. } => "AUTH",
             Self::StartTls => "STARTTLS",
             Self::Rset => "RSET",

@@ -35,7 +35,7 @@ pub(super) async fn connect(
     let report = TlsReport {
         version: version_name(session.version_str()),
         suite: session.current_cipher().and_then(|cipher| cipher.standard_name()).unwrap_or("unknown").to_owned(),
-        group: "OpenSSL does not tell".to_owned(),
+        group: String::new(),
         alpn: None,
         kind: "full",
         ocsp: 0,

@@ -127,7 +127,7 @@ pub struct TlsReport {
     pub version: String,
     /// `TLS_AES_256_GCM_SHA384`.
     pub suite: String,
-    /// `X25519MLKEM768`; unknown for static RSA, which is not spoken here.
+    /// `X25519MLKEM768`; empty when it is not known.
     pub group: String,
     /// The protocol chosen by ALPN.
     pub alpn: Option<Vec<u8>>,
@@ -150,6 +150,12 @@ pub struct TlsReport {
 }
 
 impl TlsReport {
+    /// Version, suite and group in one line.
+    pub fn session(&self) -> String {
+        let parts = [&self.version, &self.suite, &self.group];
+        parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether chain, name and dates are all in order.
     pub fn is_verified(&self) -> bool {
         self.faults.is_empty()

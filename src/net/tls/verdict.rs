@@ -175,7 +175,11 @@ fn trust(leaf: &Certificate, issuers: &[Certificate], evidence: &Evidence<'_>, p
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. },
-        ) if !faults.is_empty() => {}
+        ) if !faults.is_empty() => {
+            if !leads_to_a_root(leaf, issuers, evidence.roots) {
+                unknown(leaf, issuers, evidence.roots.len(), faults);
+            }
+        }
         Error::InvalidCertificate(CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. }) => {
             if !leaf.not_for_servers {
                 faults.push(Fault::WrongUsage);
@@ -189,6 +193,13 @@ fn trust(leaf: &Certificate, issuers: &[Certificate], evidence: &Evidence<'_>, p
         _ if faults.iter().any(|fault| matches!(fault, Fault::CaAsServer | Fault::WeakSignature(_) | Fault::WeakKey(_))) => {}
         other => faults.push(Fault::Other(other.to_string())),
     }
+}
+
+/// Whether the last issuer bears the name of a root: near enough where the dates forbid to verify.
+fn leads_to_a_root(leaf: &Certificate, issuers: &[Certificate], roots: &RootCertStore) -> bool {
+    let last = issuers.last().unwrap_or(leaf);
+    let parsed = x509_parser::parse_x509_certificate(&last.der).ok();
+    parsed.is_some_and(|(_, parsed)| roots.roots.iter().any(|root| parsed.issuer().as_raw().ends_with(root.subject.as_ref())))
 }
 
 fn unknown(leaf: &Certificate, issuers: &[Certificate], roots: usize, faults: &mut Vec<Fault>) {

@@ -142,12 +142,16 @@ impl Repl {
 
     /// After DATA was accepted: what was composed before.
     pub(in crate::repl) async fn use_prepared(&mut self) {
-        let Some(prepared) = self.message.prepared.take() else { return };
-        let question = format!("Use the prepared message ({})?", size(prepared.len() as u64));
+        let Some(prepared) = self.message.prepared.clone() else { return };
+        let question = format!("*  Use the prepared message ({})?", size(prepared.len() as u64));
         if self.ask(&question, true).await.unwrap_or(true) {
-            self.send_body(crate::repl::message::Body::Text(prepared)).await;
-        } else if self.outcome.is_none() {
-            self.message.prepared = Some(prepared);
+            self.message.prepared = None;
+            let transaction = self.session().map(|session| session.transaction().clone()).unwrap_or_default();
+            let (message, added) = crate::repl::message::with_addresses(prepared, transaction.sender.as_deref(), &transaction.accepted);
+            if added {
+                self.screen.note("From and To were missing; they are filled in from the session.");
+            }
+            self.send_body(crate::repl::message::Body::Text(message)).await;
         }
     }
 }

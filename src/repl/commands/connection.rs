@@ -18,7 +18,7 @@ impl Repl {
         for offered in &offer.keywords {
             let words = [vec![offered.name.clone()], offered.parameters.clone()].concat().join(" ");
             let meaning = keyword::lookup(&offered.name).map_or("not known here", |known| known.summary);
-            self.screen.row(Row::block(format!("{:<28} {meaning}", printable_str(&words))));
+            self.screen.row(Row::field(&format!("{:<28} ", printable_str(&words)), meaning));
         }
     }
 
@@ -106,9 +106,8 @@ impl Repl {
         let (name, value) = (words.next().unwrap_or_default(), words.next());
         if name.is_empty() {
             for setting in SETTINGS {
-                let row =
-                    format!("{:<8} {:<6} {} ({})", setting.name, (setting.show)(&self.settings), setting.summary, setting.values.join("|"));
-                self.screen.row(Row::block(row));
+                let label = format!("{:<8} {:<6} ", setting.name, (setting.show)(&self.settings));
+                self.screen.row(Row::field(&label, format!("{} ({})", setting.summary, setting.values.join("|"))));
             }
             return;
         }

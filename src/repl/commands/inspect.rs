@@ -9,6 +9,7 @@ use crate::render::{Row, human, transcript};
 use crate::repl::{Repl, log};
 use crate::session::{Security, Session, Stage};
 use crate::text::{printable, printable_str};
+use crate::wire::reply::{Received, Reply, ReplyParser};
 use crate::wire::verb::{self, VERBS};
 use crate::wire::{base64, keyword};
 
@@ -20,43 +21,48 @@ impl Repl {
         let rows = match (verb::lookup(word), super::find(word), keyword::lookup(word)) {
             _ if topic.is_empty() => overview(),
             (Some(verb), _, _) => vec![
-                format!("{}   {}", verb.syntax, verb.summary),
-                format!("For example  {}", verb.example),
-                verb.details.to_owned(),
-                format!("Source       {}", verb.source),
+                Row::field(&format!("{}   ", verb.syntax), verb.summary),
+                Row::field("Example  ", verb.example),
+                Row::field("Note     ", verb.details),
+                Row::field("Source   ", verb.source),
             ],
             (_, Some(command), _) => {
-                let aliases = command.aliases.iter().map(|alias| format!(" :{alias}")).collect::<String>();
-                let also = if aliases.is_empty() { String::new() } else { format!("Also        {aliases}") };
-                [format!(":{} {}   {}", command.name, command.arguments, command.summary), command.details.to_owned(), also]
-                    .into_iter()
-                    .filter(|line| !line.is_empty())
-                    .collect()
+                let mut rows = vec![
+                    Row::field(&format!(":{} {}   ", command.name, command.arguments), command.summary),
+                    Row::field("Note     ", command.details),
+                ];
+                if !command.aliases.is_empty() {
+                    rows.push(Row::field(
+                        "Also     ",
+                        command.aliases.iter().map(|alias| format!(":{alias}")).collect::<Vec<_>>().join(" "),
+                    ));
+                }
+                rows
             }
-            (_, _, Some(known)) => vec![format!("{}   {}", known.name, known.summary), format!("Source       {}", known.source)],
+            (_, _, Some(known)) => vec![Row::field(&format!("{}   ", known.name), known.summary), Row::field("Source   ", known.source)],
             _ => {
                 self.screen.hint(format!("There is no help on '{}'. :help lists what there is.", printable_str(topic)));
                 return;
             }
         };
-        let width = self.screen.style.width.unwrap_or(80).saturating_sub(4).max(20);
-        let rows: Vec<Row> = rows
-            .iter()
-            .flat_map(|row| if row.len() > width { crate::text::wrap(row, width) } else { vec![row.clone()] })
-            .map(Row::block)
-            .collect();
         self.screen.show(&rows);
     }
 
-    /// `:explain`
-    pub(super) fn explain_last(&mut self) {
-        let Some((situation, refusal)) = &self.memory.refusal else {
-            self.screen.note("Nothing was refused so far.");
-            return;
+    /// `:explain [TEXT]`
+    pub(super) fn explain_command(&mut self, text: &str) {
+        let asked = match text {
+            "" => self.memory.refusal.clone(),
+            text => {
+                parse_reply(text).map(|reply| (reply::Situation { host: self.target.host.clone(), ..reply::Situation::default() }, reply))
+            }
         };
-        let rows = match reply::explain(situation, refusal) {
-            Some(fact) => human::fact(&fact, situation, refusal),
-            None => vec![Row::note("Nothing more is known about this reply.")],
+        let rows = match asked {
+            None if text.is_empty() => vec![Row::note("Nothing was refused so far.")],
+            None => vec![Row::note("That is no reply: a line such as 550 5.7.1 Unable to relay is wanted.")],
+            Some((situation, refusal)) => match reply::explain(&situation, &refusal) {
+                Some(fact) => human::fact(&fact, &situation, &refusal),
+                None => vec![Row::note("Nothing more is known about this reply.")],
+            },
         };
         self.screen.show(&rows);
     }
@@ -64,53 +70,52 @@ impl Repl {
     /// `:state`
     pub(super) fn state(&mut self) {
         let rows = match self.session() {
-            None => vec!["Nothing is open.".to_owned()],
-            Some(session) if !session.is_open() => vec![format!("{}: the connection is closed.", self.target)],
+            None => vec![Row::block("Nothing is open.")],
+            Some(session) if !session.is_open() => vec![Row::block(format!("{}: the connection is closed.", self.target))],
             Some(session) => self.describe(session),
         };
-        let rows: Vec<Row> = rows.into_iter().map(Row::block).collect();
         self.screen.show(&rows);
     }
 
-    fn describe(&self, session: &Session) -> Vec<String> {
+    fn describe(&self, session: &Session) -> Vec<Row> {
+        let field = |label: &str, text: &str| Row::field(&format!("{label:<12}"), printable_str(text));
         let security = match session.security() {
             Security::Clear => "not encrypted",
             Security::Verified => "encrypted, certificate verified (:tls)",
             Security::Unverified => "encrypted, certificate with faults (:tls)",
         };
         let age = self.connection.as_ref().map(crate::net::Connection::age).unwrap_or_default();
-        let mut rows = vec![format!(
-            "Server      {} port {}, for {}, {}",
-            printable_str(&self.target.host),
-            self.target.port,
-            human::duration(age),
-            security
-        )];
+        let mut rows =
+            vec![field("Server", &format!("{} port {}, for {}, {security}", self.target.host, self.target.port, human::duration(age)))];
         if let Some(greeting) = session.greeting() {
-            rows.push(format!("Greeting    {}", printable(greeting.first_text())));
+            rows.push(field("Greeting", &String::from_utf8_lossy(greeting.first_text())));
         }
         let offer = match session.capabilities() {
             Some(offer) => offer.keywords.iter().map(|keyword| keyword.name.as_str()).collect::<Vec<_>>().join(" "),
             None if session.stage() == Stage::Greeted => "not asked for: EHLO".to_owned(),
             None => "none: HELO was said".to_owned(),
         };
-        rows.push(format!("Offers      {}", printable_str(&offer)));
-        rows.push(format!("Login       {}", session.user().map_or_else(|| "none".to_owned(), |user| printable_str(user).into_owned())));
+        rows.push(field("Offers", &offer));
+        rows.push(field("Login", session.user().unwrap_or("none")));
         let transaction = session.transaction();
         match &transaction.sender {
-            None => rows.push("Message     none begun".to_owned()),
+            None => rows.push(field("Message", "none begun")),
             Some(sender) => {
-                rows.push(format!("From        <{}>", printable_str(sender)));
-                rows.extend(transaction.accepted.iter().map(|to| format!("To          <{}>", printable_str(to))));
-                rows.extend(transaction.refused.iter().map(|to| format!("Refused     <{}>", printable_str(to))));
+                rows.push(field("From", &format!("<{sender}>")));
+                rows.extend(transaction.accepted.iter().map(|to| field("To", &format!("<{to}>"))));
+                rows.extend(transaction.refused.iter().map(|to| field("Refused", &format!("<{to}>"))));
             }
         }
-        rows.push(format!("Next        {}", next_step(session)));
+        rows.push(field("Next", next_step(session)));
         rows
     }
 
     /// `:decode TEXT`
     pub(super) fn decode_command(&mut self, text: &str) {
+        if text.is_empty() {
+            self.local_error("What is to be decoded? :decode TEXT");
+            return;
+        }
         match blob::read(blob::undress(text).as_bytes()) {
             Ok(reading) => {
                 for remark in reading.remarks {
@@ -125,6 +130,10 @@ impl Repl {
 
     /// `:encode TEXT`
     pub(super) fn encode_command(&mut self, text: &str) {
+        if text.is_empty() {
+            self.local_error("What is to be encoded? :encode TEXT");
+            return;
+        }
         self.screen.result(&base64::encode(text.as_bytes()));
     }
 
@@ -229,12 +238,26 @@ impl Repl {
     }
 }
 
-fn overview() -> Vec<String> {
-    let mut rows = vec!["SMTP verbs (sent as typed; :help VERB says more)".to_owned()];
-    rows.extend(VERBS.iter().map(|verb| format!("  {:<10} {}", verb.name, verb.summary)));
-    rows.push("Local commands".to_owned());
-    rows.extend(COMMANDS.iter().map(|command| format!("  {:<24} {}", format!(":{} {}", command.name, command.arguments), command.summary)));
-    rows.push("Tab completes. Ctrl-D or QUIT ends. ::text sends a line that begins with a colon.".to_owned());
+/// A reply line that was typed or pasted.
+fn parse_reply(text: &str) -> Option<Reply> {
+    let mut parser = ReplyParser::default();
+    parser.push(format!("{}\r\n", text.trim()).as_bytes());
+    match parser.next_received() {
+        Ok(Some(Received::Reply(reply))) => Some(reply),
+        _ => None,
+    }
+}
+
+fn overview() -> Vec<Row> {
+    let mut rows = vec![Row::block("SMTP verbs (sent as typed; :help VERB says more)")];
+    rows.extend(VERBS.iter().map(|verb| Row::field(&format!("  {:<10} ", verb.name), verb.summary)));
+    rows.push(Row::block("Local commands"));
+    rows.extend(
+        COMMANDS
+            .iter()
+            .map(|command| Row::field(&format!("  {:<24} ", format!(":{} {}", command.name, command.arguments)), command.summary)),
+    );
+    rows.push(Row::block("Tab completes. Ctrl-D or QUIT ends. ::text sends a line that begins with a colon."));
     rows
 }
 

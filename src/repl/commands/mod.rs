@@ -80,9 +80,9 @@ pub(super) const COMMANDS: &[LocalCommand] = &[
         "explain" & ["e"],
         "",
         Completes::Nothing,
-        "the last refusal at length",
+        "the last refusal, or a reply that is given, at length",
         "Meaning, likely causes and what to do next.",
-        |repl, _text| repl.explain_last()
+        |repl, text| repl.explain_command(text)
     ),
     local!(
         "state" & [],

@@ -226,6 +226,12 @@ impl Words {
                 &["A firewall on the way cuts SMTP.", "The server's process died or refuses your address."],
                 &["Try from another network.", "Look at the server's log."],
             ),
+            Failure::NotSmtp(Some(Foreign::Tls)) => diagnosis(
+                format!("{host} port {port} speaks TLS from the first byte"),
+                "Nothing was said in plain text: the server waited for TLS, and so did we for its greeting.",
+                &["It is a port for submission over TLS (465 is the usual one)."],
+                &[&format!("ehlo --tls {host} {port}")],
+            ),
             Failure::NotSmtp(foreign) => {
                 let what = foreign.map_or("something that is not SMTP", Foreign::describe);
                 diagnosis(

@@ -175,14 +175,14 @@ impl Connection {
         self.tidy_all();
     }
 
-    /// After a greeting that never came: one line, and what it provokes within a second. A TLS or web
-    /// server gives itself away by its answer.
+    /// After a greeting that never came: the first message of TLS, and what it provokes within a second.
+    /// A TLS server takes it, a web server complains.
     pub async fn provoke(&mut self) -> Vec<u8> {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut answer = vec![0; 512];
         let stream = &mut self.stream;
         let exchange = async {
-            stream.write_all(b"QUIT\r\n").await?;
+            stream.write_all(&tls::probe::client_hello(&[0; 32], None)).await?;
             stream.read(&mut answer).await
         };
         let count = match tokio::time::timeout(Duration::from_secs(1), exchange).await {

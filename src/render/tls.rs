@@ -166,9 +166,13 @@ pub fn failure(failure: &TlsFailure) -> Vec<Row> {
             "The connection was reset in the TLS handshake.".to_owned(),
             "An old server that cannot agree, or a device on the way that forbids TLS.",
         ),
+        TlsCause::NotTls(head) if head.starts_with(b"220") => (
+            format!("What answered is not TLS but: \"{}\"", printable(head.trim_ascii_end())),
+            "This port begins in plain text: leave out --tls; -S encrypts it by STARTTLS.",
+        ),
         TlsCause::NotTls(head) => (
-            format!("What answered is not TLS but: \"{}\"", printable(head)),
-            "The server goes on in plain text, or this port does not begin with TLS: leave out --tls, or use STARTTLS.",
+            format!("What answered is not TLS but: \"{}\"", printable(head.trim_ascii_end())),
+            "The server goes on in plain text although it agreed to TLS: it is broken, or a device on the way interferes.",
         ),
         TlsCause::Incompatible(what) => (
             format!("The server and this program have no TLS in common ({}).", printable_str(what)),

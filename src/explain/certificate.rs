@@ -63,7 +63,7 @@ pub fn advice(kind: Kind) -> &'static str {
             "Right for a private authority: give its root with --cacert FILE. From outside, clients and MTA-STS senders stop."
         }
         Kind::MissingIntermediate => {
-            "The server should send the certificates between its own and the root: install the full chain. Some clients fetch what is missing, others stop."
+            "Install the full chain on the server: some clients fetch what is missing, others stop. For a private authority, give its root with --cacert FILE."
         }
         Kind::CaAsServer => "Strict clients refuse it. Have a server certificate issued by this authority.",
         Kind::OldVersion => "It cannot carry names; clients refuse it. Have a new one issued (X.509 version 3).",

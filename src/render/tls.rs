@@ -120,7 +120,10 @@ pub fn sentence(fault: &Fault, now: i64) -> String {
         }
         Fault::UnknownIssuer { issuer, .. } => format!("The certificate's issuer {} is not known here.", printable_str(issuer)),
         Fault::MissingIntermediate { issuer } => {
-            format!("The server sends its own certificate alone: the one of its issuer {} is missing.", printable_str(issuer))
+            format!(
+                "The server sends its own certificate alone, and its issuer {} is no root known here: an intermediate certificate is missing, or the authority is private.",
+                printable_str(issuer)
+            )
         }
         Fault::CaAsServer => "The certificate is that of an authority (CA), not of a server.".to_owned(),
         Fault::OldVersion(version) => format!("The certificate is of X.509 version {version}; version 3 is wanted."),

@@ -6,3 +6,4 @@ mod dovecot;
 mod exim;
 mod postfix;
 mod support;
+mod tls;

@@ -34,6 +34,11 @@ fn port(server: &str) -> &'static str {
     row.flatten().unwrap_or_else(|| panic!("no server {server} in tests/lab/ports"))
 }
 
+/// The certificate of the lab's own authority.
+pub(crate) fn authority() -> String {
+    state().join("pki/ca.crt").to_string_lossy().into_owned()
+}
+
 /// An address of `testuser` that nobody else has: the mail to it can be told from all other mail.
 pub(crate) fn own_address() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -237,6 +242,12 @@ impl Outcome {
         for form in forms {
             assert!(!self.stdout.contains(&form) && !self.stderr.contains(&form), "{form:?} was shown\n{}", self.all());
         }
+        self
+    }
+
+    /// Something that is said about the conversation, on standard error.
+    pub(crate) fn says(&self, words: &str) -> &Self {
+        assert!(self.stderr.contains(words), "{words:?} was not said\n{}", self.all());
         self
     }
 

@@ -1,0 +1,202 @@
+//! One server for each row of the table of exit statuses (P44), and every failure in its own words.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::support::run::{ehlo, ehlo_to};
+use crate::support::scripted::{closed_port, serve};
+
+/// A conversation: flags, what the server does, what is typed, the status, and words of standard error.
+struct Row {
+    flags: &'static [&'static str],
+    server: &'static str,
+    input: &'static str,
+    status: i32,
+    words: &'static [&'static str],
+}
+
+const fn row(server: &'static str, input: &'static str, status: i32, words: &'static [&'static str]) -> Row {
+    Row { flags: &[], server, input, status, words }
+}
+
+#[test]
+fn each_end_of_a_session_has_its_status() {
+    // P10 P11 P44
+    let table = [
+        row("S: 220 mx\nC: QUIT\nS: 221 bye", "", 0, &[]),
+        row("S: 220 mx\nC: QUIT\nS: 221 bye", "QUIT\n", 0, &["Closed after"]),
+        row("S: 220 mx\nC: NOOP\nS: 250 ok\nC: QUIT\nS: 221 bye", "NOOP\n", 0, &[]),
+        row("S: 220 mx\nC: VRFY x\nS: 550 no\nC: QUIT\nS: 221 bye", "VRFY x\n", 1, &["?  "]),
+        row("S: 220 mx\nC: VRFY x\nS: 450 later\nC: QUIT\nS: 221 bye", "VRFY x\n", 9, &["?  "]),
+        row("S: 220 mx\nC: NOOP\nS: 421 later\nclose", "NOOP\n", 9, &["?  "]),
+        row("S: 220 mx\nC: NOOP\nclose", "NOOP\n", 6, &["instead of the reply to NOOP"]),
+        row("S: 220 mx\nC: NOOP\nS! 250-half\nclose", "NOOP\n", 6, &["instead of the reply to NOOP", "not complete"]),
+        row("S: 220 mx\nC: NOOP\nwait 50ms\nreset", "NOOP\n", 6, &["reset"]),
+        row("S: 220 mx\nC: NOOP\nS: HTTP/1.1 400 Bad Request\nhold", "NOOP\n", 6, &["not an SMTP reply", "web server"]),
+        row("S: 220 mx\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: *\nS: 501 no\nC: QUIT\nS: 221 bye", "AUTH LOGIN\n*\n", 8, &["?  "]),
+        row("S: 220 mx\nC: AUTH X\nS: 504 no\nC: QUIT\nS: 221 bye", "AUTH X\n", 8, &["?  "]),
+        row("S: 220 mx\nC: DATA\nS: 354 go\nhold", "DATA\ntext\n", 1, &["nothing is delivered"]),
+        row("S: 220 mx\nC: QUIT\nS: 221 bye", ":nonsense\n", 1, &["no local command :nonsense"]),
+        Row { flags: &["--timeout", "1"], ..row("S: 220 mx\nC: NOOP\nhold", "NOOP\n", 5, &["within 1 s", "the reply to NOOP"]) },
+        Row {
+            flags: &["--keep-going"],
+            ..row("S: 220 mx\nC: VRFY x\nS: 550 no\nC: NOOP\nS: 250 ok\nC: QUIT\nS: 221 bye", "VRFY x\nNOOP\n", 1, &["?  "])
+        },
+    ];
+    for Row { flags, server, input, status, words } in table {
+        let server = serve(server);
+        let mut run = ehlo_to(server.port, flags).stdin(input).status(status).any_out().err("connected to port");
+        for word in words {
+            run = run.err(*word);
+        }
+        run.check();
+        server.end();
+    }
+}
+
+#[test]
+fn each_way_of_not_connecting_has_its_status_and_its_words() {
+    // P11 P44
+    let table = [
+        row("close", "", 6, &["closed the connection before its greeting"]),
+        row("S! 220-half\nclose", "", 6, &["closed the connection before its greeting", "in the middle"]),
+        row("wait 50ms\nreset", "", 6, &["broke before the greeting"]),
+        row("S: 554 no service here\nhold", "", 1, &["refuses to talk (554)"]),
+        row("S: 421 busy\nclose", "", 9, &["does not want to talk now (421)"]),
+        row("S: 354 what\nhold", "", 6, &["does not speak SMTP"]),
+        row("S: SSH-2.0-OpenSSH_9.2\nhold", "", 6, &["an SSH server"]),
+        row("S: +OK POP3 ready\nhold", "", 6, &["a POP3 server"]),
+        row("S: * OK IMAP4rev1 ready\nhold", "", 6, &["an IMAP server"]),
+        row("S: HTTP/1.0 200 OK\nhold", "", 6, &["a web server"]),
+        row("S! \\x15\\x03\\x01\\0\\x02\\x02\\x46\nclose", "", 6, &["TLS"]),
+        row("S! \\x00\\x01\\x02\\xff\\n\nhold", "", 6, &["a binary protocol"]),
+        Row { flags: &["--timeout", "1"], ..row("hold", "", 5, &["no greeting within 1 s"]) },
+        Row { flags: &["--timeout", "1"], ..row("C: *\nS: HTTP/1.1 400 Bad Request\nhold", "", 6, &["a web server"]) },
+        row("forever x", "", 6, &["sent more than a reply may have"]),
+    ];
+    let mut headlines = HashSet::new();
+    for Row { flags, server, input, status, words } in table {
+        let server = serve(server);
+        let mut run = ehlo_to(server.port, flags).stdin(input).status(status).any_out();
+        for word in words {
+            run = run.err(*word);
+        }
+        let done = run.err("What happened").err("Likely").err("Next").check();
+        let headline = done.err().lines().find(|line| line.starts_with("!  ")).unwrap().replace(&server.port.to_string(), "PORT");
+        headlines.insert(headline);
+        server.end();
+    }
+    assert!(headlines.len() >= 12, "{headlines:#?}");
+}
+
+#[test]
+fn a_closed_port_is_told_as_one() {
+    let port = closed_port();
+    let done = ehlo_to(port, &[]).status(4).err("refused the connection").err("What happened").check();
+    assert!(done.took < Duration::from_secs(10));
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_told_as_one() {
+    // Names under .invalid never resolve (RFC 6761 §6.4); without a network the resolver itself fails.
+    let done = ehlo(["no-such-host.invalid"]).status(3).any_err().check();
+    assert!(done.err().contains("no-such-host.invalid") && done.err().contains("What happened"), "{}", done.err());
+}
+
+#[test]
+fn an_address_that_is_not_ours_cannot_be_bound_to() {
+    let server = serve("hold");
+    ehlo_to(server.port, &["-b", "192.0.2.77"]).status(4).err("The local address cannot be used").check();
+    assert_eq!(server.end().connections, 0);
+}
+
+#[test]
+fn an_address_of_the_other_kind_is_told_as_one() {
+    let server = serve("hold");
+    ehlo_to(server.port, &["-6"]).status(3).err("no address of the wanted kind").check();
+    assert_eq!(server.end().connections, 0);
+}
+
+#[test]
+fn wrong_usage_is_2_and_nothing_is_connected_to() {
+    let server = serve("hold");
+    let port = server.port.to_string();
+    let table: &[(&[&str], &str)] = &[
+        (&["--no-such-flag"], "--no-such-flag"),
+        (&["127.0.0.1", "99999"], "not a port"),
+        (&["127.0.0.1", "0"], "not a port"),
+        (&["127.0.0.1", "smtpp"], "not a port"),
+        (&["127.0.0.1", &port, "more"], "more"),
+        (&["127.0.0.1", &port, "-p", "26"], "two ports"),
+        (&["user@contoso.test"], "mail address"),
+        (&["http://127.0.0.1"], "http://"),
+        (&["smtps://127.0.0.1"], "TLS"),
+        (&["127.0.0.1", &port, "--timeout", "0"], "seconds"),
+        (&["127.0.0.1", &port, "--timeout", "soon"], "seconds"),
+        (&["127.0.0.1", &port, "-4", "-6"], "cannot be used with"),
+        (&["127.0.0.1", &port, "-u", "logon:secret"], "user name alone"),
+        (&["127.0.0.1", &port, "-b", "nowhere"], "nowhere"),
+        (&["--timeout", "5", "decode", "YQ=="], "stands before the command"),
+        (&["dekode", "YQ=="], "did you mean the command 'ehlo decode'"),
+        (&["sandbox", "--as", "sendmail"], "no server of the manner"),
+        (&["sandbox", "--scenario", "greylistin"], "did you mean greylisting"),
+    ];
+    for (args, words) in table {
+        ehlo(args.to_vec()).status(2).err(*words).check();
+    }
+    assert_eq!(server.end().connections, 0);
+}
+
+#[test]
+fn control_bytes_in_arguments_are_refused_before_connecting() {
+    // P33
+    let server = serve("hold");
+    let port = server.port.to_string();
+    for odd in ["\r", "\n", "\u{1b}[31m", "\u{7f}", "\u{1}", "\u{9b}"] {
+        let (host, name) = (format!("127.0.0{odd}.1"), format!("a{odd}b"));
+        for args in [vec![&*host, &*port], vec!["127.0.0.1", &*port, "--ehlo", &*name], vec!["127.0.0.1", &*port, "-u", &*name]] {
+            let done = ehlo(args.clone()).status(2).any_err().check();
+            let err = done.err();
+            assert!(err.starts_with("error: "), "{args:?}: {err:?}");
+            assert!(err.chars().all(|c| c == '\n' || !c.is_control()), "{args:?}: {err:?}");
+        }
+    }
+    assert_eq!(server.end().connections, 0);
+}
+
+#[test]
+fn the_program_alone_shows_its_short_help() {
+    let done = ehlo([""; 0]).status(2).any().check();
+    assert!(done.all().contains("ehlo sandbox --tour"), "{}", done.all());
+}
+
+#[test]
+fn interrupted_is_130_and_terminated_143() {
+    // P38 P44
+    #[cfg(unix)]
+    for (signal, status) in [(rustix::process::Signal::INT, 130), (rustix::process::Signal::TERM, 143), (rustix::process::Signal::HUP, 129)]
+    {
+        for server in ["S: 220 mx\nhold", "hold", "S: 220 mx\nC: NOOP\nhold", "S: 220 mx\nC: DATA\nS: 354 go\nhold"] {
+            let waits = server.contains("C: ");
+            let greets = server.contains("S: 220");
+            let word = server.split("C: ").nth(1).map_or("", |rest| rest.lines().next().unwrap());
+            let server = serve(server);
+            let mut running = ehlo_to(server.port, &[]).open_stdin().start();
+            if greets {
+                running.wait_out("220 mx");
+            } else {
+                server.wait_connected();
+            }
+            if waits {
+                running.line(word);
+                running.wait_out(if word == "DATA" { "354" } else { word });
+            }
+            running.signal(signal);
+            let done = running.finish();
+            assert_eq!(done.status, Some(status), "{}", done.all());
+            assert!(done.took < Duration::from_secs(15));
+            // P32
+            assert!(!server.end().text().contains("\r\n.\r\n"));
+        }
+    }
+}

@@ -365,3 +365,6 @@ fn alert_name(camel: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,8 +115,6 @@ fn serve_and_talk(args: SandboxArgs, server: Options, authority: &Authority, out
     let target = Target { host: address.ip().to_string(), port: address.port(), implicit_tls: false };
     run_on(target, DialArgs::default(), args.session, output, |options| {
         options.practice = Some(NAME);
-        // Its own certificate is asked for by its own name, and trusted besides the system's roots.
-        options.tls.server_name.get_or_insert_with(|| NAME.to_owned());
         options.tls.extra_roots.push(authority.root());
         options.tour = tour;
         options.preface = Some(format!(

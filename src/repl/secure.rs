@@ -68,7 +68,9 @@ impl Repl {
                 return false;
             }
         };
-        let (host, options) = (self.target.host.clone(), self.options.tls.clone());
+        // The practice server has its own name, whatever the address; another that is connected to later has not.
+        let host = self.options.practice.map_or_else(|| self.target.host.clone(), str::to_owned);
+        let options = self.options.tls.clone();
         let Self { connection: Some(connection), signals, .. } = self else { return false };
         let result: Result<TlsReport, TlsFailure> = tokio::select! {
             result = connection.start_tls(&host, &options, &roots) => result,

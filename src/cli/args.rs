@@ -253,6 +253,9 @@ pub struct SandboxArgs {
     /// Port to listen on [default: a free one]
     #[arg(short, long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// Write the root certificate of the server to FILE (PEM), for other clients; made anew at each start
+    #[arg(long, value_name = "FILE")]
+    pub save_root: Option<PathBuf>,
     /// How to talk
     #[command(flatten)]
     pub session: SessionArgs,

@@ -1,12 +1,16 @@
 //! `ehlo sandbox`: the practice server, and a session with it.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 
 use super::args::{DialArgs, OutputArgs, SandboxArgs};
 use super::interactive::{run_on, runtime};
 use super::{exit, print};
+use crate::jobs::practice::Authority;
 use crate::jobs::sandbox::{Options, bind, serve};
 use crate::repl::{Outcome, Signal, Signals};
+use crate::session::server::NAME;
 use crate::session::server::auth::PASSWORD;
 use crate::session::server::character::{CHARACTERS, Character};
 use crate::session::server::scenario::{SCENARIOS, Scenario};
@@ -19,8 +23,19 @@ pub(super) fn run(args: SandboxArgs, output: &OutputArgs) -> anyhow::Result<u8> 
     }
     let character = find_character(&args.character)?;
     let scenario = args.scenario.as_deref().map(find_scenario).transpose()?;
-    let server = Options { character, scenario };
-    if args.serve { only_serve(args.port, server) } else { serve_and_talk(args, server, output) }
+    let authority = Authority::new()?;
+    let server = Options { character, scenario, tls: authority.tls(scenario)?, implicit_tls: args.session.tls };
+    if let Some(path) = &args.save_root {
+        save_root(path, &authority)?;
+    }
+    if args.serve { only_serve(&args, server) } else { serve_and_talk(args, server, &authority, output) }
+}
+
+fn save_root(path: &Path, authority: &Authority) -> anyhow::Result<()> {
+    std::fs::write(path, authority.root_pem()).map_err(|error| {
+        let words = crate::net::dial::system_words(&error);
+        anyhow::anyhow!("the root certificate cannot be written to {}: {words}", crate::text::printable_str(&path.to_string_lossy()))
+    })
 }
 
 fn find_character(name: &str) -> anyhow::Result<&'static Character> {
@@ -41,17 +56,23 @@ fn find_scenario(name: &str) -> anyhow::Result<&'static Scenario> {
 }
 
 fn list() -> String {
-    let rows = |rows: Vec<(&str, &str)>| rows.into_iter().map(|(name, summary)| format!("  {name:<16} {summary}\n")).collect::<String>();
+    let width = SCENARIOS.iter().map(|scenario| scenario.name.len()).max().unwrap_or_default();
+    let rows =
+        |rows: Vec<(&str, &str)>| rows.into_iter().map(|(name, summary)| format!("  {name:<width$} {summary}\n")).collect::<String>();
     let characters = rows(CHARACTERS.iter().map(|character| (character.name, character.summary)).collect());
     let scenarios = rows(SCENARIOS.iter().map(|scenario| (scenario.name, scenario.summary)).collect());
     format!("Manners (--as):\n{characters}\nScenarios (--scenario):\n{scenarios}")
 }
 
-fn only_serve(port: Option<u16>, server: Options) -> anyhow::Result<u8> {
+fn only_serve(args: &SandboxArgs, server: Options) -> anyhow::Result<u8> {
     runtime()?.block_on(async {
-        let (listener, address) = bind(port).await.with_context(|| listen_words(port))?;
+        let (listener, address) = bind(args.port).await.with_context(|| listen_words(args.port))?;
+        let tls = if server.implicit_tls { ", TLS from the first byte" } else { "" };
+        let root = args.save_root.as_deref().map_or_else(String::new, |path| {
+            format!("Its root certificate is in {}\n", crate::text::printable_str(&path.to_string_lossy()))
+        });
         print(&format!(
-            "Practice server ({}-like) on {} port {}. Account: logon / {PASSWORD}\nCtrl-C ends it.\n",
+            "Practice server ({}-like) on {} port {}{tls}. Account: logon / {PASSWORD}\n{root}Ctrl-C ends it.\n",
             server.character.name,
             address.ip(),
             address.port()
@@ -72,7 +93,7 @@ fn only_serve(port: Option<u16>, server: Options) -> anyhow::Result<u8> {
     })
 }
 
-fn serve_and_talk(args: SandboxArgs, server: Options, output: &OutputArgs) -> anyhow::Result<u8> {
+fn serve_and_talk(args: SandboxArgs, server: Options, authority: &Authority, output: &OutputArgs) -> anyhow::Result<u8> {
     let name = server.character.name;
     let tour = args.tour;
     let (send, receive) = std::sync::mpsc::channel();
@@ -93,7 +114,8 @@ fn serve_and_talk(args: SandboxArgs, server: Options, output: &OutputArgs) -> an
     let address = receive.recv().context("the practice server did not start")??;
     let target = Target { host: address.ip().to_string(), port: address.port(), implicit_tls: false };
     run_on(target, DialArgs::default(), args.session, output, |options| {
-        options.practice = Some(crate::session::server::NAME);
+        options.practice = Some(NAME);
+        options.tls.extra_roots.push(authority.root());
         options.tour = tour;
         options.preface = Some(format!(
             "Practice server ({name}-like) on {address}. Nothing leaves this machine; nothing is delivered. Account: logon / {PASSWORD}"

@@ -2,4 +2,5 @@
 
 pub mod old_tls;
 pub mod opening;
+pub mod practice;
 pub mod sandbox;

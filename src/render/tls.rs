@@ -74,7 +74,7 @@ fn describe(at: usize, of: usize, certificate: &Certificate, now: i64) -> Vec<St
         return lines;
     }
     let left = certificate.days_left(now);
-    let life = if left >= 0 { format!("{left} days left") } else { format!("ended {} days ago", -left) };
+    let life = if left >= 0 { format!("{left} days left") } else { format!("ended {} ago", days((now - certificate.not_after) / 86_400)) };
     lines.extend(hanging("Subject     ", &certificate.subject));
     if !certificate.names.is_empty() {
         lines.extend(hanging("Names       ", &list(&certificate.names)));

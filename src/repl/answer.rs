@@ -181,7 +181,8 @@ impl Repl {
     /// Whether a password may go out now. Asks at a terminal; a script needs `--allow-cleartext` (P23).
     async fn clear_text_is_allowed(&mut self) -> bool {
         let security = self.session().map_or(Security::Clear, Session::security);
-        if self.options.allow_cleartext || self.options.practice.is_some() || security == Security::Verified {
+        let practice = self.options.practice.is_some() && security == Security::Clear;
+        if self.options.allow_cleartext || practice || security == Security::Verified {
             return true;
         }
         if !self.is_terminal() {

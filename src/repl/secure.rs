@@ -45,7 +45,12 @@ impl Repl {
     pub(super) async fn upgrade(&mut self) {
         let injected = self.connection.as_mut().map(crate::net::Connection::take_injected).unwrap_or_default();
         if !injected.is_empty() {
-            let rows: Vec<Row> = injected.split(|&b| b == b'\n').filter(|line| !line.is_empty()).map(human::stray).collect();
+            let rows: Vec<Row> = injected
+                .split(|&b| b == b'\n')
+                .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+                .filter(|line| !line.is_empty())
+                .map(human::stray)
+                .collect();
             self.screen.show(&rows);
             self.screen.warning("Plain text came behind the 220, before the handshake: somebody injects replies, or the server is broken (RFC 3207 sec. 6). It is refused, and the connection is closed.");
             self.drop_connection("");
@@ -68,7 +73,9 @@ impl Repl {
                 return false;
             }
         };
-        let (host, options) = (self.target.host.clone(), self.options.tls.clone());
+        // The practice server has its own name, whatever the address; another that is connected to later has not.
+        let host = self.options.practice.map_or_else(|| self.target.host.clone(), str::to_owned);
+        let options = self.options.tls.clone();
         let Self { connection: Some(connection), signals, .. } = self else { return false };
         let result: Result<TlsReport, TlsFailure> = tokio::select! {
             result = connection.start_tls(&host, &options, &roots) => result,
@@ -172,6 +179,8 @@ impl Repl {
             offer
                 .keywords
                 .iter()
+                // It is never offered inside (RFC 3207 section 4.2): that is no news.
+                .filter(|keyword| !keyword.name.eq_ignore_ascii_case("STARTTLS"))
                 .map(|keyword| [vec![keyword.name.clone()], keyword.parameters.clone()].concat().join(" "))
                 .collect::<Vec<_>>()
         };

@@ -131,6 +131,8 @@ fn key(parsed: &X509Certificate<'_>) -> (String, Option<usize>) {
     let spki = parsed.public_key();
     match spki.parsed() {
         Ok(PublicKey::RSA(key)) => (format!("RSA {}", key.key_size()), Some(key.key_size())),
+        // 521 bits fill 66 bytes.
+        Ok(PublicKey::EC(point)) if point.key_size() == 528 => ("EC P-521".to_owned(), None),
         Ok(PublicKey::EC(point)) => (format!("EC P-{}", point.key_size()), None),
         _ => match spki.algorithm.algorithm.to_id_string().as_str() {
             "1.3.101.112" => ("Ed25519".to_owned(), None),

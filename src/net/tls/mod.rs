@@ -356,6 +356,14 @@ pub fn words(error: &io::Error) -> String {
 
 /// `HandshakeFailure` → `handshake_failure`, as RFC 8446 §6 writes it.
 fn alert_name(camel: &str) -> String {
+    // Where rustls spells otherwise.
+    match camel {
+        "UnknownCA" => return "unknown_ca".to_owned(),
+        "UnrecognisedName" => return "unrecognized_name".to_owned(),
+        "UnknownPSKIdentity" => return "unknown_psk_identity".to_owned(),
+        "EncryptedClientHelloRequired" => return "ech_required".to_owned(),
+        _ => {}
+    }
     let mut out = String::new();
     for (at, c) in camel.char_indices() {
         if c.is_ascii_uppercase() && at > 0 {
@@ -365,3 +373,6 @@ fn alert_name(camel: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
 
@@ -85,7 +85,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Vec<Fault> {
         return vec![Fault::Unreadable(words.clone())];
     }
     let mut faults = Vec::new();
-    dates(leaf, issuers, evidence.now, &mut faults);
+    dates(leaf, evidence.now, &mut faults);
     let der = CertificateDer::from(leaf.der.clone());
     let parsed = ParsedCertificate::try_from(&der);
     name(leaf, evidence, parsed.as_ref().ok(), &mut faults);
@@ -109,24 +109,29 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Vec<Fault> {
         match (&parsed, leaf.self_issued) {
             (_, true) => faults.push(Fault::SelfSigned),
             (Ok(parsed), _) => trust(leaf, issuers, evidence, parsed, &mut faults),
-            (Err(_), _) => unknown(leaf, issuers, evidence.roots.len(), &mut faults),
+            (Err(error), _) => {
+                if leaf.version == 3 {
+                    faults.push(Fault::Other(library_words(error)));
+                }
+                trust_by_name(leaf, issuers, evidence.roots, &mut faults);
+            }
         }
     }
-    if !evidence.handshake_signature && !faults.iter().any(|fault| matches!(fault, Fault::WeakKey(_) | Fault::OldVersion(_))) {
+    // What cannot be read or is too weak cannot be used to verify either: that was told.
+    let verifiable = parsed.is_ok() && !faults.iter().any(|fault| matches!(fault, Fault::WeakKey(_)));
+    if !evidence.handshake_signature && verifiable {
         faults.push(Fault::BadSignature);
     }
     faults
 }
 
-fn dates(leaf: &Certificate, issuers: &[Certificate], now: i64, faults: &mut Vec<Fault>) {
+fn dates(leaf: &Certificate, now: i64, faults: &mut Vec<Fault>) {
     if now > leaf.not_after {
         faults.push(Fault::Expired { at: leaf.not_after });
     }
     if now < leaf.not_before {
         faults.push(Fault::NotYetValid { from: leaf.not_before });
     }
-    let old = issuers.iter().find(|issuer| issuer.unreadable.is_none() && now > issuer.not_after);
-    faults.extend(old.map(|issuer| Fault::IssuerExpired(issuer.common_name.clone())));
 }
 
 fn name(leaf: &Certificate, evidence: &Evidence<'_>, parsed: Option<&ParsedCertificate<'_>>, faults: &mut Vec<Fault>) {
@@ -159,13 +164,24 @@ fn is_pinned(leaf: &Certificate, roots: &RootCertStore) -> bool {
 }
 
 fn trust(leaf: &Certificate, issuers: &[Certificate], evidence: &Evidence<'_>, parsed: &ParsedCertificate<'_>, faults: &mut Vec<Fault>) {
-    let between: Vec<CertificateDer<'_>> = issuers.iter().map(|issuer| CertificateDer::from(issuer.der.clone())).collect();
     // Dates were judged already: the chain is looked at on the day of the certificate's life that is
     // nearest to today, so that an old certificate does not hide an unknown issuer.
     let at = evidence.now.clamp(leaf.not_before, leaf.not_after.max(leaf.not_before));
     let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or_default()));
-    let Err(error) = verify_server_cert_signed_by_trust_anchor(parsed, evidence.roots, &between, at, evidence.algorithms.all) else {
-        return;
+    let verify = |between: &[&Certificate]| {
+        let between: Vec<CertificateDer<'_>> = between.iter().map(|issuer| CertificateDer::from(issuer.der.as_slice())).collect();
+        verify_server_cert_signed_by_trust_anchor(parsed, evidence.roots, &between, at, evidence.algorithms.all)
+    };
+    // An expired one that no path needs is no fault: a cross-signature that servers still send along.
+    let (alive, expired): (Vec<_>, Vec<_>) = issuers.iter().partition(|one| one.unreadable.is_some() || evidence.now <= one.not_after);
+    let Err(error) = verify(&alive) else { return };
+    let error = match expired.first() {
+        None => error,
+        Some(first) => {
+            faults.push(Fault::IssuerExpired(first.common_name.clone()));
+            let Err(error) = verify(&issuers.iter().collect::<Vec<_>>()) else { return };
+            error
+        }
     };
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => unknown(leaf, issuers, evidence.roots.len(), faults),
@@ -175,36 +191,68 @@ fn trust(leaf: &Certificate, issuers: &[Certificate], evidence: &Evidence<'_>, p
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. },
-        ) if !faults.is_empty() => {
-            if !leads_to_a_root(leaf, issuers, evidence.roots) {
-                unknown(leaf, issuers, evidence.roots.len(), faults);
-            }
-        }
+        ) if !faults.is_empty() => {}
         Error::InvalidCertificate(CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. }) => {
             if !leaf.not_for_servers {
                 faults.push(Fault::WrongUsage);
             }
+            trust_by_name(leaf, issuers, evidence.roots, faults);
         }
         Error::InvalidCertificate(CertificateError::BadSignature) => {
             if leaf.rsa_bits.is_none_or(|bits| bits >= 2048) {
                 faults.push(Fault::BadSignature);
             }
         }
-        _ if faults.iter().any(|fault| matches!(fault, Fault::CaAsServer | Fault::WeakSignature(_) | Fault::WeakKey(_))) => {}
-        other => faults.push(Fault::Other(other.to_string())),
+        _ if leaf.is_ca => trust_by_name(leaf, issuers, evidence.roots, faults),
+        _ if faults.iter().any(|fault| matches!(fault, Fault::WeakSignature(_) | Fault::WeakKey(_))) => {}
+        other => faults.push(Fault::Other(library_words(&other))),
     }
 }
 
-/// Whether the last issuer bears the name of a root: near enough where the dates forbid to verify.
-fn leads_to_a_root(leaf: &Certificate, issuers: &[Certificate], roots: &RootCertStore) -> bool {
-    let last = issuers.last().unwrap_or(leaf);
-    let parsed = x509_parser::parse_x509_certificate(&last.der).ok();
-    parsed.is_some_and(|(_, parsed)| roots.roots.iter().any(|root| parsed.issuer().as_raw().ends_with(root.subject.as_ref())))
+/// `EndEntityUsedAsCa` → `end entity used as ca`: for what has no sentence of its own.
+fn library_words(error: &Error) -> String {
+    let Error::InvalidCertificate(CertificateError::Other(inner)) = error else { return error.to_string() };
+    let mut out = String::new();
+    for c in inner.to_string().chars() {
+        if c.is_ascii_uppercase() && !out.is_empty() {
+            out.push(' ');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+/// For a certificate that is refused already, before its issuer was looked at: whether the chain leads to
+/// the name of a root.
+fn trust_by_name(leaf: &Certificate, issuers: &[Certificate], roots: &RootCertStore, faults: &mut Vec<Fault>) {
+    let last = last_link(leaf, issuers);
+    let leads_to = |root: &TrustAnchor<'_>| {
+        let parsed = x509_parser::parse_x509_certificate(&last.der).ok();
+        parsed.is_some_and(|(_, parsed)| parsed.issuer().as_raw().ends_with(root.subject.as_ref()))
+    };
+    if !roots.roots.iter().any(leads_to) {
+        unknown(leaf, issuers, roots.len(), faults);
+    }
 }
 
 fn unknown(leaf: &Certificate, issuers: &[Certificate], roots: usize, faults: &mut Vec<Fault>) {
-    match issuers.last() {
-        None => faults.push(Fault::MissingIntermediate { issuer: leaf.issuer_name.clone() }),
-        Some(last) => faults.push(Fault::UnknownIssuer { issuer: last.issuer_name.clone(), roots }),
+    let last = last_link(leaf, issuers);
+    if last.der == leaf.der {
+        faults.push(Fault::MissingIntermediate { issuer: leaf.issuer_name.clone() });
+    } else {
+        faults.push(Fault::UnknownIssuer { issuer: last.issuer_name.clone(), roots });
     }
+}
+
+/// Where the chain ends that begins with the server's certificate; the order of the others is free.
+fn last_link<'a>(leaf: &'a Certificate, issuers: &'a [Certificate]) -> &'a Certificate {
+    let mut last = leaf;
+    // A ring has no end.
+    for _ in issuers {
+        match issuers.iter().find(|issuer| issuer.unreadable.is_none() && issuer.subject == last.issuer) {
+            Some(next) if !last.self_issued => last = next,
+            _ => break,
+        }
+    }
+    last
 }

@@ -20,7 +20,7 @@ pub struct Character {
     pub needs_hello: bool,
     /// Whether addresses without a domain are local users; else only `postmaster` is.
     pub bare_addresses: bool,
-    /// What EHLO offers, in its order. The server takes only what stands here.
+    /// What EHLO offers, in its order, `STARTTLS` only outside TLS. The server takes only what stands here.
     pub keywords: &'static [&'static str],
     /// The name that it gives to the message of this number.
     pub id: fn(u64) -> String,
@@ -50,7 +50,11 @@ pub struct Words {
     /// To a parameter of MAIL or RCPT that was not offered; `{parameter}`.
     pub bad_parameter: &'static str,
     /// To STARTTLS.
+    pub start_tls: &'static str,
+    /// To STARTTLS where it is not offered.
     pub no_tls: &'static str,
+    /// To STARTTLS inside TLS.
+    pub tls_twice: &'static str,
     /// To MAIL.
     pub sender_ok: &'static str,
     /// To a second MAIL.
@@ -124,7 +128,17 @@ const EXCHANGE: Character = Character {
     idle: Duration::from_mins(10),
     needs_hello: true,
     bare_addresses: false,
-    keywords: &["SIZE {size}", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "AUTH NTLM LOGIN", "8BITMIME", "BINARYMIME", "CHUNKING"],
+    keywords: &[
+        "SIZE {size}",
+        "PIPELINING",
+        "DSN",
+        "ENHANCEDSTATUSCODES",
+        "STARTTLS",
+        "AUTH NTLM LOGIN",
+        "8BITMIME",
+        "BINARYMIME",
+        "CHUNKING",
+    ],
     id: |number| 47_975_u64.wrapping_add(number).to_string(),
     words: Words {
         greeting: "220 {name} Microsoft ESMTP MAIL Service ready at {date}",
@@ -136,7 +150,9 @@ const EXCHANGE: Character = Character {
         too_long: "500 5.5.2 line too long",
         syntax: "501 5.5.4 Invalid arguments",
         bad_parameter: "501 5.5.4 Invalid arguments",
+        start_tls: "220 2.0.0 SMTP server ready",
         no_tls: "502 5.3.3 Command not implemented",
+        tls_twice: "503 5.5.2 Only one STARTTLS command can be issued per session",
         sender_ok: "250 2.1.0 Sender OK",
         nested_mail: "503 5.5.2 Sender already specified",
         bad_sender: "501 5.1.7 Invalid address",
@@ -156,7 +172,7 @@ const EXCHANGE: Character = Character {
         noop: "250 2.0.0 OK",
         verify: "252 2.1.5 Cannot VRFY user",
         help: "214-This server supports the following commands:\r\n\
-               214 HELO EHLO RCPT DATA RSET MAIL QUIT HELP AUTH BDAT",
+               214 HELO EHLO STARTTLS RCPT DATA RSET MAIL QUIT HELP AUTH BDAT",
         bye: "221 2.0.0 Service closing transmission channel",
         idle: "421 4.4.1 Connection timed out",
         no_mechanism: "504 5.7.4 Unrecognized authentication type",
@@ -176,7 +192,18 @@ const POSTFIX: Character = Character {
     idle: Duration::from_mins(5),
     needs_hello: false,
     bare_addresses: true,
-    keywords: &["PIPELINING", "SIZE {size}", "VRFY", "AUTH PLAIN LOGIN", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING"],
+    keywords: &[
+        "PIPELINING",
+        "SIZE {size}",
+        "VRFY",
+        "STARTTLS",
+        "AUTH PLAIN LOGIN",
+        "ENHANCEDSTATUSCODES",
+        "8BITMIME",
+        "DSN",
+        "SMTPUTF8",
+        "CHUNKING",
+    ],
     id: |number| format!("{:010X}", 0x4F_1C2A_0B3D_u64.wrapping_add(number)),
     words: Words {
         greeting: "220 {name} ESMTP Postfix",
@@ -188,7 +215,9 @@ const POSTFIX: Character = Character {
         too_long: "500 5.5.2 Error: line too long",
         syntax: "501 5.5.4 Syntax: {syntax}",
         bad_parameter: "555 5.5.4 Unsupported option: {parameter}",
+        start_tls: "220 2.0.0 Ready to start TLS",
         no_tls: "502 5.5.1 Error: command not implemented",
+        tls_twice: "554 5.5.1 Error: TLS already active",
         sender_ok: "250 2.1.0 Ok",
         nested_mail: "503 5.5.1 Error: nested MAIL command",
         bad_sender: "501 5.1.7 Bad sender address syntax",

@@ -41,8 +41,12 @@ pub enum Step {
     Write(Vec<u8>),
     /// Wait, reading nothing.
     Pause(Duration),
+    /// Begin TLS, then call [`Server::tls_started`]. What else came in plain text is thrown away.
+    StartTls,
     /// Close the connection; nothing follows.
     Close,
+    /// The same, without TLS' farewell.
+    Cut,
 }
 
 /// What the server is told of the world.
@@ -67,6 +71,7 @@ pub struct Server {
     mode: Mode,
     line: PartialLine,
     hello: Hello,
+    encrypted: bool,
     logged_in: bool,
     transaction: Option<Transaction>,
     /// Addresses that [`Quirk::SayFirst`] has put off.
@@ -90,6 +95,8 @@ enum Mode {
         last: bool,
     },
     Endless,
+    /// TLS begins.
+    Handshake,
     Closed,
 }
 
@@ -118,6 +125,7 @@ impl Server {
             mode: Mode::Command,
             line: PartialLine::default(),
             hello: Hello::None,
+            encrypted: false,
             logged_in: false,
             transaction: None,
             put_off: BTreeSet::new(),
@@ -137,12 +145,23 @@ impl Server {
     pub fn receive(&mut self, mut bytes: &[u8]) -> Vec<Step> {
         while !bytes.is_empty() {
             bytes = match self.mode {
-                Mode::Closed | Mode::Endless => &[],
+                Mode::Closed | Mode::Endless | Mode::Handshake => &[],
                 Mode::Chunk { .. } => self.chunk(bytes),
                 Mode::Command | Mode::Login(_) | Mode::Data { .. } => self.piece_of_line(bytes),
             };
         }
         self.take_steps()
+    }
+
+    /// TLS stands, be it from the first byte or after [`Step::StartTls`]: what the client said in plain
+    /// text is forgotten (RFC 3207 §4.2).
+    pub fn tls_started(&mut self) {
+        self.mode = Mode::Command;
+        self.line = PartialLine::default();
+        self.hello = Hello::None;
+        self.logged_in = false;
+        self.transaction = None;
+        self.encrypted = true;
     }
 
     /// What follows once all steps so far are done, without the client saying anything; empty when the
@@ -277,7 +296,7 @@ impl Server {
             ("VRFY", _) => self.say(At::Other, words.verify, &[("address", argument)]),
             ("HELP", _) => self.say(At::Other, words.help, &[]),
             ("AUTH", _) => self.auth(argument),
-            ("STARTTLS", _) => self.say(At::Other, words.no_tls, &[]),
+            ("STARTTLS", _) => self.start_tls(argument),
             ("", _) => self.say(At::Other, words.empty, &[]),
             _ => self.say(At::Other, words.unknown, &[]),
         }
@@ -305,15 +324,31 @@ impl Server {
     }
 
     fn hello_reply(&self) -> String {
-        let odd = self.quirks.iter().filter_map(|quirk| match quirk {
-            Quirk::Keyword(keyword) => Some(*keyword),
-            _ => None,
-        });
-        let lines: Vec<&str> =
-            std::iter::once(self.character.words.hello).chain(self.character.keywords.iter().copied()).chain(odd).collect();
+        let keywords = self.character.keywords.iter().copied().filter(|line| !(self.encrypted && *line == "STARTTLS"));
+        let shown = keywords.filter_map(|line| self.arrives(line));
+        let lines: Vec<&str> = std::iter::once(self.character.words.hello).chain(shown).collect();
         let last = lines.len() - 1;
         let coded = lines.iter().enumerate().map(|(at, line)| format!("250{}{line}", if at == last { ' ' } else { '-' }));
         coded.collect::<Vec<_>>().join("\r\n")
+    }
+
+    fn start_tls(&mut self, argument: &str) {
+        let words = &self.character.words;
+        let refusal = match () {
+            () if self.encrypted => Some(words.tls_twice),
+            () if !self.offers("STARTTLS") => Some(words.no_tls),
+            () if !argument.is_empty() => return self.syntax("STARTTLS"),
+            () if self.character.needs_hello && self.hello == Hello::None => Some(words.hello_first),
+            () => self.objection(At::StartTls, ""),
+        };
+        if let Some(text) = refusal {
+            return self.say(At::Other, text, &[]);
+        }
+        self.say(At::StartTls, words.start_tls, &[]);
+        if !self.is_silent() && !matches!(self.mode, Mode::Closed) {
+            self.mode = Mode::Handshake;
+            self.steps.push(Step::StartTls);
+        }
     }
 
     fn mail(&mut self, argument: &str) {
@@ -482,9 +517,19 @@ impl Server {
         offered.split(' ').any(|name| name.eq_ignore_ascii_case(mechanism))
     }
 
+    /// What becomes of a line of the EHLO reply on its way.
+    fn arrives(&self, line: &'static str) -> Option<&'static str> {
+        let lost = self.quirks.iter().find_map(|quirk| match quirk {
+            Quirk::Keyword(keyword, instead) if *keyword == line => Some(instead),
+            _ => None,
+        });
+        lost.map_or(Some(line), |instead| *instead)
+    }
+
     /// What stands behind a keyword in the EHLO reply.
     fn keyword(&self, name: &str) -> Option<&'static str> {
-        let lines = self.character.keywords.iter().map(|line| line.split_once(' ').unwrap_or((line, "")));
+        let own = self.character.keywords.iter().filter(|line| self.arrives(line) == Some(**line));
+        let lines = own.map(|line| line.split_once(' ').unwrap_or((line, "")));
         lines.into_iter().find(|(keyword, _)| *keyword == name).map(|(_, parameters)| parameters)
     }
 

@@ -18,13 +18,14 @@ impl Server {
                 self.steps.push(Step::Pause(*time));
             }
         }
-        if !quirks.iter().any(|quirk| matches!(quirk, Quirk::Silent)) {
+        if !self.is_silent() {
             self.write(reply.into_bytes());
         }
         for quirk in quirks {
             match quirk {
                 Quirk::Append(when, bytes) if when.covers(at) => self.steps.push(Step::Write(bytes.to_vec())),
                 Quirk::Close(when) if when.covers(at) => self.close(),
+                Quirk::CutTls if self.encrypted => self.end(Step::Cut),
                 _ => {}
             }
         }
@@ -49,9 +50,17 @@ impl Server {
     }
 
     pub(super) fn close(&mut self) {
+        self.end(Step::Close);
+    }
+
+    fn end(&mut self, last: Step) {
         if !matches!(std::mem::replace(&mut self.mode, Mode::Closed), Mode::Closed) {
-            self.steps.push(Step::Close);
+            self.steps.push(last);
         }
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.quirks.iter().any(|quirk| matches!(quirk, Quirk::Silent))
     }
 
     /// Puts values in the place of `{placeholders}`, in one pass: a value may hold braces. What

@@ -30,6 +30,8 @@ pub enum At {
     Data,
     /// NOOP.
     Noop,
+    /// STARTTLS, when it is done.
+    StartTls,
     /// Anything else.
     Other,
 }
@@ -54,8 +56,8 @@ pub enum Quirk {
     SayFirst(At, &'static str),
     /// It answers every command but QUIT with this.
     OnlyQuit(&'static str),
-    /// EHLO lists this too, at the end.
-    Keyword(&'static str),
+    /// This line of the EHLO reply is lost, or another stands in its place; the server does not know it.
+    Keyword(&'static str, Option<&'static str>),
     /// The reply comes late.
     Wait(At, Duration),
     /// Behind the reply come these bytes.
@@ -76,6 +78,41 @@ pub enum Quirk {
     PromptsForever,
     /// No password is right.
     NoLogin,
+    /// TLS is not as it should be.
+    Tls(TlsQuirk),
+    /// After its first reply inside TLS it closes without TLS' farewell.
+    CutTls,
+}
+
+/// What is otherwise about TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsQuirk {
+    /// The certificate is signed with its own key.
+    SelfSigned,
+    /// It has ended.
+    Expired,
+    /// It is for other names.
+    WrongName,
+    /// The certificate of its issuer is not sent.
+    NoIntermediate,
+    /// The client has to show a certificate.
+    ClientCertificate,
+    /// There is no TLS 1.3.
+    Only12,
+    /// The first message of the client is answered with this fatal alert (RFC 8446 §6).
+    Alert(u8),
+    /// The first message of the client is not answered.
+    Silence,
+}
+
+impl Scenario {
+    /// What is otherwise about TLS, in no order.
+    pub fn tls(&self) -> impl Iterator<Item = TlsQuirk> {
+        self.quirks.iter().filter_map(|quirk| match quirk {
+            Quirk::Tls(tls) => Some(*tls),
+            _ => None,
+        })
+    }
 }
 
 const fn scenario(name: &'static str, summary: &'static str, quirks: &'static [Quirk]) -> Scenario {
@@ -83,6 +120,10 @@ const fn scenario(name: &'static str, summary: &'static str, quirks: &'static [Q
 }
 
 const GARBAGE: &[u8] = b"\x1b]0;pwned\x07\x1b[2J\x00\x9b31m\xfe\xffQ7!\x01\x1b[1;1H\r\n\x80\x81 \x7f\x08\x08~%\xe2\x80\xae\x00\x0b\r\n";
+
+const INJECTED: &[u8] = b"250-mail.contoso.test\r\n250 AUTH PLAIN LOGIN\r\n";
+/// RFC 8446 §6.2.
+const HANDSHAKE_FAILURE: u8 = 40;
 
 /// All scenarios, from the connection to the end of a message.
 pub const SCENARIOS: &[Scenario] = &[
@@ -103,7 +144,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario(
         "masked-banner",
         "a firewall masks the greeting and STARTTLS",
-        &[Quirk::Say(At::Greeting, "220 **************************0*2******"), Quirk::Keyword("XXXXXXXA")],
+        &[Quirk::Say(At::Greeting, "220 **************************0*2******"), Quirk::Keyword("STARTTLS", Some("XXXXXXXA"))],
     ),
     scenario("garbage", "control characters and noise behind the greeting", &[Quirk::Append(At::Greeting, GARBAGE)]),
     scenario("tarpit", "every reply takes 2 seconds", &[Quirk::Wait(At::Every, Duration::from_secs(2))]),
@@ -121,6 +162,22 @@ pub const SCENARIOS: &[Scenario] = &[
         &[Quirk::Append(At::Noop, b"250 2.1.5 Nobody asked for this\r\n")],
     ),
     scenario("idle-421", "the server hangs up after 20 seconds of silence", &[Quirk::Idle(Duration::from_secs(20))]),
+    scenario("starttls-stripped", "a device on the way takes STARTTLS out of the offer", &[Quirk::Keyword("STARTTLS", None)]),
+    scenario(
+        "starttls-refused",
+        "STARTTLS is offered, then refused",
+        &[Quirk::Say(At::StartTls, "454 4.7.0 TLS not available due to temporary reason")],
+    ),
+    scenario("starttls-injection", "a reply in plain text comes with the 220 to STARTTLS", &[Quirk::Append(At::StartTls, INJECTED)]),
+    scenario("self-signed", "nobody vouches for the certificate", &[Quirk::Tls(TlsQuirk::SelfSigned)]),
+    scenario("expired", "the certificate expired 12 days ago", &[Quirk::Tls(TlsQuirk::Expired)]),
+    scenario("wrong-name", "the certificate is for other names", &[Quirk::Tls(TlsQuirk::WrongName)]),
+    scenario("missing-intermediate", "the certificate comes without that of its issuer", &[Quirk::Tls(TlsQuirk::NoIntermediate)]),
+    scenario("client-certificate", "TLS only for clients with a certificate of their own", &[Quirk::Tls(TlsQuirk::ClientCertificate)]),
+    scenario("tls12", "the server does not know TLS 1.3", &[Quirk::Tls(TlsQuirk::Only12)]),
+    scenario("tls-alert", "the TLS handshake fails with an alert", &[Quirk::Tls(TlsQuirk::Alert(HANDSHAKE_FAILURE))]),
+    scenario("tls-silence", "the TLS handshake is never answered", &[Quirk::Tls(TlsQuirk::Silence)]),
+    scenario("truncated-tls", "after the first reply in TLS the connection is cut", &[Quirk::CutTls]),
     scenario("wrong-password", "no login succeeds, whatever the password", &[Quirk::NoLogin]),
     scenario(
         "password-first",

@@ -1,5 +1,5 @@
 //! Dialogues as one reads them: `C:` is sent, `S:` has to come, in this order and nothing else.
-//! `S: (waits 2s)` and `S: (closes)` are steps; `[LF]` stands for a line end without CR.
+//! `S: (waits 2s)`, `S: (closes)`, `S: (cuts)` and `S: (begins TLS)` are steps, `C: (TLS)` says that TLS stands; `[LF]` stands for a line end without CR.
 
 use std::fmt::Write as _;
 
@@ -41,9 +41,16 @@ fn shown(steps: Vec<Step>) -> String {
                 flush(&mut stream, &mut out);
                 writeln!(out, "S: (waits {time:?})").unwrap();
             }
-            Step::Close => {
+            Step::Close | Step::Cut | Step::StartTls => {
                 flush(&mut stream, &mut out);
-                out += "S: (closes)\n";
+                let what = if step == Step::Close {
+                    "closes"
+                } else if step == Step::Cut {
+                    "cuts"
+                } else {
+                    "begins TLS"
+                };
+                writeln!(out, "S: ({what})").unwrap();
             }
         }
     }
@@ -56,7 +63,11 @@ fn dialogue_with(mut server: Server, script: &str) {
     let mut got = shown(server.greet());
     for line in script.iter().filter_map(|line| line.strip_prefix("C:")) {
         writeln!(got, "C:{line}").unwrap();
-        got += &shown(server.receive(format!("{}\r\n", line.strip_prefix(' ').unwrap_or(line)).as_bytes()));
+        if line == " (TLS)" {
+            server.tls_started();
+        } else {
+            got += &shown(server.receive(format!("{}\r\n", line.strip_prefix(' ').unwrap_or(line)).as_bytes()));
+        }
         got += &shown(server.more());
     }
     let got: Vec<&str> = got.lines().collect();
@@ -75,6 +86,7 @@ const EXCHANGE_WALK: &str = "
     S: 250-PIPELINING
     S: 250-DSN
     S: 250-ENHANCEDSTATUSCODES
+    S: 250-STARTTLS
     S: 250-AUTH NTLM LOGIN
     S: 250-8BITMIME
     S: 250-BINARYMIME
@@ -121,6 +133,7 @@ const POSTFIX_WALK: &str = r"
     S: 250-PIPELINING
     S: 250-SIZE 10240000
     S: 250-VRFY
+    S: 250-STARTTLS
     S: 250-AUTH PLAIN LOGIN
     S: 250-ENHANCEDSTATUSCODES
     S: 250-8BITMIME
@@ -196,6 +209,8 @@ fn exchange_wants_the_right_order() {
         S: 220 mail.contoso.test Microsoft ESMTP MAIL Service ready at Mon, 23 Nov 2026 08:19:44 -0700
         C: MAIL FROM:<a@alt.test>
         S: 503 5.5.2 Send hello first
+        C: STARTTLS
+        S: 503 5.5.2 Send hello first
         C: AUTH LOGIN
         S: 503 5.5.2 Send hello first
         C: EHLO
@@ -218,15 +233,15 @@ fn exchange_wants_the_right_order() {
         S: 500 5.3.3 Unrecognized command
         C:
         S: 500 5.3.3 Unrecognized command
-        C: STARTTLS
-        S: 502 5.3.3 Command not implemented
+        C: STARTTLS now
+        S: 501 5.5.4 Invalid arguments
         C: NOOP
         S: 250 2.0.0 OK
         C: VRFY postmaster
         S: 252 2.1.5 Cannot VRFY user
         C: HELP
         S: 214-This server supports the following commands:
-        S: 214 HELO EHLO RCPT DATA RSET MAIL QUIT HELP AUTH BDAT
+        S: 214 HELO EHLO STARTTLS RCPT DATA RSET MAIL QUIT HELP AUTH BDAT
         C: RSET now
         S: 501 5.5.4 Invalid arguments
         ",
@@ -287,6 +302,81 @@ fn postfix_wants_the_right_order() {
 }
 
 #[test]
+fn starttls_makes_postfix_forget_everything() {
+    dialogue(
+        POSTFIX,
+        "",
+        "
+        S: 220 mail.contoso.test ESMTP Postfix
+        C: EHLO client.alt.test
+        S: 250-mail.contoso.test
+        S: 250-PIPELINING
+        S: 250-SIZE 10240000
+        S: 250-VRFY
+        S: 250-STARTTLS
+        S: 250-AUTH PLAIN LOGIN
+        S: 250-ENHANCEDSTATUSCODES
+        S: 250-8BITMIME
+        S: 250-DSN
+        S: 250-SMTPUTF8
+        S: 250 CHUNKING
+        C: AUTH PLAIN AGxvZ29uAE15IHNpbXBsZSBwYXNzd29yZA==
+        S: 235 2.7.0 Authentication successful
+        C: MAIL FROM:<>
+        S: 250 2.1.0 Ok
+        C: starttls
+        S: 220 2.0.0 Ready to start TLS
+        S: (begins TLS)
+        C: NOOP in plain text, thrown away
+        C: (TLS)
+        C: RCPT TO:<postmaster>
+        S: 503 5.5.1 Error: need MAIL command
+        C: AUTH PLAIN
+        S: 503 5.5.1 Error: send HELO/EHLO first
+        C: EHLO client.alt.test
+        S: 250-mail.contoso.test
+        S: 250-PIPELINING
+        S: 250-SIZE 10240000
+        S: 250-VRFY
+        S: 250-AUTH PLAIN LOGIN
+        S: 250-ENHANCEDSTATUSCODES
+        S: 250-8BITMIME
+        S: 250-DSN
+        S: 250-SMTPUTF8
+        S: 250 CHUNKING
+        C: AUTH PLAIN AGxvZ29uAE15IHNpbXBsZSBwYXNzd29yZA==
+        S: 235 2.7.0 Authentication successful
+        C: STARTTLS
+        S: 554 5.5.1 Error: TLS already active
+        C: QUIT
+        S: 221 2.0.0 Bye
+        S: (closes)
+        ",
+    );
+}
+
+#[test]
+fn what_came_behind_starttls_in_plain_text_is_thrown_away() {
+    // CVE-2011-0411, on the server's side.
+    for rest in ["NOOP\r\n", "NO", "AUTH LOGIN\r\n"] {
+        let mut server = server(EXCHANGE, "");
+        server.receive(b"EHLO a\r\n");
+        assert_eq!(shown(server.receive(format!("STARTTLS\r\n{rest}").as_bytes())), "S: 220 2.0.0 SMTP server ready\nS: (begins TLS)\n");
+        server.tls_started();
+        assert_eq!(shown(server.receive(b"MAIL FROM:<>\r\n")), "S: 503 5.5.2 Send hello first\n", "{rest}");
+    }
+}
+
+#[test]
+fn tls_from_the_first_byte_is_tls() {
+    let mut server = server(EXCHANGE, "");
+    server.tls_started();
+    assert!(shown(server.greet()).starts_with("S: 220 "));
+    assert!(!shown(server.receive(b"EHLO a\r\n")).contains("STARTTLS"));
+    assert_eq!(shown(server.receive(b"STARTTLS\r\n")), "S: 503 5.5.2 Only one STARTTLS command can be issued per session\n");
+}
+
+#[test]
 fn mail_is_taken_for_the_own_domain_only() {
     let table = [
         ("user@contoso.test", true),
@@ -338,6 +428,7 @@ fn logins_fail_as_they_should() {
         S: 250-PIPELINING
         S: 250-DSN
         S: 250-ENHANCEDSTATUSCODES
+        S: 250-STARTTLS
         S: 250-AUTH NTLM LOGIN
         S: 250-8BITMIME
         S: 250-BINARYMIME
@@ -514,13 +605,44 @@ fn scenario_masked_banner() {
         S: 250-PIPELINING
         S: 250-DSN
         S: 250-ENHANCEDSTATUSCODES
+        S: 250-XXXXXXXA
         S: 250-AUTH NTLM LOGIN
         S: 250-8BITMIME
         S: 250-BINARYMIME
-        S: 250-CHUNKING
-        S: 250 XXXXXXXA
+        S: 250 CHUNKING
+        C: STARTTLS
+        S: 502 5.3.3 Command not implemented
         ",
     );
+}
+
+#[test]
+fn scenarios_of_starttls() {
+    let table = [
+        ("starttls-stripped", "502 5.3.3 Command not implemented", ""),
+        ("starttls-refused", "454 4.7.0 TLS not available due to temporary reason", ""),
+        ("starttls-injection", "220 2.0.0 SMTP server ready", "S: 250-mail.contoso.test\nS: 250 AUTH PLAIN LOGIN\nS: (begins TLS)\n"),
+        ("expired", "220 2.0.0 SMTP server ready", "S: (begins TLS)\n"),
+        ("no-greeting", "", ""),
+    ];
+    for (scenario, reply, more) in table {
+        let mut server = server(EXCHANGE, scenario);
+        server.greet();
+        let offer = shown(server.receive(b"EHLO a\r\n"));
+        assert_eq!(offer.contains("STARTTLS"), !["starttls-stripped", "no-greeting"].contains(&scenario), "{scenario}");
+        let want = if reply.is_empty() { String::new() } else { format!("S: {reply}\n{more}") };
+        assert_eq!(shown(server.receive(b"STARTTLS\r\n")), want, "{scenario}");
+    }
+}
+
+#[test]
+fn scenario_truncated_tls() {
+    let mut server = server(EXCHANGE, "truncated-tls");
+    server.greet();
+    server.receive(b"EHLO a\r\nSTARTTLS\r\n");
+    server.tls_started();
+    let steps = server.receive(b"EHLO a\r\nQUIT\r\n");
+    assert!(matches!(steps.as_slice(), [Step::Write(_), Step::Cut]), "{steps:?}");
 }
 
 #[test]
@@ -604,13 +726,15 @@ fn scenarios_of_a_message() {
 #[test]
 fn every_scenario_withstands_any_bytes() {
     let noise: Vec<u8> = (0..20_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0]).collect();
+    let tls = b"\x80\r\nEHLO a\r\nRSET\r\nSTARTTLS\r\n";
     let talk = b"EHLO a\r\nAUTH LOGIN\r\n\xff\r\nMAIL FROM:<\xffa@b>\r\nRCPT TO:<postmaster>\r\nBDAT 99999999999999999999\r\nDATA\r\n";
     for scenario in SCENARIOS {
         for character in CHARACTERS {
             let mut server = Server::new(character, Some(scenario), facts());
             server.greet();
-            for bytes in [&talk[..], &noise, b"\r\n", talk, &noise] {
-                let closed = server.receive(bytes).contains(&Step::Close);
+            for bytes in [&talk[..], &noise, b"\r\n", talk, &noise, tls] {
+                let steps = server.receive(bytes);
+                let closed = steps.contains(&Step::Close) || steps.contains(&Step::StartTls);
                 assert!(!closed || server.receive(talk).is_empty(), "{}", scenario.name);
             }
         }

@@ -69,11 +69,14 @@ impl Script {
         {
             return read_once(reader);
         }
-        if let Input::Direct { reader, .. } = std::mem::replace(&mut self.input, Input::None) {
-            let (send, chunks) = channel(4);
-            std::thread::Builder::new().name("script".to_owned()).spawn(move || read_all(reader, &send))?;
-            self.input = Input::Thread(chunks);
-        }
+        self.input = match std::mem::replace(&mut self.input, Input::None) {
+            Input::Direct { reader, .. } => {
+                let (send, chunks) = channel(4);
+                std::thread::Builder::new().name("script".to_owned()).spawn(move || read_all(reader, &send))?;
+                Input::Thread(chunks)
+            }
+            other => other,
+        };
         match &mut self.input {
             Input::Thread(chunks) => chunks.recv().await.unwrap_or_else(|| Ok(Vec::new())),
             _ => Ok(Vec::new()),

@@ -38,7 +38,9 @@ pub enum Kind {
     WeakSignature,
     /// Not for servers.
     WrongUsage,
-    /// A wrong signature.
+    /// A wrong signature in the chain.
+    WronglySigned,
+    /// A wrong signature in the handshake.
     BadSignature,
     /// Anything else.
     Other,
@@ -70,6 +72,9 @@ pub fn advice(kind: Kind) -> &'static str {
         Kind::WeakKey => "Clients refuse it. Make a new key of 2048 bits or more (or EC P-256) and have a certificate issued for it.",
         Kind::WeakSignature => "Clients refuse it. Have it issued again with SHA-256.",
         Kind::WrongUsage => "It was issued for another purpose (its extended key usage lacks serverAuth). Have one issued for servers.",
+        Kind::WronglySigned => {
+            "Was the authority made anew? Then install its new root (--cacert FILE), or have the server's certificate issued again."
+        }
         Kind::BadSignature => "Somebody changed it, or key and certificate do not belong together: look at what the server has installed.",
         Kind::Unreadable | Kind::Other => MEANING,
     }

@@ -40,6 +40,8 @@ pub enum Failure {
     },
     /// The connection broke before the greeting, in the system's words.
     LostAtOnce(String),
+    /// The server ended TLS before its greeting, in the words of the alert.
+    TlsEnded(String),
     /// What answered does not speak SMTP.
     NotSmtp(Option<Foreign>),
     /// More than a reply may have.
@@ -72,6 +74,7 @@ pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
         Failure::NoGreeting(_)
         | Failure::ClosedAtOnce { .. }
         | Failure::LostAtOnce(_)
+        | Failure::TlsEnded(_)
         | Failure::NotSmtp(_)
         | Failure::TooLong
         | Failure::GreetingRefused(_)
@@ -220,6 +223,15 @@ impl Words {
                 ],
                 &["Try from another address.", "Look at the server's log: it says why."],
             ),
+            Failure::TlsEnded(words) => diagnosis(
+                format!("{host} port {port} ended TLS before its greeting: {}", printable_str(words)),
+                "The handshake went well on this side, and then the server refused it.",
+                &[
+                    "The server wants a certificate of yours (TLS 1.3 tells it only now).",
+                    "It does not accept the certificate that was given.",
+                ],
+                &["Give one: --cert FILE --key FILE", "Look at the server's log: it says why."],
+            ),
             Failure::LostAtOnce(words) => diagnosis(
                 format!("The connection to {host} port {port} broke before the greeting: {}", printable_str(words)),
                 "The connection was accepted and then cut.",
@@ -288,6 +300,7 @@ mod tests {
             Failure::NoGreeting(some),
             Failure::ClosedAtOnce { partial: false },
             Failure::LostAtOnce("x".to_owned()),
+            Failure::TlsEnded("x".to_owned()),
             Failure::NotSmtp(Some(Foreign::Http)),
             Failure::TooLong,
             Failure::GreetingRefused(554),

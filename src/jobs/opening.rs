@@ -45,6 +45,7 @@ pub fn greeting_failure(event: &Event) -> Option<Failure> {
         Event::Stray { foreign, .. } => Some(Failure::NotSmtp(*foreign)),
         Event::Ended(ending) => match ending {
             Ending::Closed { partial, .. } => Some(foreign_or(partial, Failure::ClosedAtOnce { partial: !partial.is_empty() })),
+            Ending::Lost { reason, by_tls: true, .. } => Some(Failure::TlsEnded(reason.clone())),
             Ending::Lost { reason, partial, .. } => Some(foreign_or(partial, Failure::LostAtOnce(reason.clone()))),
             Ending::TimedOut { after, partial, .. } => Some(foreign_or(partial, Failure::NoGreeting(*after))),
             Ending::TooLong { .. } | Ending::Flood => Some(Failure::TooLong),

@@ -22,7 +22,8 @@ pub fn report(report: &TlsReport, now: i64) -> Vec<Row> {
         if !leaf.names.is_empty() {
             rows.extend(hanging("Names    ", &list(&leaf.names)).into_iter().map(Row::block));
         }
-        rows.push(Row::block(format!("Key      {}, {:<20} Serial  {}", leaf.key, leaf.signature, leaf.serial)));
+        rows.push(Row::block(format!("Key      {}, {}", leaf.key, leaf.signature)));
+        rows.push(Row::block(format!("Serial   {}", leaf.serial)));
         rows.push(Row::block(format!("Session  {session}")));
         if let Some(fault) = report.faults.first() {
             rows.push(Row::hint(advice(kind(fault))));
@@ -130,6 +131,10 @@ pub fn sentence(fault: &Fault, now: i64) -> String {
         Fault::WeakKey(bits) => format!("The key is too short: RSA of {bits} bits; 2048 are wanted."),
         Fault::WeakSignature(name) => format!("The certificate is signed with {}, which can be forged.", printable_str(name)),
         Fault::WrongUsage => "The certificate is not meant for servers.".to_owned(),
+        Fault::WronglySigned { issuer } => format!(
+            "The certificate is not signed by the {} that is known here: by another of that name, or it was changed.",
+            printable_str(issuer)
+        ),
         Fault::BadSignature => "A signature is wrong: certificate and key do not belong together.".to_owned(),
         Fault::Other(words) => format!("The certificate is not accepted: {}.", printable_str(words)),
     }
@@ -150,6 +155,7 @@ fn kind(fault: &Fault) -> Kind {
         Fault::WeakKey(_) => Kind::WeakKey,
         Fault::WeakSignature(_) => Kind::WeakSignature,
         Fault::WrongUsage => Kind::WrongUsage,
+        Fault::WronglySigned { .. } => Kind::WronglySigned,
         Fault::BadSignature => Kind::BadSignature,
         Fault::Other(_) => Kind::Other,
     }

@@ -58,13 +58,21 @@ impl Repl {
     /// Ends the session as politely as the state allows.
     pub(super) async fn leave(&mut self) -> Outcome {
         let mut outcome = self.outcome.take().unwrap_or(Outcome::Done);
-        let polite = matches!(outcome, Outcome::Done | Outcome::Refused(_) | Outcome::TryLater(_) | Outcome::LoginRefused | Outcome::Quit);
+        let polite = matches!(
+            outcome,
+            Outcome::Done | Outcome::Refused(_) | Outcome::TryLater(_) | Outcome::LoginRefused | Outcome::Tls | Outcome::Quit
+        );
         let can_quit = self.connection.as_ref().is_some_and(|connection| {
             let session = connection.session();
             session.is_open() && matches!(session.stage(), Stage::Greeted | Stage::Ready) && !session.is_waiting() && !session.is_leaving()
         });
         if polite && can_quit {
-            self.say_quit().await;
+            let lost = self.say_quit().await;
+            // A test of reach is over with a farewell, not with a cut (P11, P22); a message that was
+            // taken stays taken (P12).
+            if lost && outcome == Outcome::Done && self.terminal.is_none() && self.messages_accepted == 0 {
+                outcome = Outcome::Lost;
+            }
         }
         self.drop_connection("");
         if outcome == Outcome::Done
@@ -102,15 +110,16 @@ impl Repl {
         self.memory.command.trim_ascii().eq_ignore_ascii_case(b"QUIT")
     }
 
-    pub(super) async fn say_quit(&mut self) {
+    /// Says QUIT and waits for the farewell, not for long; says whether the connection was lost instead.
+    pub(super) async fn say_quit(&mut self) -> bool {
         let row = Row::new(Sign::Sent, "QUIT");
         self.screen.row(row);
         b"QUIT".as_slice().clone_into(&mut self.memory.command);
-        let Some(connection) = &mut self.connection else { return };
+        let Some(connection) = &mut self.connection else { return false };
         connection.send(b"QUIT");
         let patience = if self.terminal.is_some() { 2 } else { 5 };
-        // The farewell decides nothing any more: whatever comes, or not, the session was over.
+        // A farewell that does not come in time is not worth more waiting.
         let _ = tokio::time::timeout(Duration::from_secs(patience), self.settle()).await;
-        self.outcome = None;
+        self.outcome.take() == Some(Outcome::Lost)
     }
 }

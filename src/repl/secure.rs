@@ -162,6 +162,10 @@ impl Repl {
         self.transmit(b"STARTTLS").await;
         self.secure.running = false;
         if self.session().is_none_or(|session| !session.is_open() || session.security() == Security::Clear) {
+            // Whatever the refusal was, it is TLS that was asked for and not had (P19).
+            if matches!(self.outcome, Some(Outcome::Refused(_) | Outcome::TryLater(_) | Outcome::Lost)) {
+                self.outcome = None;
+            }
             self.tls_failed();
             return;
         }

@@ -382,7 +382,7 @@ async fn signatures_are_judged() {
     assert_eq!(faults(&shown, &trusted).await, [Fault::BadSignature]);
     // Another authority of the same name has signed.
     let namesake = CertifiedIssuer::self_signed(authority_params("Root"), KeyPair::generate().unwrap()).unwrap();
-    assert_eq!(faults(&leaf(&namesake, |_| {}), &trusted).await, [Fault::BadSignature]);
+    assert_eq!(faults(&leaf(&namesake, |_| {}), &trusted).await, [Fault::WronglySigned { issuer: "Root".into() }]);
 }
 
 #[tokio::test]

@@ -60,7 +60,13 @@ pub enum Fault {
     WeakSignature(String),
     /// It is not meant for servers.
     WrongUsage,
-    /// A signature in the chain, or the one in the handshake, is wrong.
+    /// A signature in the chain is wrong: another authority of the same name made it, or somebody changed
+    /// the certificate.
+    WronglySigned {
+        /// The last issuer in the chain.
+        issuer: String,
+    },
+    /// The signature in the handshake is wrong.
     BadSignature,
     /// What the library says, for anything else.
     Other(String),
@@ -200,7 +206,7 @@ fn trust(leaf: &Certificate, issuers: &[Certificate], evidence: &Evidence<'_>, p
         }
         Error::InvalidCertificate(CertificateError::BadSignature) => {
             if leaf.rsa_bits.is_none_or(|bits| bits >= 2048) {
-                faults.push(Fault::BadSignature);
+                faults.push(Fault::WronglySigned { issuer: last_link(leaf, issuers).issuer_name.clone() });
             }
         }
         _ if leaf.is_ca => trust_by_name(leaf, issuers, evidence.roots, faults),

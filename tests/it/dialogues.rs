@@ -35,9 +35,10 @@ impl Golden {
             stderr: String::new(),
             status: String::new(),
         };
-        for section in rest.split("\n--- ") {
+        for section in rest.trim_end_matches('\n').split("\n--- ") {
             let (name, body) = section.split_once('\n').unwrap_or((section, ""));
-            let body = if body.is_empty() || body.ends_with('\n') { body.to_owned() } else { format!("{body}\n") };
+            // The line end before the next section's mark belongs to the body.
+            let body = format!("{body}\n");
             match name.trim() {
                 "flags" => golden.flags = body,
                 "server" => golden.server = body,

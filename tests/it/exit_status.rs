@@ -33,7 +33,7 @@ fn each_end_of_a_session_has_its_status() {
         row("S: 220 mx\nC: NOOP\nS! 250-half\nclose", "NOOP\n", 6, &["instead of the reply to NOOP", "not complete"]),
         row("S: 220 mx\nC: NOOP\nwait 50ms\nreset", "NOOP\n", 6, &["reset"]),
         row("S: 220 mx\nC: NOOP\nS: HTTP/1.1 400 Bad Request\nhold", "NOOP\n", 6, &["not an SMTP reply", "web server"]),
-        row("S: 220 mx\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: *\nS: 501 no\nC: QUIT\nS: 221 bye", "AUTH LOGIN\n*\n", 8, &["?  "]),
+        row("S: 220 mx\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: *\nS: 501 no\nC: QUIT\nS: 221 bye", "AUTH LOGIN\n*\n", 8, &[]),
         row("S: 220 mx\nC: AUTH X\nS: 504 no\nC: QUIT\nS: 221 bye", "AUTH X\n", 8, &["?  "]),
         row("S: 220 mx\nC: DATA\nS: 354 go\nhold", "DATA\ntext\n", 1, &["nothing is delivered"]),
         row("S: 220 mx\nC: QUIT\nS: 221 bye", ":nonsense\n", 1, &["no local command :nonsense"]),
@@ -45,7 +45,7 @@ fn each_end_of_a_session_has_its_status() {
     ];
     for Row { flags, server, input, status, words } in table {
         let server = serve(server);
-        let mut run = ehlo_to(server.port, flags).stdin(input).status(status).any_out().err("connected to port");
+        let mut run = ehlo_to(server.port, flags).stdin(input).status(status).any_out().err("Connected to 127.0.0.1 port");
         for word in words {
             run = run.err(*word);
         }
@@ -71,7 +71,7 @@ fn each_way_of_not_connecting_has_its_status_and_its_words() {
         row("S! \\x15\\x03\\x01\\0\\x02\\x02\\x46\nclose", "", 6, &["TLS"]),
         row("S! \\x00\\x01\\x02\\xff\\n\nhold", "", 6, &["a binary protocol"]),
         Row { flags: &["--timeout", "1"], ..row("hold", "", 5, &["no greeting within 1 s"]) },
-        Row { flags: &["--timeout", "1"], ..row("C: *\nS: HTTP/1.1 400 Bad Request\nhold", "", 6, &["a web server"]) },
+        Row { flags: &["--timeout", "1"], ..row("C! \\x16\\x03\nS: HTTP/1.1 400 Bad Request\nhold", "", 6, &["a web server"]) },
         row("forever x", "", 6, &["sent more than a reply may have"]),
     ];
     let mut headlines = HashSet::new();
@@ -113,7 +113,7 @@ fn an_address_that_is_not_ours_cannot_be_bound_to() {
 #[test]
 fn an_address_of_the_other_kind_is_told_as_one() {
     let server = serve("hold");
-    ehlo_to(server.port, &["-6"]).status(3).err("no address of the wanted kind").check();
+    ehlo_to(server.port, &["-6"]).status(2).err("is not an address of the IP version that -4 or -6 asks for").check();
     assert_eq!(server.end().connections, 0);
 }
 
@@ -130,7 +130,7 @@ fn wrong_usage_is_2_and_nothing_is_connected_to() {
         (&["127.0.0.1", &port, "-p", "26"], "two ports"),
         (&["user@contoso.test"], "mail address"),
         (&["http://127.0.0.1"], "http://"),
-        (&["smtps://127.0.0.1"], "TLS"),
+        (&["smtpx://127.0.0.1"], "smtpx://"),
         (&["127.0.0.1", &port, "--timeout", "0"], "seconds"),
         (&["127.0.0.1", &port, "--timeout", "soon"], "seconds"),
         (&["127.0.0.1", &port, "-4", "-6"], "cannot be used with"),

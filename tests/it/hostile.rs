@@ -168,3 +168,42 @@ fn every_byte_that_is_no_text_is_shown_escaped_everywhere() {
     }
     server.end();
 }
+
+const BEFORE_TLS: &str = "S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\n";
+
+#[test]
+fn bytes_behind_the_220_to_starttls_are_refused() {
+    // P17
+    let server = serve(&format!("{BEFORE_TLS}S: 220 go ahead\\r\\n250 injected\nhold"));
+    ehlo_to(server.port, &["--keep-going"])
+        .stdin("EHLO a\nSTARTTLS\nEHLO a\nMAIL FROM:<a@b.test>\n")
+        .status(7)
+        .any_out()
+        .err("before the handshake")
+        .check();
+    assert_eq!(server.end().lines(), ["EHLO a", "STARTTLS"]);
+}
+
+#[test]
+fn without_the_tls_that_was_asked_for_nothing_goes_on() {
+    // P19
+    for (answer, status) in [
+        ("S: 454 not now\nhold", &[7, 9][..]),
+        ("S: 501 no\nhold", &[1, 7]),
+        ("S: 220 go ahead\nclose", &[6, 7]),
+        ("S: 220 go ahead\nC! \\x16\\x03\nclose", &[6, 7]),
+        ("S: 220 go ahead\nC! \\x16\\x03\nreset", &[6, 7]),
+        ("S: 220 go ahead\nC! \\x16\\x03\nS: 250 no TLS here\nhold", &[6, 7]),
+        ("S: 220 go ahead\nC! \\x16\\x03\nS! \\x15\\x03\\x03\\0\\x02\\x02\\x28\nhold", &[7]),
+        ("S: 220 go ahead\nC! \\x16\\x03\nforever \\x16\\x03\\x03\\x40\\0", &[7]),
+        ("S: 220 go ahead\nhold", &[5, 7]),
+    ] {
+        let server = serve(&format!("{BEFORE_TLS}{answer}"));
+        let done = ehlo_to(server.port, &["--timeout", "2"]).stdin("EHLO a\nSTARTTLS\nNOOP\nMAIL FROM:<a@b.test>\n").any().start().finish();
+        assert!(done.status.is_some_and(|got| status.contains(&got)), "{answer}: {:?}\n{}", done.status, done.all());
+        assert!(!done.err().is_empty() && !done.all().contains("panicked at"), "{answer}: {}", done.all());
+        within_memory(&done);
+        let sent = server.end().text();
+        assert!(!sent.contains("NOOP") && !sent.contains("MAIL"), "{answer}: {sent:?}");
+    }
+}

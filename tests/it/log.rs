@@ -58,7 +58,11 @@ fn a_link_is_not_followed() {
 #[test]
 fn a_folder_that_is_not_there_is_told_before_connecting() {
     let server = serve(TALK);
-    ehlo_to(server.port, &["-l", "no/such/session.txt"]).stdin("NOOP\n").status(1).err("The log cannot be written").check();
+    ehlo_to(server.port, &["-l", "no/such/session.txt"])
+        .stdin("NOOP\n")
+        .status(1)
+        .err("The log no/such/session.txt cannot be written: ")
+        .check();
     assert_eq!(server.end().connections, 0);
 }
 
@@ -68,7 +72,8 @@ fn the_log_survives_a_kill() {
     let server = serve("S: 220 mx\nC: NOOP\nS: 250 first\nC: RSET\nhold");
     let mut running = ehlo_to(server.port, &["-l", "session.txt"]).open_stdin().start();
     running.line("NOOP");
-    running.wait_out("250 first");
+    running.line("RSET");
+    server.wait_segments(2);
     let path = running.folder().join("session.txt");
     let text = std::fs::read_to_string(&path).unwrap();
     running.kill();

@@ -15,3 +15,5 @@ mod practice;
 mod script;
 mod secrets;
 mod support;
+#[cfg(unix)]
+mod terminal;

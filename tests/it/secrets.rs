@@ -29,6 +29,7 @@ fn a_password_is_nowhere_but_on_the_wire() {
         ("AUTH PLAIN AGxvZ29uAE1hcmtlci0yZjRjLTlkODE=\nQUIT\n", "C: AUTH PLAIN AGxvZ29uAE1hcmtlci0yZjRjLTlkODE="),
         ("auth plain AGxvZ29uAE1hcmtlci0yZjRjLTlkODE=\nQUIT\n", "C: auth plain AGxvZ29uAE1hcmtlci0yZjRjLTlkODE="),
         ("AUTH XOAUTH2 TWFya2VyLTJmNGMtOWQ4MQ==\nQUIT\n", "C: AUTH XOAUTH2 TWFya2VyLTJmNGMtOWQ4MQ=="),
+        (":raw AUTH PLAIN AGxvZ29uAE1hcmtlci0yZjRjLTlkODE=\nQUIT\n", "C: AUTH PLAIN AGxvZ29uAE1hcmtlci0yZjRjLTlkODE="),
         ("AUTH X-NEW\nTWFya2VyLTJmNGMtOWQ4MQ==\nQUIT\n", "C: AUTH X-NEW\nS: 334\nC: TWFya2VyLTJmNGMtOWQ4MQ=="),
     ];
     let ends = [

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use portable_pty::{Child, CommandBuilder, NativePtySystem, PtySize, PtySystem};
+use portable_pty::{Child, CommandBuilder, MasterPty, NativePtySystem, PtySize, PtySystem};
 use tempfile::TempDir;
 
 use super::DEADLINE;
@@ -111,9 +111,7 @@ impl Start {
         let mut reader = pair.master.try_clone_reader().unwrap();
         let writer = pair.master.take_writer().unwrap();
         let (send, output) = channel();
-        let master = pair.master;
         std::thread::spawn(move || {
-            let _master = master;
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = reader.read(&mut bytes) {
                 if send.send(bytes[..count].to_vec()).is_err() {
@@ -122,12 +120,21 @@ impl Start {
             }
         });
         let (rows, columns) = (NonZeroU16::new(self.height).unwrap(), NonZeroU16::new(self.width).unwrap());
-        Pty { screen: vt100::Parser::new(rows, columns, 0), output, writer, child, raw: Vec::new(), folder: self.folder }
+        Pty {
+            master: pair.master,
+            screen: vt100::Parser::new(rows, columns, 0),
+            output,
+            writer,
+            child,
+            raw: Vec::new(),
+            folder: self.folder,
+        }
     }
 }
 
 /// The program at its terminal. It is killed when the value goes.
 pub(crate) struct Pty {
+    master: Box<dyn MasterPty + Send>,
     screen: vt100::Parser,
     output: Receiver<Vec<u8>>,
     writer: Box<dyn Write + Send>,
@@ -142,9 +149,24 @@ impl Pty {
         self.writer.write_all(keys.as_bytes()).and_then(|()| self.writer.flush()).unwrap();
     }
 
-    /// Types a line.
+    /// Types a line: waits until it stands on the screen, then presses Enter. So a prompt that is waited
+    /// for next is not the one at which it was typed.
+    #[track_caller]
     pub(crate) fn line(&mut self, line: &str) {
-        self.send(&format!("{line}\r"));
+        let count = |screen: &str| screen.replace('\n', "").matches(line).count();
+        let before = count(&self.shown());
+        self.send(line);
+        let hidden = ["password>", "password:"].iter().any(|prompt| self.shown().trim_end().ends_with(prompt));
+        if !hidden && !line.is_empty() {
+            self.wait(line, |screen| count(screen) > before);
+        }
+        self.send("\r");
+    }
+
+    /// Waits until the screen shows this text, however its rows are broken.
+    #[track_caller]
+    pub(crate) fn wait_for_words(&mut self, text: &str) {
+        self.wait(text, |screen| screen.split_whitespace().collect::<Vec<_>>().join(" ").contains(text));
     }
 
     /// Waits until the screen shows this text.
@@ -163,6 +185,23 @@ impl Pty {
     #[track_caller]
     pub(crate) fn wait_at_start(&mut self, start: &str) {
         self.wait(start, |screen| screen.trim_end().lines().last().unwrap_or_default().starts_with(start));
+    }
+
+    /// Waits for the password prompt, and until the terminal echoes nothing.
+    #[track_caller]
+    pub(crate) fn wait_hidden(&mut self) {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        self.wait("the password prompt", |screen| {
+            ["password>", "password:"].contains(&screen.trim_end().lines().last().unwrap_or_default().trim_end())
+        });
+        let name = self.master.tty_name().unwrap();
+        let flags = i32::try_from(rustix::fs::OFlags::NOCTTY.bits()).unwrap();
+        let terminal = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(name).unwrap();
+        let end = Instant::now() + DEADLINE;
+        while rustix::termios::tcgetattr(&terminal).unwrap().local_modes.contains(rustix::termios::LocalModes::ECHO) {
+            assert!(Instant::now() < end, "the terminal still echoes");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Waits until something holds for the screen.
@@ -201,11 +240,6 @@ impl Pty {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.process_id().unwrap()
-    }
-
-    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let id = rustix::process::Pid::from_raw(i32::try_from(self.id()).unwrap()).unwrap();
-        rustix::process::kill_process(id, signal).unwrap();
     }
 
     /// Waits for the end and gives the exit status.

@@ -264,11 +264,6 @@ impl Done {
 
 impl Running {
     #[cfg(unix)]
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    #[cfg(unix)]
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
@@ -286,11 +281,6 @@ impl Running {
     pub(crate) fn line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().unwrap();
         stdin.write_all(format!("{line}\n").as_bytes()).and_then(|()| stdin.flush()).unwrap();
-    }
-
-    /// Ends its input.
-    pub(crate) fn end_input(&mut self) {
-        self.stdin = None;
     }
 
     /// Waits until standard output holds this, and gives all of it so far.

@@ -22,7 +22,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,7 @@ pub(crate) struct Scripted {
     thread: Option<JoinHandle<Played>>,
     stop: Arc<AtomicBool>,
     connected: Arc<AtomicBool>,
+    reads: Arc<AtomicUsize>,
 }
 
 /// What the server saw.
@@ -70,16 +71,26 @@ pub(crate) fn serve(dialogue: &str) -> Scripted {
     let port = listener.local_addr().unwrap().port();
     let stop = Arc::new(AtomicBool::new(false));
     let connected = Arc::new(AtomicBool::new(false));
+    let reads = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&reads);
     let (steps, told, tell) = (parse(dialogue), Arc::clone(&stop), Arc::clone(&connected));
     let thread = std::thread::spawn(move || {
-        let mut player =
-            Player { listener, stream: None, buffer: Vec::new(), bytewise: false, played: Played::default(), stop: told, connected: tell };
+        let mut player = Player {
+            listener,
+            stream: None,
+            buffer: Vec::new(),
+            bytewise: false,
+            played: Played::default(),
+            stop: told,
+            connected: tell,
+            reads: count,
+        };
         if let Err(problem) = player.play(&steps) {
             player.played.problem = Some(problem);
         }
         player.played
     });
-    Scripted { port, thread: Some(thread), stop, connected }
+    Scripted { port, thread: Some(thread), stop, connected, reads }
 }
 
 /// A port of this machine on which nothing listens.
@@ -94,6 +105,20 @@ impl Scripted {
         let end = Instant::now() + DEADLINE;
         while !self.connected.load(Ordering::Relaxed) {
             assert!(Instant::now() < end, "nobody connected");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// How many segments have come so far.
+    pub(crate) fn segments(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many segments have come.
+    pub(crate) fn wait_segments(&self, count: usize) {
+        let end = Instant::now() + DEADLINE;
+        while self.reads.load(Ordering::Relaxed) < count {
+            assert!(Instant::now() < end, "{count} segments never came");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -182,6 +207,7 @@ struct Player {
     played: Played,
     stop: Arc<AtomicBool>,
     connected: Arc<AtomicBool>,
+    reads: Arc<AtomicUsize>,
 }
 
 impl Player {
@@ -320,14 +346,17 @@ impl Player {
             if Instant::now() > end {
                 return Err(format!("nothing more came after {:?}", String::from_utf8_lossy(&self.buffer)));
             }
-            self.read_once(Duration::from_millis(200))?;
+            let stopped = self.stop.load(Ordering::Relaxed);
+            if !self.read_once(Duration::from_millis(200))? && stopped {
+                return Err("the test is over".to_owned());
+            }
         }
         Ok(())
     }
 
     /// Whether something came within the time; the end of the stream is an error.
     fn read_once(&mut self, patience: Duration) -> Result<bool, String> {
-        let mut bytes = [0; 64 * 1024];
+        let mut bytes = vec![0; 64 * 1024];
         let stream = self.stream()?;
         stream.set_read_timeout(Some(patience.max(Duration::from_millis(1)))).map_err(|error| error.to_string())?;
         match stream.read(&mut bytes) {
@@ -335,6 +364,7 @@ impl Player {
             Ok(count) => {
                 self.buffer.extend_from_slice(&bytes[..count]);
                 self.played.segments.push(bytes[..count].to_vec());
+                self.reads.fetch_add(1, Ordering::Relaxed);
                 Ok(true)
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => Ok(false),

@@ -1,0 +1,200 @@
+//! Local commands and the history file.
+
+use super::prompt;
+use crate::support::pty::{at_terminal, key, talk_to};
+use crate::support::scripted::serve;
+
+#[test]
+fn help_lists_and_explains() {
+    let server = serve("S: 220 mx\nhold");
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line(":help");
+    pty.wait_for(":quit");
+    pty.wait_for_words("::text sends a line that begins with a colon.");
+    pty.line(":help rcpt");
+    pty.wait_for("RCPT TO:<address>");
+    pty.line(":help nonsense");
+    pty.wait_for("There is no help on 'nonsense'");
+    assert_eq!(server.end().text(), "");
+}
+
+#[test]
+fn an_unknown_local_command_is_answered_with_the_nearest() {
+    let server = serve("S: 220 mx\nhold");
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line(":stte");
+    pty.wait_for("Did you mean :state?");
+    pty.line(":mail");
+    pty.wait_for("SMTP verbs are typed without the colon.");
+    pty.line(":stat");
+    pty.wait_for("Next        EHLO");
+    assert_eq!(server.end().text(), "");
+}
+
+#[test]
+fn state_decode_encode_and_settings_need_no_server() {
+    let server = serve("S: 220 mx ESMTP\nclose");
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_for("The server closed the connection");
+    // The prompt that stands there cannot change any more; the next one does.
+    pty.wait_at(&prompt(server.port));
+    pty.line(":state");
+    pty.wait_for("the connection is closed.");
+    pty.wait_at("not connected>");
+    pty.line(":decode 334 UGFzc3dvcmQ6");
+    pty.wait_for("Password:");
+    pty.line(":encode logon");
+    pty.wait_for("bG9nb24=");
+    pty.line(":set explain off");
+    pty.wait_for("explain is off.");
+    pty.line(":set nonsense");
+    pty.wait_for("There is no setting 'nonsense'");
+    pty.line(":q");
+    assert_eq!(pty.exit(), 0);
+    server.end();
+}
+
+#[test]
+fn explain_tells_the_last_refusal_at_length() {
+    let server = serve("S: 220 mx\nC: RCPT TO:<x@external.test>\nS: 550 5.7.1 Unable to relay\nhold");
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line(":explain");
+    pty.wait_for("Nothing was refused so far.");
+    pty.line("RCPT TO:<x@external.test>");
+    pty.wait_for("550 5.7.1 Unable to relay");
+    pty.wait_at(&prompt(server.port));
+    pty.line(":explain");
+    for word in ["Meaning", "Likely", "Next", "Source"] {
+        pty.wait_for(word);
+    }
+    server.end();
+}
+
+#[test]
+fn a_colon_in_front_is_sent_with_two() {
+    let server = serve("S: 220 mx\nC: :NOOP\nS: 500 what\nhold");
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line("::NOOP");
+    pty.wait_for("500 what");
+    server.end();
+}
+
+#[test]
+fn the_history_is_private_and_holds_no_secret() {
+    // P42
+    use std::os::unix::fs::PermissionsExt as _;
+    let server =
+        serve("S: 220 mx\nC: NOOP\nS: 250 ok\nC: AUTH LOGIN bG9nb24=\nS: 334 UGFzc3dvcmQ6\nC: *\nS: 501 no\nC:  RSET\nS: 250 two\nhold");
+    let mut pty = talk_to(server.port, &["--allow-cleartext"]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line("NOOP");
+    pty.wait_for("250 ok");
+    pty.line("AUTH LOGIN bG9nb24=");
+    pty.wait_hidden();
+    pty.line("*");
+    pty.wait_for("501 no");
+    pty.wait_at(&prompt(server.port));
+    pty.line(" RSET");
+    pty.wait_for("250 two");
+    pty.line(":encode My simple password");
+    pty.wait_for("TXkgc2lt");
+    pty.send(key::CTRL_D);
+    pty.exit();
+    let path = pty.folder().join("history");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "NOOP\nAUTH LOGIN\n");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    server.end();
+}
+
+#[test]
+fn a_history_that_is_a_link_is_not_followed() {
+    // P42
+    let server = serve("S: 220 mx\nC: NOOP\nS: 250 ok\nhold");
+    let start = talk_to(server.port, &[]);
+    std::fs::write(start.folder().join("target"), "precious\n").unwrap();
+    std::os::unix::fs::symlink("target", start.folder().join("link")).unwrap();
+    let link = start.folder().join("link").to_string_lossy().into_owned();
+    let mut pty = start.env("EHLO_HISTORY", &link).start();
+    pty.wait_for("the history");
+    pty.wait_at(&prompt(server.port));
+    pty.line("NOOP");
+    pty.wait_for("250 ok");
+    assert_eq!(std::fs::read_to_string(pty.folder().join("target")).unwrap(), "precious\n");
+    server.end();
+}
+
+#[test]
+fn a_first_start_is_welcomed_once() {
+    let server = serve("S: 220 mx\nC: QUIT\nS: 221 bye\nagain\nS: 220 mx\nC: QUIT\nS: 221 bye");
+    let start = talk_to(server.port, &[]);
+    let path = start.folder().join("state/new-history").to_string_lossy().into_owned();
+    let mut pty = start.env("EHLO_HISTORY", &path).start();
+    pty.wait_for("Type SMTP as you would in telnet.");
+    pty.line("QUIT");
+    assert_eq!(pty.exit(), 0);
+    let mut second = talk_to(server.port, &[]).env("EHLO_HISTORY", &path).start();
+    second.wait_at(&prompt(server.port));
+    assert!(!second.shown().contains("Type SMTP"));
+    second.line("QUIT");
+    second.exit();
+    server.finish();
+}
+
+#[test]
+fn save_and_log_work_by_hand() {
+    // P41
+    let server = serve("S: 220 mx\nC: NOOP\nS: 250 ok\nhold");
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line("NOOP");
+    pty.wait_for("250 ok");
+    pty.line(":save so-far.txt");
+    pty.wait_for("Saved to so-far.txt");
+    pty.line(":log no/such/folder");
+    pty.wait_for("no/such/folder");
+    pty.wait_at(&prompt(server.port));
+    assert!(std::fs::read_to_string(pty.folder().join("so-far.txt")).unwrap().contains("250 ok"));
+    server.end();
+}
+
+#[test]
+fn keepalive_says_noop_while_nothing_is_typed() {
+    let server = serve("S: 220 mx\nC: NOOP\nS: 250 ok\nC: NOOP\nS: 250 ok\nhold");
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line(":keepalive 1");
+    pty.wait_for("NOOP is said after 1 s");
+    server.wait_segments(2);
+    assert!(!pty.shown().contains("250 ok"));
+    server.end();
+}
+
+#[test]
+fn the_tour_is_walked_step_by_step() {
+    let mut pty = at_terminal(["sandbox", "--tour"]).start();
+    let steps = [
+        "EHLO client.alt.test",
+        "MAIL FROM:<someone@alt.test>",
+        "RCPT TO:<postmaster@contoso.test>",
+        "RCPT TO:<foreignemail@external.test>",
+        "DATA",
+        ":sample",
+        ".",
+        "AUTH LOGIN",
+        "logon",
+        "My simple password",
+        "RSET",
+        "QUIT",
+    ];
+    for (at, line) in steps.iter().enumerate() {
+        pty.wait_for(&format!("[{}/12]", at + 1));
+        pty.wait("a prompt", |screen| screen.trim_end().ends_with('>'));
+        pty.line(line);
+    }
+    assert_eq!(pty.exit(), 0);
+    assert!(pty.shown().contains("1 message accepted"), "{}", pty.shown());
+}

@@ -1,0 +1,188 @@
+//! Logins typed by hand: decoded, encoded, hidden (P23, P24).
+
+use super::prompt;
+use crate::support::pty::{Pty, key, talk_to};
+use crate::support::scripted::serve;
+
+const MARKER: &str = "Marker-2f4c-9d81";
+const ENCODED: &str = "TWFya2VyLTJmNGMtOWQ4MQ==";
+
+fn is_nowhere(pty: &Pty) {
+    let read = |name: &str| std::fs::read_to_string(pty.folder().join(name)).unwrap_or_default();
+    for (name, text) in
+        [("the screen", pty.shown()), ("the terminal", pty.raw()), ("the log", read("log")), ("the history", read("history"))]
+    {
+        for part in [MARKER, "2f4c-9d81", ENCODED, &ENCODED[..16]] {
+            assert!(!text.contains(part), "{name} holds {part}:\n{text}");
+        }
+    }
+}
+
+const ASKS: &str = "S: 220 mx\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: bG9nb24=\nS: 334 UGFzc3dvcmQ6\n";
+
+#[test]
+fn a_login_by_hand_is_decoded_encoded_and_hidden() {
+    // P24
+    for (term, echo) in
+        [("xterm-256color", "535-5.7.8 it is not Marker-2f4c-9d81\nS: 535 5.7.8 TWFya2VyLTJmNGMtOWQ4MQ=="), ("dumb", "235 2.7.0 welcome")]
+    {
+        let server = serve(&format!("{ASKS}C: TWFya2VyLTJmNGMtOWQ4MQ==\nS: {echo}\nhold"));
+        let mut pty = talk_to(server.port, &["-l", "log"]).env("TERM", term).start();
+        pty.wait_for("127.0.0.1:");
+        pty.wait_for("220 mx");
+        pty.line("AUTH LOGIN");
+        pty.wait_for("The server asks \"Username:\"");
+        pty.wait_at_start("username");
+        pty.line("logon");
+        pty.wait_for("bG9nb24=");
+        pty.wait_hidden();
+        pty.send(MARKER);
+        pty.send("\r");
+        pty.wait_for("Send the password unencrypted? [y/N]");
+        pty.send("y\r");
+        pty.wait_for("(password, hidden)");
+        pty.wait_for(if term == "dumb" { "235 2.7.0" } else { "535 5.7.8" });
+        pty.wait("the prompt", |screen| screen.trim_end().ends_with(['>', ':']));
+        if term != "dumb" {
+            // The kill ring and the history give nothing back.
+            pty.send(&format!("\x19{}\x15", key::UP));
+        }
+        pty.line(":quit");
+        pty.exit();
+        is_nowhere(&pty);
+        assert!(server.end().text().contains(ENCODED));
+        let history = std::fs::read_to_string(pty.folder().join("history")).unwrap();
+        assert_eq!(history, "AUTH LOGIN\n:quit\n");
+    }
+}
+
+#[test]
+fn a_password_does_not_go_over_a_clear_line_without_a_yes() {
+    // P23
+    for answer in ["n\r", "\r", "\x03"] {
+        let server = serve(&format!("{ASKS}C: *\nS: 501 5.7.0 cancelled\nhold"));
+        let mut pty = talk_to(server.port, &[]).start();
+        pty.wait_at(&prompt(server.port));
+        pty.line("AUTH LOGIN");
+        pty.wait_for("This connection is not encrypted");
+        pty.wait_at("username>");
+        pty.line("logon");
+        pty.wait_hidden();
+        pty.send(&format!("{MARKER}\r"));
+        pty.wait_for("Send the password unencrypted? [y/N]");
+        pty.send(answer);
+        pty.wait_for("501 5.7.0 cancelled");
+        pty.wait_at(&prompt(server.port));
+        is_nowhere(&pty);
+        assert!(!server.end().text().contains(ENCODED));
+    }
+}
+
+#[test]
+fn a_typed_auth_with_credentials_needs_a_yes_too() {
+    // P23 P42
+    let server = serve("S: 220 mx\nC: AUTH PLAIN AE1hcmtlcgBNYXJrZXItMmY0Yy05ZDgx\nS: 235 2.7.0 welcome\nhold");
+    let mut pty = talk_to(server.port, &["-l", "log"]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line("AUTH PLAIN AE1hcmtlcgBNYXJrZXItMmY0Yy05ZDgx");
+    pty.wait_for("Send the password unencrypted? [y/N]");
+    pty.send("\r");
+    pty.wait_for("Not sent.");
+    pty.wait_at(&prompt(server.port));
+    pty.line("AUTH PLAIN AE1hcmtlcgBNYXJrZXItMmY0Yy05ZDgx");
+    pty.wait("the second question", |screen| screen.matches("[y/N]").count() == 2);
+    pty.send("y\r");
+    pty.wait_for("235 2.7.0");
+    pty.wait_for(&format!("Marker@{}", prompt(server.port)));
+    pty.send(key::CTRL_D);
+    pty.exit();
+    let history = std::fs::read_to_string(pty.folder().join("history")).unwrap();
+    assert_eq!(history, "AUTH PLAIN\n");
+    assert!(!std::fs::read_to_string(pty.folder().join("log")).unwrap().contains("AE1hcm"));
+    server.end();
+}
+
+#[test]
+fn a_user_name_that_is_base64_already_is_asked_about() {
+    for (answer, sent) in [("y\r", "bG9nb24="), ("n\r", "Ykc5bmIyND0=")] {
+        let server = serve(&format!("S: 220 mx\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: {sent}\nS: 334 UGFzc3dvcmQ6\nhold"));
+        let mut pty = talk_to(server.port, &[]).start();
+        pty.wait_at(&prompt(server.port));
+        pty.line("AUTH LOGIN");
+        pty.wait_at("username>");
+        pty.line("bG9nb24=");
+        pty.wait_for("That is already base64 for \"logon\".");
+        pty.send(answer);
+        pty.wait_hidden();
+        assert_eq!(server.end().lines()[1], sent);
+    }
+}
+
+#[test]
+fn what_is_typed_ahead_never_becomes_the_password() {
+    // P24 P36
+    let server = serve(&format!("{ASKS}C: TWFya2VyLTJmNGMtOWQ4MQ==\nS: 235 2.7.0 welcome\nhold"));
+    let mut pty = talk_to(server.port, &["--allow-cleartext"]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.send("AUTH LOGIN\rlogon\rtyped-ahead\rQUIT\r");
+    pty.wait_hidden();
+    pty.send(&format!("{MARKER}\r"));
+    pty.wait_for("235 2.7.0");
+    pty.wait_at(&format!("logon@{}", prompt(server.port)));
+    is_nowhere(&pty);
+    assert_eq!(server.end().lines(), ["AUTH LOGIN", "bG9nb24=", ENCODED]);
+}
+
+#[test]
+fn a_star_cancels_at_either_prompt() {
+    let server = serve(
+        "S: 220 mx\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: *\nS: 501 one\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: bG9nb24=\nS: 334 UGFzc3dvcmQ6\nC: *\nS: 501 two\nhold",
+    );
+    let mut pty = talk_to(server.port, &["--allow-cleartext"]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line("AUTH LOGIN");
+    pty.wait_at("username>");
+    pty.line("*");
+    pty.wait_for("501 one");
+    pty.wait_at(&prompt(server.port));
+    pty.line("AUTH LOGIN");
+    pty.wait_at("username>");
+    pty.line("logon");
+    pty.wait_hidden();
+    pty.line("*");
+    pty.wait_for("501 two");
+    server.end();
+}
+
+#[test]
+fn the_user_flag_logs_in_and_asks_for_the_password() {
+    let server = serve(
+        "S: 220 mx\nC: *\nS: 250-mx\nS: 250 AUTH LOGIN PLAIN\nC: AUTH PLAIN\nS: 334\nC: AGxvZ29uAE1hcmtlci0yZjRjLTlkODE=\nS: 235 2.7.0 welcome\nhold",
+    );
+    let mut pty = talk_to(server.port, &["-u", "logon", "--allow-cleartext", "-l", "log"]).start();
+    pty.wait_hidden();
+    pty.send(&format!("{MARKER}\r"));
+    pty.wait_for("235 2.7.0");
+    pty.wait_at(&format!("logon@{}", prompt(server.port)));
+    is_nowhere(&pty);
+    server.end();
+}
+
+#[test]
+fn a_server_that_asks_without_end_is_given_up() {
+    // P27
+    let asks = "S: 334 UGFzc3dvcmQ6\nC: *\n".repeat(30);
+    let server = serve(&format!("S: 220 mx\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: *\n{asks}hold"));
+    let mut pty = talk_to(server.port, &["--allow-cleartext"]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line("AUTH LOGIN");
+    pty.wait_at("username>");
+    pty.line("logon");
+    for turn in 1..=20 {
+        pty.wait_hidden();
+        pty.send(&format!("answer{turn}\r"));
+        server.wait_segments(2 + turn);
+    }
+    pty.wait_for("asks without end");
+    assert!(server.end().lines().len() <= 25);
+}

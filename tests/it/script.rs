@@ -224,3 +224,16 @@ fn a_reply_may_take_a_while() {
     server.finish();
     assert!(done.took > Duration::from_secs(1));
 }
+
+#[test]
+fn lines_that_come_slowly_all_arrive() {
+    // P35
+    let server = serve("S: 220 mx\nC: NOOP\nS: 250 one\nC: RSET\nS: 250 two\nC: NOOP\nS: 250 three\nC: RSET\nS: 250 four\nhold");
+    let mut running = ehlo_to(server.port, &[]).open_stdin().start();
+    running.wait_out("220 mx");
+    for (line, reply) in [("NOOP", "one"), ("RSET", "two"), ("NOOP", "three"), ("RSET", "four")] {
+        running.line(line);
+        running.wait_out(reply);
+    }
+    assert_eq!(server.end().lines(), ["NOOP", "RSET", "NOOP", "RSET"]);
+}

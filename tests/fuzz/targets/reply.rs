@@ -1,6 +1,7 @@
 //! The reply codec: any cut gives the same, a beginning gives a beginning, and only what is one counts as success.
 #![no_main]
 
+use ehlo::wire::line::MAX_LINE;
 use ehlo::wire::reply::{MAX_REPLY, MAX_REPLY_LINES, Received, ReplyParser, TooLong};
 use ehlo_fuzz::{Input, pieces};
 use libfuzzer_sys::fuzz_target;
@@ -31,8 +32,12 @@ fn is_success_line(line: &[u8], code: &[u8], last: bool) -> bool {
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
     let (seed, cut, times) = (input.byte(), input.byte(), input.byte());
-    // Now and then as much as passes the limits.
-    let bytes = if times >= 0xf0 { input.0.repeat(usize::from(times - 0xef) * 16) } else { input.0.to_vec() };
+    // Now and then as much as passes the limits, or a line that ends about there.
+    let bytes = match times {
+        0xf0.. => input.0.repeat(usize::from(times - 0xef) * 16),
+        0xe8..0xf0 => [b"250 ", &[b'a'; MAX_LINE - 8][..], input.0].concat(),
+        _ => input.0.to_vec(),
+    };
     let whole = parse([&bytes[..]]);
     let cut_up = parse(pieces(&bytes, seed));
     assert_eq!(whole, cut_up);

@@ -140,6 +140,9 @@ fn split_scheme(text: &str) -> Result<(Option<Scheme>, &str), TargetError> {
 fn split_port(text: &str) -> Result<(&str, Option<&str>), TargetError> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or_else(|| TargetError::BadHost(text.to_owned()))?;
+        if host.parse::<IpAddr>().is_err() {
+            return Err(TargetError::BadHost(text.to_owned()));
+        }
         return match after.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
             None if after.is_empty() => Ok((host, None)),
@@ -164,8 +167,11 @@ fn check_host(host: &str) -> Result<(), TargetError> {
     {
         return Err(TargetError::MailAddress { address: host.to_owned(), domain: domain.to_owned() });
     }
-    let odd = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '/' | '@' | '<' | '>' | ',' | ';' | '"' | '\\' | '?' | '#');
-    if host.chars().any(odd) || host.len() > 255 || host.starts_with('-') {
+    let odd = |c: char| {
+        c.is_control() || c.is_whitespace() || matches!(c, '/' | '@' | '<' | '>' | ',' | ';' | '"' | '\\' | '?' | '#' | '[' | ']')
+    };
+    // What `text` would have to escape (bidirectional and invisible characters too) is in no name.
+    if printable_str(host) != host || host.chars().any(odd) || host.len() > 255 || host.starts_with('-') {
         return Err(TargetError::BadHost(host.to_owned()));
     }
     Ok(())
@@ -219,7 +225,23 @@ mod tests {
     #[test]
     fn wrong_arguments_are_refused_before_anything_is_sent() {
         // P33
-        for host in ["", "a b", "a\r\nb", "a\0", "user@contoso.test", "http://x", "[::1", "[::1]x", "x:99999", "x:0", "x:smtpp", "-v"] {
+        for host in [
+            "",
+            "[a:b]",
+            "[[]",
+            "a[b",
+            "a b",
+            "a\r\nb",
+            "a\0",
+            "user@contoso.test",
+            "http://x",
+            "[::1",
+            "[::1]x",
+            "x:99999",
+            "x:0",
+            "x:smtpp",
+            "-v",
+        ] {
             assert!(Target::parse(host, None).is_err(), "{host:?}");
         }
         assert_eq!(Target::parse("x:25", Some("26")), Err(TargetError::TwoPorts(25, 26)));

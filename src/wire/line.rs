@@ -71,7 +71,8 @@ impl LineBuffer {
         let lf = self.searched + found;
         let whole = &self.bytes[self.start..lf];
         let text = &whole[..whole.iter().rposition(|&b| b != b'\r').map_or(0, |at| at + 1)];
-        if text.len() > limit {
+        // The same bytes count as where the LF has not come yet, so that no cut makes a difference.
+        if text.len() > limit || whole.len() > limit + 1 {
             return Err(LineTooLong);
         }
         let end = match whole.len() - text.len() {
@@ -147,6 +148,20 @@ mod tests {
         let mut endless = LineBuffer::default();
         endless.push(&[b'a'; 12]);
         assert_eq!(endless.next_line(10), Err(LineTooLong));
+    }
+
+    #[test]
+    fn the_limit_does_not_depend_on_the_cut() {
+        // P4
+        let bytes = b"0123456789\r\r\r\n";
+        let mut whole = LineBuffer::default();
+        whole.push(bytes);
+        let mut pieces = LineBuffer::default();
+        let single = bytes.iter().find_map(|byte| {
+            pieces.push(&[*byte]);
+            pieces.next_line(10).transpose()
+        });
+        assert_eq!((whole.next_line(10), single), (Err(LineTooLong), Some(Err(LineTooLong))));
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn describe(parsed: &X509Certificate<'_>, base: Certificate) -> Certificate {
         weak_signature,
         serial: hex(parsed.raw_serial()),
         is_ca: parsed.basic_constraints().ok().flatten().is_some_and(|basic| basic.value.ca),
-        version: if parsed.version == X509Version::V3 { 3 } else { parsed.version.0 + 1 },
+        version: if parsed.version == X509Version::V3 { 3 } else { parsed.version.0.saturating_add(1) },
         not_for_servers: usage.is_some_and(|usage| !usage.server_auth && !usage.any),
         self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
         spki_sha256: sha256(parsed.public_key().raw),

@@ -17,3 +17,4 @@ mod secrets;
 mod support;
 #[cfg(unix)]
 mod terminal;
+mod tls;

@@ -68,6 +68,9 @@ impl TlsOptions {
     /// # Errors
     /// What is wrong with them.
     pub fn check(&self) -> Result<(), String> {
+        if let Some(path) = &self.ca_file {
+            files::certificates(path)?;
+        }
         if self.wants_legacy() {
             if cfg!(feature = "legacy-tls") {
                 return Ok(());

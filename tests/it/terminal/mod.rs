@@ -6,6 +6,7 @@ mod leaving;
 mod local;
 mod login;
 mod looks;
+mod tls;
 
 /// The prompt when nothing is begun.
 fn prompt(port: u16) -> String {

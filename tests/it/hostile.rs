@@ -115,6 +115,22 @@ fn a_reply_that_comes_before_its_command_is_nobodys_answer() {
 }
 
 #[test]
+fn a_second_reply_in_the_same_segment_is_nobodys_answer() {
+    // P9 P31: neither the next command's, nor the message's.
+    for (dialogue, input, sent) in [
+        ("S! 220 mx\\r\\n250 early\\r\\n\nhold", "NOOP\nQUIT\n", &[][..]),
+        ("S: 220 mx\nC: NOOP\nS! 250 fine\\r\\n250 and again\\r\\n\nhold", "NOOP\nRCPT TO:<a@b.test>\nQUIT\n", &["NOOP"]),
+        ("S: 220 mx\nC: DATA\nS! 354 go on\\r\\n250 queued\\r\\n\nhold", "DATA\ntext\n.\nQUIT\n", &["DATA"]),
+        ("S: 220 mx\nC: NOOP\nS! 250 fine\\r\\nand more\\r\\n\nhold", "NOOP\nQUIT\n", &["NOOP"]),
+    ] {
+        let server = serve(dialogue);
+        let done = ehlo_to(server.port, &["--timeout", "5"]).stdin(input).status(6).any().check();
+        assert!(!done.err().contains("accepted"), "{}", done.all());
+        assert_eq!(server.end().lines(), sent, "{dialogue}");
+    }
+}
+
+#[test]
 fn a_login_that_asks_without_end_is_given_up() {
     // P27
     let asks = "S: 334 UGFzc3dvcmQ6\nC: *\n".repeat(40);

@@ -248,8 +248,9 @@ fn a_signal_in_any_state_restores_the_terminal() {
                 (server, pty)
             },
         ];
-        for state in states {
+        for (name, state) in ["prompt", "password", "message", "waiting"].into_iter().zip(states) {
             let (server, mut pty) = state();
+            eprintln!("{signal:?} at the {name}");
             rustix::process::kill_process(ehlo_id(&pty), signal).unwrap();
             assert_eq!(pty.exit_with_same_modes(), status);
             no_message(&server.end());

@@ -81,7 +81,7 @@ impl Target {
     /// # Errors
     /// [`TargetError`] says what is wrong with them; nothing that holds a control character passes (P33).
     pub fn parse(host: &str, port: Option<&str>) -> Result<Self, TargetError> {
-        let (scheme, rest) = split_scheme(host.trim())?;
+        let (scheme, rest) = split_scheme(host.trim_matches(' '))?;
         let (host, inner) = split_port(rest)?;
         check_host(host)?;
         let inner = inner.map(parse_port).transpose()?;

@@ -206,6 +206,9 @@ pub enum Command {
 /// `ehlo decode`
 #[derive(Debug, Args)]
 pub struct DecodeArgs {
+    /// Print passwords too
+    #[arg(long)]
+    pub show_secrets: bool,
     /// Text to decode; a whole 334 line will do (standard input if left out)
     pub text: Vec<String>,
 }

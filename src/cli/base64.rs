@@ -21,7 +21,10 @@ pub(super) fn decode(args: &DecodeArgs, output: &OutputArgs) -> anyhow::Result<u
                     let _ = writeln!(std::io::stderr(), "note: {remark}");
                 }
             }
-            Ok(print(&format!("{}\n", reading.text)))
+            // Asked for, and nowhere else: the bytes as they are, made printable.
+            let whole = base64::decode(blob.as_bytes()).ok().filter(|_| args.show_secrets);
+            let text = whole.map_or(reading.text, |decoded| crate::text::printable(&decoded.bytes).into_owned());
+            Ok(print(&format!("{text}\n")))
         }
         Err(problem) => {
             let place = match problem {

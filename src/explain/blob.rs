@@ -30,8 +30,16 @@ pub fn describe(decoded: &Decoded) -> Reading {
         _ => &decoded.bytes,
     };
     let is_text = std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(|c: char| c.is_control() && !c.is_whitespace()));
-    let text = if let Some(message) = ntlm_message(bytes) { message } else { printable(bytes).into_owned() };
+    let text = ntlm_message(bytes).or_else(|| plain_message(bytes)).unwrap_or_else(|| printable(bytes).into_owned());
     Reading { text, remarks: decoded.oddities.iter().map(|oddity| oddity.describe()).collect(), is_text }
+}
+
+/// The message of AUTH PLAIN (RFC 4616) without its password.
+fn plain_message(bytes: &[u8]) -> Option<String> {
+    let parts = crate::sasl::plain::parse(bytes)?;
+    let authzid = printable(parts.authzid.as_bytes()).into_owned();
+    (!parts.authcid.is_empty())
+        .then(|| format!("AUTH PLAIN: authorize as \"{authzid}\", user \"{}\", password hidden", printable(parts.authcid.as_bytes())))
 }
 
 /// The kind of an NTLM message (MS-NLMP §2.2.1).
@@ -65,6 +73,7 @@ mod tests {
             ("", "", true),
             ("G1szMW1y", r"\x1b[31mr", false),
             ("TlRMTVNTUAACAAAA", "NTLM message 2 of 3 (challenge), 12 bytes", false),
+            ("AGxvZ29uAE15IHNpbXBsZSBwYXNzd29yZA==", r#"AUTH PLAIN: authorize as "", user "logon", password hidden"#, false),
             ("/////w==", r"\xff\xff\xff\xff", false),
         ];
         for (blob, text, is_text) in table {

@@ -245,9 +245,9 @@ impl Words {
                 &[&format!("ehlo --tls {host} {port}")],
             ),
             Failure::NotSmtp(foreign) => {
-                let what = foreign.map_or("something that is not SMTP", Foreign::describe);
+                let looks = foreign.map(|foreign| format!(": it looks like {}", foreign.describe())).unwrap_or_default();
                 diagnosis(
-                    format!("{host} port {port} does not speak SMTP: it looks like {what}"),
+                    format!("{host} port {port} does not greet as an SMTP server does{looks}"),
                     "What answered is not a mail server's greeting (220 ...).",
                     &["The wrong port.", "Another service is reachable under this address."],
                     &["SMTP is usual on 25, 587 (submission) and, inside TLS, on 465."],

@@ -161,7 +161,9 @@ impl Style {
 
     fn write_line(&self, sign: Sign, gutter: &str, color: Ansi, line: &str, first: bool, out: &mut String) {
         if !self.color || sign == Sign::Block {
-            let _ = writeln!(out, "{}", format!("{gutter}{line}").trim_end_matches(' '));
+            let text = format!("{gutter}{line}");
+            // A server's spaces are the server's; ours at the end of a row are none.
+            let _ = writeln!(out, "{}", if sign.is_server() { &text } else { text.trim_end_matches(' ') });
             return;
         }
         // Of a server's line only the code is coloured, so that its text reads as it came.

@@ -33,6 +33,9 @@ impl Repl {
         }
         b"(password)".as_slice().clone_into(&mut self.memory.typed);
         let prompt = self.styled_prompt("password> ");
+        if let Some(terminal) = &self.terminal {
+            terminal.hidden();
+        }
         self.source.ask_password(prompt);
         match self.wait_for_operator().await {
             Given::Password { password } if password.expose().is_empty() => self.screen.note("Nothing was typed. * cancels the login."),
@@ -165,6 +168,10 @@ impl Repl {
     }
 
     async fn give(&mut self, answer: &Answer, shown: &str) {
+        if !self.is_open() {
+            self.screen.note("Not sent: the connection is closed.");
+            return;
+        }
         self.screen.row(Row::new(Sign::Sent, shown));
         if let Some(connection) = &mut self.connection {
             connection.answer(answer);

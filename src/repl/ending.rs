@@ -75,7 +75,7 @@ impl Repl {
             }
         }
         self.drop_connection("");
-        if outcome == Outcome::Done
+        if matches!(outcome, Outcome::Done | Outcome::Quit)
             && let Some(refusal) = self.first_refusal.take()
             && !self.options.tour
         {

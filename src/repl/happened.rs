@@ -153,9 +153,17 @@ impl Repl {
         } else if !self.memory.cancelling {
             self.explain_refusal(reply, &situation);
         }
+        if *to == Expected::Command(Command::StartTls) {
+            // TLS was asked for and is not to be had: nothing more goes out in clear (P19).
+            self.stop_script_always(Outcome::Tls);
+        }
         let code = reply.code.number();
         let is_login = situation.verb == "AUTH";
         self.memory.refusal = Some((situation, reply.clone()));
+        if *to == Expected::Command(Command::Quit) && self.messages_accepted > 0 {
+            // Delivered stays delivered (P12).
+            return;
+        }
         self.stop_script(match code {
             _ if is_login => Outcome::LoginRefused,
             400..500 => Outcome::TryLater(code),
@@ -214,10 +222,15 @@ impl Repl {
     /// Success where only another code can be one: the reply belongs to something else (P9, P27).
     fn out_of_step(&mut self, reply: &Reply, to: &Expected) {
         let login = matches!(to, Expected::Answer(_) | Expected::Command(Command::Auth { .. }));
-        if !reply.is_success() {
+        let goes_on = reply.is_success()
+            || reply.class() == Some(crate::wire::code::Class::Intermediate) && *to == Expected::Command(Command::StartTls);
+        if !goes_on {
             return;
         }
-        if login && !reply.has_code(235) && !self.memory.cancelling {
+        if *to == Expected::Command(Command::StartTls) && !reply.has_code(220) {
+            self.screen.hint(format!("{} is no answer to STARTTLS (220 is): nothing is encrypted.", reply.code));
+            self.stop_script_always(Outcome::Tls);
+        } else if login && !reply.has_code(235) && !self.memory.cancelling {
             self.screen.hint(format!("{} is no answer to AUTH (235 is): you are not logged in.", reply.code));
             self.stop_script(Outcome::LoginRefused);
         } else if *to == Expected::Command(Command::Quit) && !reply.has_code(221) {
@@ -286,7 +299,7 @@ impl Repl {
         let silence = silence.map(|silence| format!(" after {} of silence", human::duration(silence))).unwrap_or_default();
         if farewell {
             self.screen.note(format!("Closed after {}.{messages}", human::duration(age)));
-            if self.is_terminal() {
+            if self.source.is_drained() {
                 self.outcome.get_or_insert(Outcome::Quit);
             }
         } else {

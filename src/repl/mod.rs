@@ -31,6 +31,7 @@ mod waiting;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use history::{History, default_path as history_path};
 pub use outcome::Outcome;
@@ -229,6 +230,12 @@ impl Repl {
         let outcome = self.leave().await;
         if let Some(terminal) = &self.terminal {
             terminal.restore();
+            if matches!(outcome, Outcome::Signalled(_)) {
+                // The signal may wake the editor's thread too, which then restores the modes that it
+                // found: let it, and have the last word (P39).
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                terminal.restore();
+            }
         }
         outcome
     }

@@ -101,6 +101,11 @@ impl Script {
         None
     }
 
+    /// Whether nothing but white space has come behind the last line.
+    pub(super) fn is_drained(&self) -> bool {
+        self.buffer[self.start..].trim_ascii().is_empty()
+    }
+
     /// Whole lines of a message that are here already, up to its lone dot.
     pub(super) fn body(&mut self) -> &[u8] {
         let rest = &self.buffer[self.start..];

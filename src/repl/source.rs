@@ -61,6 +61,14 @@ impl Source {
         }
     }
 
+    /// Whether no line waits that was given before: the operator at a terminal gives one at a time.
+    pub(super) fn is_drained(&self) -> bool {
+        match self {
+            Self::Terminal { .. } => true,
+            Self::Script(script) => script.is_drained(),
+        }
+    }
+
     /// Whether a password is being read.
     pub(super) fn asks_password(&self) -> bool {
         matches!(self, Self::Terminal { editor, .. } if editor.asks_password())

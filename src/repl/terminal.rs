@@ -20,6 +20,11 @@ mod unix {
         saved: Termios,
     }
 
+    /// A terminal that rustyline cannot draw on.
+    fn is_dumb() -> bool {
+        std::env::var("TERM").is_ok_and(|term| matches!(term.as_str(), "dumb" | "cons25" | "emacs"))
+    }
+
     impl Terminal {
         /// The terminal on standard input; `None` when it is none.
         pub fn open() -> Option<Self> {
@@ -29,11 +34,27 @@ mod unix {
         /// The mode between two prompts: what is typed ahead is echoed, no length is too much for the
         /// kernel's line buffer (4096 bytes in its line mode), and Ctrl-C is a signal.
         pub fn between_prompts(&self) {
+            if is_dumb() {
+                // There the kernel edits the line.
+                return;
+            }
             let mut modes = self.saved.clone();
             modes.local_modes.remove(LocalModes::ICANON);
             modes.special_codes[SpecialCodeIndex::VMIN] = 1;
             modes.special_codes[SpecialCodeIndex::VTIME] = 0;
             let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &modes);
+        }
+
+        /// Echo off, before the prompt of a password is seen; what was typed ahead is dropped.
+        pub fn hidden(&self) {
+            let mut modes = self.saved.clone();
+            modes.local_modes.remove(LocalModes::ECHO);
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, &modes);
+        }
+
+        /// The modes as they were found.
+        pub fn as_found(&self) {
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &self.saved);
         }
 
         /// The mode in which a line is edited, as rustyline sets it. After Ctrl-Z and `fg` the shell has
@@ -50,7 +71,7 @@ mod unix {
 
         /// The modes as they were found; also ends bracketed paste.
         pub fn restore(&self) {
-            let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &self.saved);
+            self.as_found();
             if std::io::IsTerminal::is_terminal(&std::io::stdout()) && std::env::var_os("TERM").is_some_and(|term| term != "dumb") {
                 let mut out = std::io::stdout();
                 let _ = out.write_all(b"\x1b[?2004l").and_then(|()| out.flush());
@@ -86,6 +107,12 @@ mod windows {
 
         /// Nothing to do: the console has no line buffer of the kernel's.
         pub fn between_prompts(&self) {}
+
+        /// Nothing to do: rpassword switches the echo off.
+        pub fn hidden(&self) {}
+
+        /// Nothing to do: rustyline restores the console.
+        pub fn as_found(&self) {}
 
         /// Nothing to do: the console has no job control.
         pub fn editing(&self) {}

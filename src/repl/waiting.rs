@@ -37,6 +37,7 @@ impl Repl {
     /// Waits for what was asked of the operator, and meanwhile shows what the server says.
     pub(super) async fn wait_for_operator(&mut self) -> Given {
         self.screen.begin_editing();
+        let hidden = self.source.asks_password();
         let given = loop {
             let keepalive = self.settings.keepalive.filter(|_| self.is_open() && self.mode() == Mode::Command);
             let Self { source, connection, signals, .. } = self;
@@ -62,6 +63,8 @@ impl Repl {
             match woken {
                 Woken::Given(given) => break given,
                 Woken::Event(event) => self.happened(event),
+                // The reader of passwords tells of Ctrl-C itself, and raises the signal besides.
+                Woken::Signal(Signal::Interrupt) if self.source.asks_password() => {}
                 Woken::Signal(Signal::Interrupt) => break Given::Interrupted,
                 Woken::Signal(Signal::Continue) => {
                     if let Some(terminal) = self.terminal.as_ref().filter(|_| !self.source.asks_password()) {
@@ -79,6 +82,11 @@ impl Repl {
                 break Given::Failed(String::new());
             }
         };
+        self.resume();
+        if hidden && matches!(given, Given::Interrupted) {
+            // The signal that the reader raised must not interrupt what comes next.
+            let _ = tokio::time::timeout(Duration::from_millis(50), self.signals.next()).await;
+        }
         self.screen.end_editing().await;
         given
     }
@@ -131,8 +139,8 @@ impl Repl {
         }
     }
 
-    /// Back in the foreground between two prompts: the shell has set the terminal as it likes it.
-    fn resume(&mut self) {
+    /// Between two prompts again.
+    fn resume(&self) {
         if let Some(terminal) = &self.terminal {
             terminal.between_prompts();
         }
@@ -161,6 +169,11 @@ impl Repl {
             return None;
         }
         let choice = if default { "[Y/n]" } else { "[y/N]" };
+        let question = match (self.screen.style.plain, question.get(..3)) {
+            (true, Some("*  ")) => format!("note: {}", &question[3..]),
+            (true, Some("!  ")) => format!("warning: {}", &question[3..]),
+            _ => question.to_owned(),
+        };
         let prompt = format!("{question} {choice} ");
         loop {
             match self.read(&prompt).await {

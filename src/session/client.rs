@@ -252,6 +252,10 @@ impl Session {
     }
 
     fn expect(&mut self, now: Duration, what: Expected) {
+        if self.stage == Stage::Closed {
+            // No reply will ever come.
+            return;
+        }
         self.unasked = 0;
         self.awaited.push_back(Awaited { what, since: now });
     }

@@ -63,7 +63,7 @@ fn each_way_of_not_connecting_has_its_status_and_its_words() {
         row("wait 50ms\nreset", "", 6, &["broke before the greeting"]),
         row("S: 554 no service here\nhold", "", 1, &["refuses to talk (554)"]),
         row("S: 421 busy\nclose", "", 9, &["does not want to talk now (421)"]),
-        row("S: 354 what\nhold", "", 6, &["does not speak SMTP"]),
+        row("S: 354 what\nhold", "", 6, &["does not greet as an SMTP server"]),
         row("S: SSH-2.0-OpenSSH_9.2\nhold", "", 6, &["an SSH server"]),
         row("S: +OK POP3 ready\nhold", "", 6, &["a POP3 server"]),
         row("S: * OK IMAP4rev1 ready\nhold", "", 6, &["an IMAP server"]),

@@ -59,7 +59,8 @@ impl Fact {
     /// How well the row fits; `None` when it does not.
     fn fit(&self, verb: &str, reply: &Reply, text: &str) -> Option<u32> {
         let mut points = 0;
-        if self.on != "*" {
+        // A reply that was pasted comes without its command.
+        if self.on != "*" && !verb.is_empty() {
             (self.on == verb).then_some(())?;
             points += 4;
         }
@@ -162,6 +163,7 @@ mod tests {
             ("NOOP", "421 4.4.2 mail.contoso.test Error: timeout exceeded", Some("timeout-421")),
             ("greeting", "554 no SMTP service here", Some("no-service")),
             ("MAIL FROM", "550 5.7.23 SPF validation failed", Some("spf")),
+            ("", "550 5.7.1 Unable to relay", Some("relay-denied")),
             ("NOOP", "450 x", Some("temporary")),
             ("NOOP", "599 x", None),
             ("NOOP", "559 x", Some("permanent")),

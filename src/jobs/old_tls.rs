@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::net::dial::{DialOptions, dial};
 use crate::net::tls::probe::{Answer, ask};
-use crate::net::tls::{TlsCause, TlsFailure};
+use crate::net::tls::{TlsCause, TlsFailure, TlsOptions};
 use crate::net::{Connection, Limits};
 use crate::session::{Event, Expected};
 use crate::target::Target;
@@ -15,7 +15,11 @@ use crate::wire::command::Command;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Whether the failure may come from a server that is too old.
-pub fn may_be_old(failure: &TlsFailure) -> bool {
+pub fn may_be_old(failure: &TlsFailure, options: &TlsOptions) -> bool {
+    if options.is_narrowed() {
+        // Our own wishes explain it better.
+        return false;
+    }
     match &failure.cause {
         TlsCause::Alert(name) => matches!(
             name.as_str(),
@@ -24,6 +28,13 @@ pub fn may_be_old(failure: &TlsFailure) -> bool {
         TlsCause::Incompatible(_) | TlsCause::Closed | TlsCause::Reset => true,
         _ => false,
     }
+}
+
+/// Whether the answer explains the failure: a server that just hangs up may do so for other reasons, and
+/// is old only if its version is.
+pub fn explains(answer: &Answer, failure: &TlsFailure) -> bool {
+    let Answer::Hello { version, .. } = answer else { return false };
+    !matches!(failure.cause, TlsCause::Closed | TlsCause::Reset) || *version < 0x0303
 }
 
 /// Connects again and asks. `None` when the server answers nothing of use within ten seconds.

@@ -221,6 +221,10 @@ impl Connection {
                     return Poll::Ready(None);
                 }
                 let wrote = self.poll_write(context);
+                if !self.session.is_open() {
+                    // Why it closed comes before everything else.
+                    continue;
+                }
                 if enough(self) {
                     return Poll::Ready(None);
                 }

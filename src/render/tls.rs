@@ -4,7 +4,7 @@ use super::style::Row;
 use crate::explain::certificate::{Kind, advice};
 use crate::net::tls::certificate::Certificate;
 use crate::net::tls::verdict::Fault;
-use crate::net::tls::{TlsCause, TlsFailure, TlsReport};
+use crate::net::tls::{TlsCause, TlsFailure, TlsOptions, TlsReport};
 use crate::text::{printable, printable_str};
 
 /// The rows after a handshake: one line when all is well, else every fault and what it means.
@@ -162,10 +162,10 @@ fn kind(fault: &Fault) -> Kind {
 }
 
 /// Why there is no TLS.
-pub fn failure(failure: &TlsFailure) -> Vec<Row> {
+pub fn failure(failure: &TlsFailure, options: &TlsOptions) -> Vec<Row> {
     let (sentence, advice) = match &failure.cause {
         TlsCause::Alert(name) => {
-            (format!("The server ended the TLS handshake with the alert {}.", printable_str(name)), alert_advice(name))
+            (format!("The server ended the TLS handshake with the alert {}.", printable_str(name)), alert_advice(name, options))
         }
         TlsCause::Closed => (
             "The server closed the connection in the TLS handshake.".to_owned(),
@@ -203,8 +203,12 @@ pub fn failure(failure: &TlsFailure) -> Vec<Row> {
     rows
 }
 
-fn alert_advice(name: &str) -> &'static str {
+fn alert_advice(name: &str, options: &TlsOptions) -> &'static str {
     match name {
+        "protocol_version" | "handshake_failure" if options.is_narrowed() => {
+            "Nothing in common with what --tls-min, --tls-max and --tls-groups leave over: try without them."
+        }
+        "unrecognized_name" | "handshake_failure" if options.no_sni => "The server may want a name, and none was sent: leave out --no-sni.",
         "protocol_version" => {
             "The server speaks only TLS 1.0 or 1.1, which this program does not: they are broken (RFC 8996). Update the server."
         }

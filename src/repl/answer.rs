@@ -243,7 +243,9 @@ impl Repl {
     /// `-u USER`: EHLO and AUTH are said for the operator, the password is asked for.
     pub(super) async fn log_in(&mut self) {
         let Some(user) = self.options.user.clone() else { return };
-        self.say_hello().await;
+        if self.session().is_some_and(|session| session.capabilities().is_none()) {
+            self.say_hello().await;
+        }
         let mechanisms = self
             .session()
             .and_then(|session| session.capabilities())
@@ -251,7 +253,11 @@ impl Repl {
             .unwrap_or_default();
         let Some(mechanism) = ["PLAIN", "LOGIN"].into_iter().find(|name| mechanisms.iter().any(|offered| offered == name)) else {
             if self.outcome.is_none() {
-                self.screen.warning("The server offers neither AUTH PLAIN nor AUTH LOGIN here: there is no login that can be typed.");
+                let inside = self.session().is_some_and(|session| {
+                    session.security() == Security::Clear && session.capabilities().is_some_and(|offer| offer.has("STARTTLS"))
+                });
+                let way = if inside { "perhaps inside TLS: -S, or :starttls and then AUTH" } else { "there is no login that can be typed" };
+                self.screen.warning(format!("The server offers neither AUTH PLAIN nor AUTH LOGIN here: {way}."));
                 if !self.is_terminal() {
                     self.outcome = Some(Outcome::LoginRefused);
                 }

@@ -204,7 +204,8 @@ impl Repl {
     }
 
     fn consequences(&mut self, reply: &Reply, to: &Expected) {
-        let accepted = *to == Expected::FinalDot && reply.is_success();
+        let ends_message = matches!(to, Expected::FinalDot | Expected::Command(Command::Bdat { last: true, .. }));
+        let accepted = ends_message && reply.is_success();
         self.messages_accepted += u32::from(accepted);
         self.out_of_step(reply, to);
         match to {

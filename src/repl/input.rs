@@ -68,6 +68,10 @@ fn command_of(line: &str) -> Option<&str> {
             return Some(rest.trim_start());
         }
     }
+    let shell = ["$ ", "telnet ", "nc ", "openssl ", "Trying ", "Connected to ", "Escape character"];
+    if shell.iter().any(|start| trimmed.starts_with(start)) {
+        return None;
+    }
     let from_server = ["S: ", "< ", "<- ", "<~ ", "<! ", "<** ", "* ", "! ", "? ", "# ", "=== ", "*** "];
     let is_reply =
         trimmed.len() >= 4 && trimmed.as_bytes()[..3].iter().all(u8::is_ascii_digit) && matches!(trimmed.as_bytes()[3], b' ' | b'-');

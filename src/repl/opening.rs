@@ -204,6 +204,7 @@ impl Repl {
     /// Connects again and says EHLO as before.
     pub(super) async fn reconnect(&mut self) -> bool {
         let was_secure = !self.target.implicit_tls && self.session().is_some_and(|session| session.security() != Security::Clear);
+        let user = self.session().and_then(|session| session.user()).map(str::to_owned);
         let had = self.session().map(|session| session.transaction().clone()).is_some_and(|transaction| transaction.sender.is_some());
         let failed = self.open().await.is_some();
         if failed || !self.is_open() {
@@ -216,6 +217,9 @@ impl Repl {
                 self.show_sent(&hello);
             }
             self.transmit(&hello).await;
+        }
+        if let Some(user) = user.filter(|_| self.is_open()) {
+            self.screen.note(format!("{} is not logged in any more: passwords are not kept. AUTH logs in again.", printable_str(&user)));
         }
         if had {
             self.screen.note("MAIL FROM and RCPT TO are not repeated by themselves.");

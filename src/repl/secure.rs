@@ -80,6 +80,11 @@ impl Repl {
         let result: Result<TlsReport, TlsFailure> = tokio::select! {
             result = connection.start_tls(&host, &options, &roots) => result,
             signal = signals.next() => {
+                if signal == Signal::Interrupt && !self.target.implicit_tls && self.terminal.is_some() {
+                    self.screen.progress("\n");
+                    self.drop_connection("Stopped; the connection is closed. :reconnect opens it again.");
+                    return false;
+                }
                 self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
                 return false;
             }
@@ -90,6 +95,7 @@ impl Repl {
                 let rows = if self.options.verbose > 0 { tls::details(&report, now()) } else { tls::report(&report, now()) };
                 self.screen.show(&rows);
                 let verified = report.is_verified();
+                self.note_tls(&report);
                 self.secure.report = Some(report);
                 if !verified && !self.is_terminal() && !self.options.insecure {
                     self.screen.note("Stopped, since nobody can be asked: -k goes on in spite of these faults.");
@@ -99,7 +105,7 @@ impl Repl {
                 true
             }
             Err(failure) => {
-                self.screen.show(&tls::failure(&failure));
+                self.screen.show(&tls::failure(&failure, &self.options.tls));
                 self.look_for_old_tls(&failure).await;
                 if self.is_terminal() {
                     self.screen.note("The connection is closed. :reconnect opens it again.");
@@ -110,9 +116,24 @@ impl Repl {
         }
     }
 
+    /// The log tells what was negotiated and what is wrong; the operator, that keys are written.
+    fn note_tls(&mut self, report: &TlsReport) {
+        let faults: String = report.faults.iter().map(|fault| format!(" {}", tls::sentence(fault, now()))).collect();
+        if let Some(connection) = &mut self.connection {
+            connection.note(format!("{}.{faults}", report.session()));
+        }
+        if let Some(path) = std::env::var_os("SSLKEYLOGFILE") {
+            self.screen.note(format!(
+                "The keys of this session are written to {} (SSLKEYLOGFILE).",
+                crate::text::printable_str(&path.to_string_lossy())
+            ));
+        }
+        self.update_log();
+    }
+
     /// Nothing in common: a second connection finds out what the server speaks instead.
     async fn look_for_old_tls(&mut self, failure: &TlsFailure) {
-        if !old_tls::may_be_old(failure) {
+        if !old_tls::may_be_old(failure, &self.options.tls) {
             return;
         }
         let name = self.options.tls.server_name.clone().or_else(|| self.target.address().is_none().then(|| self.target.host.clone()));
@@ -220,7 +241,7 @@ impl Repl {
             Some("") => self.local_error("A file name is wanted: :tls save FILE"),
             Some(path) => {
                 let pem: String = report.chain.iter().map(crate::net::tls::certificate::Certificate::pem).collect();
-                self.save_text(path, &pem);
+                self.save_text(path, &pem, "the certificates, as PEM");
             }
         }
     }

@@ -36,6 +36,7 @@ mod unix {
         pub fn between_prompts(&self) {
             if is_dumb() {
                 // There the kernel edits the line.
+                self.as_found();
                 return;
             }
             let mut modes = self.saved.clone();

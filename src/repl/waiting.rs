@@ -43,7 +43,7 @@ impl Repl {
             let Self { source, connection, signals, .. } = self;
             let event = async {
                 match connection {
-                    Some(connection) if connection.session().is_open() => connection.next().await,
+                    Some(connection) if connection.session().is_open() || connection.session().has_events() => connection.next().await,
                     _ => std::future::pending().await,
                 }
             };
@@ -94,7 +94,8 @@ impl Repl {
     /// Waits until the server has answered all that was sent.
     pub(super) async fn settle(&mut self) {
         let mut told = !self.is_terminal();
-        while self.outcome.is_none() && self.connection.as_ref().is_some_and(|connection| connection.session().is_waiting()) {
+        let busy = |connection: &Connection| connection.session().is_waiting() || connection.session().has_events();
+        while self.outcome.is_none() && self.connection.as_ref().is_some_and(busy) {
             let Self { connection: Some(connection), signals, .. } = self else { return };
             let what = connection.session().awaited().map(|(what, _)| what.describe()).unwrap_or_default();
             let slow = tokio::time::sleep(Duration::from_secs(1));

@@ -387,7 +387,7 @@ impl Session {
             Received::Reply(mut reply) => {
                 reply.lines.iter_mut().for_each(|line| self.redactor.clean(line));
                 self.transcript.add(now, What::Received(reply.clone()));
-                self.leaving |= reply.has_code(421);
+                self.leaving |= reply.has_code(421) || reply.has_code(221);
                 match self.awaited.pop_front() {
                     None => {
                         self.unasked += 1;
@@ -445,6 +445,10 @@ impl Session {
                 self.body_bytes = 0;
                 self.stage = Stage::Message;
             }
+            Command::Bdat { last: true, .. } if success => {
+                self.messages_accepted += 1;
+                self.transaction = Transaction::default();
+            }
             Command::Rset if success => self.transaction = Transaction::default(),
             Command::Auth { mechanism, .. } => self.apply_auth(mechanism, reply),
             Command::Quit => self.leaving = true,
@@ -477,6 +481,11 @@ impl Session {
         self.events.pop_front()
     }
 
+    /// Whether there is something to tell.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// How far the conversation has come.
     pub fn stage(&self) -> Stage {
         self.stage
@@ -494,7 +503,7 @@ impl Session {
 
     /// Whether BDAT was said and the bytes that it announced are due: the server answers after them.
     pub fn chunk_is_due(&self) -> bool {
-        self.awaited.front().is_some_and(|awaited| matches!(awaited.what, Expected::Command(Command::Bdat { size: 1.. })))
+        self.awaited.front().is_some_and(|awaited| matches!(awaited.what, Expected::Command(Command::Bdat { size: 1.., .. })))
     }
 
     /// Whether a reply is waited for.

@@ -22,6 +22,8 @@ pub enum Command {
     Bdat {
         /// Bytes that must follow at once (RFC 3030 section 2).
         size: u64,
+        /// The message is complete with them.
+        last: bool,
     },
     /// AUTH.
     Auth {
@@ -54,7 +56,11 @@ impl Command {
             "MAIL" => Self::Mail(address::path(argument, "FROM").map(|path| path.address.to_owned())),
             "RCPT" => Self::Rcpt(address::path(argument, "TO").map(|path| path.address.to_owned())),
             "DATA" => Self::Data,
-            "BDAT" => Self::Bdat { size: argument.split_ascii_whitespace().next().and_then(|size| size.parse().ok()).unwrap_or_default() },
+            "BDAT" => {
+                let mut words = argument.split_ascii_whitespace();
+                let size = words.next().and_then(|size| size.parse().ok()).unwrap_or_default();
+                Self::Bdat { size, last: words.next().is_some_and(|word| word.eq_ignore_ascii_case("LAST")) }
+            }
             "AUTH" => {
                 let mut words = argument.split_ascii_whitespace();
                 let mechanism = words.next().unwrap_or_default().to_ascii_uppercase();

@@ -21,7 +21,7 @@ fn every_fault_has_its_sentence_and_stops_a_script() {
         ("wrong-name", 7, "The certificate is not for"),
         ("missing-intermediate", 7, "sends its own certificate alone"),
         ("client-certificate", 7, "certificate_required"),
-        ("starttls-refused", 7, "STARTTLS is not to be had"),
+        ("starttls-refused", 7, "STARTTLS is refused"),
         ("starttls-stripped", 7, "STARTTLS is not offered"),
         ("starttls-injection", 7, "Plain text came behind the 220"),
         ("tls-alert", 7, "the alert handshake_failure"),

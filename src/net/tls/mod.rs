@@ -86,6 +86,11 @@ impl TlsOptions {
 }
 
 impl TlsOptions {
+    /// Whether our wishes leave out some of what this program can.
+    pub fn is_narrowed(&self) -> bool {
+        self.min.is_some() || self.max.is_some() || !self.groups.is_empty()
+    }
+
     /// Whether a version is wished for that rustls does not have.
     fn wants_legacy(&self) -> bool {
         let old = |version: Option<Version>| version.is_some_and(|version| version < Version::Tls12);

@@ -216,15 +216,15 @@ impl Repl {
         if Path::new(&path).extension().is_some_and(|end| end == "md") {
             text = format!("```\n{text}```\n");
         }
-        self.save_text(argument, &text);
+        self.save_text(argument, &text, "secrets are left out");
     }
 
     /// Writes a file that is not there yet, and says where.
-    pub(in crate::repl) fn save_text(&mut self, path: &str, text: &str) {
+    pub(in crate::repl) fn save_text(&mut self, path: &str, text: &str, what: &str) {
         let path = expand(path);
         let written = log::create_new(Path::new(&path)).and_then(|(mut file, path)| file.write_all(text.as_bytes()).map(|()| path));
         match written {
-            Ok(path) => self.screen.note(format!("Saved to {}; secrets are left out.", printable_str(&path.to_string_lossy()))),
+            Ok(path) => self.screen.note(format!("Saved to {}; {what}.", printable_str(&path.to_string_lossy()))),
             Err(error) => self.local_error(&format!("{}: {}", printable_str(&path), crate::net::dial::system_words(&error))),
         }
     }

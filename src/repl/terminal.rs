@@ -49,7 +49,10 @@ mod unix {
         /// Echo off, before the prompt of a password is seen; what was typed ahead is dropped.
         pub fn hidden(&self) {
             let mut modes = self.saved.clone();
-            modes.local_modes.remove(LocalModes::ECHO);
+            // As rpassword has it a moment later: a Ctrl-C in between is a key, not a signal.
+            modes.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+            modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+            modes.special_codes[SpecialCodeIndex::VTIME] = 0;
             let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, &modes);
         }
 

@@ -71,6 +71,8 @@ fn look(session: &mut Session, seen: &mut Seen) {
                         seen.accepted += 1;
                     }
                 }
+                // BDAT LAST ends a message too (RFC 3030 section 2).
+                seen.accepted += u32::from(matches!(to, Expected::Command(Command::Bdat { last: true, .. })) && reply.is_success());
                 seen.body_is_due |= to == Expected::Command(Command::Data) && reply.has_code(354) && says(b"354");
                 reply.oddities.iter().for_each(|&oddity| assert_printable(&notice::oddity(oddity, &reply)));
             }

@@ -1,0 +1,209 @@
+//! What the server's bytes do to the session.
+
+use std::time::Duration;
+
+use super::{Awaited, MAX_UNASKED, Security, Session, Stage, Transaction};
+use crate::session::dialogue::Dialogue;
+use crate::session::event::{Ending, Event, Expected};
+use crate::session::transcript::What;
+use crate::wire::command::Command;
+use crate::wire::dot::Stuffer;
+use crate::wire::foreign;
+use crate::wire::keyword::Capabilities;
+use crate::wire::reply::{Received, Reply, ReplyParser};
+
+impl Session {
+    /// Takes what was received, at any cut.
+    pub fn receive(&mut self, now: Duration, bytes: &[u8]) {
+        self.parser.push(bytes);
+        while self.stage != Stage::Closed && !self.starting_tls {
+            match self.parser.next_received() {
+                Ok(Some(received)) => {
+                    self.take(now, received);
+                    if self.unasked > MAX_UNASKED {
+                        self.end(now, Ending::Flood);
+                    }
+                }
+                Ok(None) => break,
+                Err(kind) => {
+                    let partial = self.partial().into_iter().take(5).map(|line| line[..line.len().min(200)].to_vec()).collect();
+                    self.end(now, Ending::TooLong { kind, partial });
+                }
+            }
+        }
+    }
+
+    /// STARTTLS was accepted, and the handshake is due. Returns what came in plain text behind the 220:
+    /// anything but nothing is an attack or a broken server (RFC 3207 §6, P17).
+    pub fn take_injected(&mut self) -> Vec<u8> {
+        self.parser.partial().concat()
+    }
+
+    /// The connection is encrypted from now on: what was learnt before is forgotten (RFC 3207 §4.2).
+    pub fn tls_started(&mut self, now: Duration, verified: bool) {
+        self.note(now, if verified { "encrypted, certificate verified" } else { "encrypted, certificate not verified" });
+        self.security = if verified { Security::Verified } else { Security::Unverified };
+        if std::mem::take(&mut self.starting_tls) {
+            self.stage = Stage::Greeted;
+        }
+        self.parser = ReplyParser::default();
+        self.capabilities = None;
+        self.hello_name = None;
+        self.transaction = Transaction::default();
+        self.dialogue = None;
+        self.user = None;
+    }
+
+    /// The server closed the connection.
+    pub fn received_end(&mut self, now: Duration) {
+        let announced = self.leaving && self.awaited.is_empty();
+        let ending = Ending::Closed { partial: self.partial(), awaited: self.first_awaited(), announced };
+        self.end(now, ending);
+    }
+
+    /// The operating system, or TLS, reports a failure of the connection.
+    pub fn lost(&mut self, now: Duration, reason: String, by_tls: bool) {
+        if self.leaving && self.awaited.is_empty() {
+            // After the farewell it does not matter how the connection ends (P12, P22).
+            self.received_end(now);
+            return;
+        }
+        let ending = Ending::Lost { reason, by_tls, partial: self.partial(), awaited: self.first_awaited() };
+        self.end(now, ending);
+    }
+
+    /// The limit for a reply, or for the server to read on, has passed.
+    pub fn timed_out(&mut self, now: Duration, after: Duration) {
+        let ending = Ending::TimedOut { awaited: self.first_awaited(), after, partial: self.partial() };
+        self.end(now, ending);
+    }
+
+    /// We close the connection.
+    pub fn close(&mut self, now: Duration) {
+        self.end(now, Ending::ClosedByUs);
+    }
+
+    fn partial(&self) -> Vec<Vec<u8>> {
+        let mut lines = self.parser.partial();
+        lines.iter_mut().for_each(|line| self.redactor.clean(line));
+        lines
+    }
+
+    fn end(&mut self, now: Duration, ending: Ending) {
+        if self.stage == Stage::Closed {
+            return;
+        }
+        self.stage = Stage::Closed;
+        self.awaited.clear();
+        self.dialogue = None;
+        self.stuffer = None;
+        self.note(now, "connection closed");
+        self.events.push_back(Event::Ended(ending));
+    }
+
+    fn take(&mut self, now: Duration, received: Received) {
+        match received {
+            Received::Blank => {
+                self.unasked += 1;
+                self.transcript.add(now, What::Stray(Vec::new()));
+            }
+            Received::Stray(mut line) => {
+                self.redactor.clean(&mut line);
+                self.transcript.add(now, What::Stray(line.clone()));
+                let to = self.awaited.pop_front().map(|awaited| awaited.what);
+                self.unasked += u32::from(to.is_none());
+                if to == Some(Expected::Greeting) {
+                    self.stage = Stage::Greeted;
+                }
+                self.events.push_back(Event::Stray { foreign: foreign::guess(&line), line, to });
+            }
+            Received::Reply(mut reply) => {
+                reply.lines.iter_mut().for_each(|line| self.redactor.clean(line));
+                self.transcript.add(now, What::Received(reply.clone()));
+                self.leaving |= reply.has_code(421) || reply.has_code(221);
+                match self.awaited.pop_front() {
+                    None => {
+                        self.unasked += 1;
+                        self.events.push_back(Event::Unsolicited(reply));
+                    }
+                    Some(Awaited { what, since }) => {
+                        self.apply(&what, &reply);
+                        self.events.push_back(Event::Reply { reply, to: what, took: now.saturating_sub(since) });
+                    }
+                }
+            }
+        }
+    }
+
+    fn apply(&mut self, to: &Expected, reply: &Reply) {
+        match to {
+            Expected::Greeting => {
+                self.stage = Stage::Greeted;
+                self.greeting = Some(reply.clone());
+            }
+            Expected::Command(command) => self.apply_command(command, reply),
+            Expected::Answer(mechanism) => self.apply_auth(mechanism, reply),
+            Expected::FinalDot => {
+                self.messages_accepted += u32::from(reply.is_success());
+                self.transaction = Transaction::default();
+            }
+            Expected::Raw => {}
+        }
+    }
+
+    fn apply_command(&mut self, command: &Command, reply: &Reply) {
+        let success = reply.is_success();
+        match command {
+            Command::Ehlo | Command::Helo if success => {
+                let extended = *command == Command::Ehlo;
+                self.lmtp = extended && self.says_lhlo;
+                self.capabilities = extended.then(|| Capabilities::from_reply(reply));
+                self.hello_name = Some(String::from_utf8_lossy(reply.first_text()).into_owned());
+                self.transaction = Transaction::default();
+                self.stage = Stage::Ready;
+            }
+            Command::Mail(sender) if success => {
+                self.transaction = Transaction { sender: Some(sender.clone().unwrap_or_default()), ..Transaction::default() };
+            }
+            Command::Rcpt(recipient) => {
+                let recipient = recipient.clone().unwrap_or_default();
+                if success {
+                    self.transaction.accepted.push(recipient);
+                } else if reply.is_refusal() {
+                    self.transaction.refused.push(recipient);
+                }
+            }
+            Command::Data if reply.has_code(354) => {
+                self.stuffer = Some(Stuffer::default());
+                self.body_bytes = 0;
+                self.stage = Stage::Message;
+            }
+            Command::Bdat { last: true, .. } if success => {
+                self.messages_accepted += 1;
+                self.transaction = Transaction::default();
+            }
+            Command::Rset if success => self.transaction = Transaction::default(),
+            Command::Auth { mechanism, .. } => self.apply_auth(mechanism, reply),
+            Command::Quit => self.leaving = true,
+            Command::StartTls if reply.has_code(220) && self.security == Security::Clear => self.starting_tls = true,
+            _ => {}
+        }
+    }
+
+    fn apply_auth(&mut self, mechanism: &str, reply: &Reply) {
+        if reply.has_code(334) {
+            let text = reply.first_text().to_vec();
+            match &mut self.dialogue {
+                Some(dialogue) => dialogue.challenged(&text),
+                None => self.dialogue = Some(Dialogue::open(mechanism, self.claimed_user.clone(), &text)),
+            }
+            self.stage = Stage::Auth;
+            return;
+        }
+        let user = self.dialogue.take().and_then(|dialogue| dialogue.user).or_else(|| self.claimed_user.clone());
+        self.claimed_user = user;
+        if reply.has_code(235) {
+            self.user = Some(self.claimed_user.clone().unwrap_or_else(|| mechanism.to_ascii_lowercase()));
+        }
+    }
+}

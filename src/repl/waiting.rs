@@ -84,8 +84,11 @@ impl Repl {
         };
         self.resume();
         if hidden && matches!(given, Given::Interrupted) {
-            // The signal that the reader raised must not interrupt what comes next.
-            let _ = tokio::time::timeout(Duration::from_millis(50), self.signals.next()).await;
+            // The signal that the reader raised must not interrupt what comes next; any other one counts.
+            match tokio::time::timeout(Duration::from_millis(50), self.signals.next()).await {
+                Ok(signal @ (Signal::Terminate | Signal::Hangup)) => self.outcome = Some(Outcome::Signalled(signal)),
+                Ok(Signal::Interrupt | Signal::Continue) | Err(_) => {}
+            }
         }
         self.screen.end_editing().await;
         given

@@ -16,7 +16,6 @@ use crate::session::event::{Event, Expected};
 use crate::session::redact::Redactor;
 use crate::session::transcript::{Transcript, What};
 use crate::wire::base64;
-use crate::wire::code::Class;
 use crate::wire::command::{self, Command};
 use crate::wire::dot::{Changes, NulByte, Stuffer};
 use crate::wire::keyword::Capabilities;
@@ -419,9 +418,4 @@ fn with_crlf(line: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(line);
     bytes.extend_from_slice(b"\r\n");
     bytes
-}
-
-/// Whether the class of a reply ends an AUTH exchange with a refusal.
-pub fn is_login_refusal(reply: &Reply) -> bool {
-    matches!(reply.class(), Some(Class::Transient | Class::Permanent))
 }

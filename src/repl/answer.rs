@@ -111,8 +111,7 @@ impl Repl {
         match self.plain_user.take() {
             None => self.give(&Answer::Secret(password), "(password, hidden)").await,
             Some(user) => {
-                let text = Secret::new(String::from_utf8_lossy(password.expose()).into_owned());
-                let message = sasl::plain::message("", &user, &text);
+                let message = sasl::plain::message("", &user, password.expose());
                 self.give(&Answer::Plain { user, message }, "(user name and password, hidden)").await;
             }
         }

@@ -1,7 +1,8 @@
 //! LOGIN (draft-murchison-sasl-login): the server asks for a user name and a password, in words that
 //! no document fixes.
 
-use super::{ByHand, Mechanism};
+use super::{ByHand, Client, Description, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn, hash};
+use crate::secret::Secret;
 
 /// The descriptor.
 pub const MECHANISM: Mechanism = Mechanism {
@@ -9,6 +10,13 @@ pub const MECHANISM: Mechanism = Mechanism {
     source: "draft-murchison-sasl-login",
     summary: "user name, then password, each asked for",
     by_hand: ByHand::PlainText,
+    needs: Needs::Password,
+    client_first: false,
+    readable: true,
+    rank: 10,
+    client: || Box::new(Answering::default()),
+    server: Some(|| Box::new(Asking::default())),
+    describe,
 };
 
 /// What a challenge asks for.
@@ -39,6 +47,61 @@ pub fn asks(prompt: &[u8], user_name_given: bool) -> Asks {
     } else {
         Asks::Password
     }
+}
+
+/// The client's side.
+#[derive(Debug, Default)]
+struct Answering {
+    user_name_given: bool,
+}
+
+impl Client for Answering {
+    fn step(&mut self, challenge: Option<&[u8]>, login: &Login) -> Result<Secret<Vec<u8>>, Trouble> {
+        let answer = match asks(challenge.unwrap_or_default(), self.user_name_given) {
+            Asks::UserName => {
+                let user = login.known_user()?;
+                self.user_name_given = true;
+                user
+            }
+            Asks::Password => login.known()?.1,
+        };
+        Ok(Secret::new(answer.as_bytes().to_vec()))
+    }
+
+    fn adopt(&mut self, _sent: &[u8], answering: Option<&[u8]>) -> Result<(), Trouble> {
+        self.user_name_given |= asks(answering.unwrap_or_default(), false) == Asks::UserName;
+        Ok(())
+    }
+}
+
+/// The server's side.
+#[derive(Debug, Default)]
+struct Asking {
+    user: Option<String>,
+}
+
+impl Server for Asking {
+    fn step(&mut self, message: Option<&[u8]>, host: &Host) -> Turn {
+        match (message, &self.user) {
+            (None, _) => Turn::Challenge(b"Username:".to_vec()),
+            (Some(name), None) => {
+                self.user = Some(String::from_utf8_lossy(name).into_owned());
+                Turn::Challenge(b"Password:".to_vec())
+            }
+            (Some(password), Some(user)) => host.judge(user, hash::same(password, host.password.expose().as_bytes())),
+        }
+    }
+}
+
+fn describe(said: &Said<'_>) -> Option<Description> {
+    if said.from == Party::Server {
+        return None;
+    }
+    let what = said.answering.map_or(if said.number == 0 { Asks::UserName } else { Asks::Password }, |words| asks(words, said.number > 0));
+    Some(match what {
+        Asks::UserName => Description::new("AUTH LOGIN").open_bytes("user", said.bytes),
+        Asks::Password => Description::new("AUTH LOGIN").hidden("password", said.bytes),
+    })
 }
 
 #[cfg(test)]

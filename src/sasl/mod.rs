@@ -1,10 +1,22 @@
-//! SASL mechanisms, one file each: descriptor, client steps, server steps.
+//! SASL mechanisms (RFC 4422), one file each: descriptor, client's and server's steps, and what each
+//! message says.
 //!
-//! A mechanism without a file of its own can still be typed by hand: its challenges are decoded and
-//! shown, and base64 goes out as typed.
+//! Messages are bytes; their base64 and the 334 around it belong to `wire` and `session`. There is no
+//! randomness and no clock here: both come with [`Login`] and [`Host`]. A mechanism that is not in the
+//! table can still be typed by hand: its challenges are shown, and base64 goes out as typed.
 
+pub mod client;
+pub mod cram_md5;
+pub mod description;
+pub mod hash;
 pub mod login;
 pub mod plain;
+pub mod prep;
+pub mod server;
+
+pub use client::{Binding, Channel, Client, Login, Proof, Trouble};
+pub use description::{Description, Field, Party, Said, Value};
+pub use server::{Host, Server, Turn};
 
 /// What is known of a mechanism.
 #[derive(Debug)]
@@ -17,6 +29,20 @@ pub struct Mechanism {
     pub summary: &'static str,
     /// How it can be typed.
     pub by_hand: ByHand,
+    /// What the client must have.
+    pub needs: Needs,
+    /// The client speaks first: its first message can stand behind `AUTH NAME` (RFC 4954 §4).
+    pub client_first: bool,
+    /// Whoever reads the line has the secret: it belongs inside TLS.
+    pub readable: bool,
+    /// The highest that the credentials serve is taken by itself; 0 only when it is asked for.
+    pub rank: u8,
+    /// The client's side, at its beginning.
+    pub client: fn() -> Box<dyn Client>,
+    /// The server's side, at its beginning; `None` where the practice server cannot play it.
+    pub server: Option<fn() -> Box<dyn Server>>,
+    /// What a message says; `None` when it is not of this mechanism's form.
+    pub describe: fn(&Said<'_>) -> Option<Description>,
 }
 
 /// What the operator can do at a challenge of a mechanism.
@@ -30,40 +56,151 @@ pub enum ByHand {
     Binary,
 }
 
-/// The known mechanisms, in the order in which help lists them.
-pub const MECHANISMS: &[Mechanism] = &[
-    plain::MECHANISM,
-    login::MECHANISM,
-    other("CRAM-MD5", "RFC 2195", "answers a challenge with a keyed MD5", ByHand::Base64),
-    other("DIGEST-MD5", "RFC 2831", "HTTP Digest for mail (historic)", ByHand::Base64),
-    other("SCRAM-SHA-1", "RFC 5802", "salted challenge and response", ByHand::Base64),
-    other("SCRAM-SHA-256", "RFC 7677", "salted challenge and response", ByHand::Base64),
-    other("XOAUTH2", "Google, Microsoft", "an OAuth 2.0 access token", ByHand::Base64),
-    other("OAUTHBEARER", "RFC 7628", "an OAuth 2.0 access token", ByHand::Base64),
-    other("NTLM", "MS-SMTPNTLM", "Windows login, three binary messages", ByHand::Binary),
-    other("GSSAPI", "RFC 4752", "Kerberos", ByHand::Binary),
-    other("EXTERNAL", "RFC 4422", "the TLS client certificate says who it is", ByHand::Base64),
-    other("ANONYMOUS", "RFC 4505", "no login, a trace of who it was", ByHand::Base64),
-];
-
-const fn other(name: &'static str, source: &'static str, summary: &'static str, by_hand: ByHand) -> Mechanism {
-    Mechanism { name, source, summary, by_hand }
+/// What a client must have to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// A user name and a password.
+    Password,
+    /// A user name and an OAuth 2.0 access token.
+    Token,
+    /// A TLS client certificate; a user name may be given.
+    Certificate,
+    /// A Kerberos ticket; a user name may be given.
+    Ticket,
+    /// Nothing; a name may be given as a trace.
+    Nothing,
 }
+
+/// The known mechanisms, in the order in which help lists them.
+pub const MECHANISMS: &[Mechanism] = &[plain::MECHANISM, login::MECHANISM, cram_md5::MECHANISM];
 
 /// Finds a mechanism, in any case.
 pub fn lookup(name: &str) -> Option<&'static Mechanism> {
     MECHANISMS.iter().find(|mechanism| mechanism.name.eq_ignore_ascii_case(name))
 }
 
+/// What a message says, in the words of its mechanism.
+pub fn describe(mechanism: &str, said: &Said<'_>) -> Option<Description> {
+    lookup(mechanism).and_then(|known| (known.describe)(said))
+}
+
+/// The mechanism to log in with: of those that the server offers and the credentials serve, the one with
+/// the highest rank. `clear` leaves out those whose secret can be read on the way.
+pub fn best(offered: &[String], serves: impl Fn(&Mechanism) -> bool, clear: bool) -> Option<&'static Mechanism> {
+    let known = offered.iter().filter_map(|name| lookup(name));
+    known.filter(|mechanism| mechanism.rank > 0 && serves(mechanism) && !(clear && mechanism.readable)).max_by_key(|known| known.rank)
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::secret::Secret;
+
+    /// Credentials and surroundings for the tests of mechanisms.
+    pub(crate) fn login(user: &str, password: &str) -> Login {
+        Login {
+            user: user.to_owned(),
+            secret: Some(Secret::new(password.to_owned())),
+            host: "mail.contoso.test".to_owned(),
+            ..Login::default()
+        }
+    }
+
+    /// A server that knows one user.
+    pub(crate) fn host(user: &str, password: &str) -> Host {
+        Host {
+            name: "mail.contoso.test".to_owned(),
+            users: vec![user.to_owned()],
+            password: Secret::new(password.to_owned()),
+            ..Host::default()
+        }
+    }
+
+    /// Lets both sides of a mechanism talk until one has enough; the server's verdict, and the client's of the server.
+    pub(crate) fn play(mechanism: &Mechanism, login: &Login, host: &Host) -> (Turn, Result<Proof, Trouble>) {
+        let (mut client, mut server) = ((mechanism.client)(), mechanism.server.unwrap()());
+        let mut answer = match mechanism.client_first {
+            true => Some(client.step(None, login)),
+            false => None,
+        };
+        for _ in 0..10 {
+            let given = match answer {
+                Some(Err(trouble)) => return (Turn::Refuse, Err(trouble)),
+                Some(Ok(ref message)) => Some(message.expose().as_slice()),
+                None => None,
+            };
+            match server.step(given, host) {
+                Turn::Challenge(challenge) => answer = Some(client.step(Some(&challenge), login)),
+                turn => return (turn, Ok(client.proof())),
+            }
+        }
+        panic!("{} does not end", mechanism.name);
+    }
 
     #[test]
     fn descriptors_are_complete() {
         for (at, mechanism) in MECHANISMS.iter().enumerate() {
             assert!(mechanism.summary.len() <= 60 && !mechanism.source.is_empty());
+            assert_eq!(mechanism.name, mechanism.name.to_ascii_uppercase());
             assert!(MECHANISMS[..at].iter().all(|other| other.name != mechanism.name), "{} twice", mechanism.name);
+        }
+    }
+
+    #[test]
+    fn every_mechanism_lets_the_right_password_in_and_no_other() {
+        for mechanism in MECHANISMS.iter().filter(|mechanism| mechanism.needs == Needs::Password && mechanism.server.is_some()) {
+            for (user, password) in [("logon", "My simple password"), ("logon", "pässwörd€"), ("logon", "a b\\c:\"d\"")] {
+                let (turn, proof) = play(mechanism, &login(user, password), &host(user, password));
+                assert_eq!(turn, Turn::Accept(user.to_owned()), "{} {password}", mechanism.name);
+                assert!(!matches!(proof, Ok(Proof::Failed(_)) | Err(_)), "{} {proof:?}", mechanism.name);
+                let (turn, _) = play(mechanism, &login(user, "wrong"), &host(user, password));
+                assert_eq!(turn, Turn::Refuse, "{}", mechanism.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_mechanism_asks_for_what_it_lacks() {
+        for mechanism in MECHANISMS.iter().filter(|mechanism| matches!(mechanism.needs, Needs::Password | Needs::Token)) {
+            let (_, result) = play(mechanism, &Login { user: "logon".to_owned(), ..Login::default() }, &host("logon", "x"));
+            assert_eq!(result, Err(Trouble::NeedsSecret), "{}", mechanism.name);
+            let (_, result) = play(mechanism, &Login::default(), &host("logon", "x"));
+            assert_eq!(result, Err(Trouble::NeedsUser), "{}", mechanism.name);
+        }
+    }
+
+    // P26, P27
+    #[test]
+    fn no_challenge_and_no_answer_makes_a_mechanism_panic() {
+        let blobs: [&[u8]; 9] =
+            [b"", b"\0", b"=", b"\xff\xfe", b"NTLMSSP\0\x02\0\0\0", b"r=,s=,i=", b"nonce=\"", b"{\"status\":", &[b'a'; 70_000]];
+        for mechanism in MECHANISMS {
+            for blob in blobs {
+                let mut client = (mechanism.client)();
+                for _ in 0..3 {
+                    let _ = client.step(Some(blob), &login("logon", "x"));
+                }
+                if let Some(server) = mechanism.server {
+                    let mut server = server();
+                    let _ = server.step(None, &host("logon", "x"));
+                    for _ in 0..3 {
+                        let _ = server.step(Some(blob), &host("logon", "x"));
+                    }
+                }
+                for (from, number) in [(Party::Client, 0), (Party::Client, 1), (Party::Server, 0), (Party::Server, 1)] {
+                    let _ = (mechanism.describe)(&Said { from, number, bytes: blob, answering: None, now: 0 });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_strongest_that_serves_is_taken() {
+        let offered = |names: &str| names.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let password = |mechanism: &Mechanism| mechanism.needs == Needs::Password;
+        let table = [("LOGIN PLAIN", false, Some("PLAIN")), ("LOGIN CRAM-MD5", true, Some("CRAM-MD5")), ("LOGIN X-NEW", true, None)];
+        for (names, clear, want) in table {
+            assert_eq!(best(&offered(names), password, clear).map(|known| known.name), want, "{names}");
         }
     }
 }

@@ -16,6 +16,7 @@ use zeroize::Zeroize;
 
 use super::tls::{self, Roots, TlsCause, TlsFailure, TlsOptions, TlsReport};
 use crate::session::client::Answer;
+use crate::session::dialogue::{Dialogue, Sent};
 use crate::session::event::Expected;
 use crate::session::{Event, Security, Session};
 use crate::wire::dot::{Changes, NulByte};
@@ -108,15 +109,21 @@ impl Connection {
     /// Sends a command line, without its end.
     pub fn send(&mut self, line: &[u8]) {
         let bytes = self.session.send(self.age(), line);
-        self.holds_secret |= crate::wire::command::without_secret(line).is_some();
+        self.holds_secret |= crate::session::redact::hides(line);
         self.queue(bytes);
     }
 
-    /// Answers a challenge.
-    pub fn answer(&mut self, answer: &Answer) {
-        let bytes = self.session.answer(self.age(), answer);
+    /// Answers a challenge. Returns what may be seen of it.
+    pub fn answer(&mut self, answer: &Answer) -> Sent {
+        let (bytes, sent) = self.session.answer(self.age(), answer);
         self.holds_secret = true;
         self.queue(bytes);
+        sent
+    }
+
+    /// The login that was refused, for a last look.
+    pub fn take_refused_login(&mut self) -> Option<Dialogue> {
+        self.session.take_refused_login()
     }
 
     /// Sends bytes as they are.

@@ -1,12 +1,12 @@
 //! What is shown and done when the session tells something.
 
 use super::settings::Explain;
-use super::{Outcome, Repl};
+use super::{Outcome, Repl, now_ms};
 use crate::explain::reply::{Situation, explain};
-use crate::explain::{blob, notice};
+use crate::explain::{blob, login, notice};
 use crate::net::Connection;
 use crate::render::{Row, Sign, human};
-use crate::session::{Ending, Event, Expected, Security};
+use crate::session::{Ending, Event, Expected, Security, redact};
 use crate::text::{printable, printable_str};
 use crate::wire::command::Command;
 use crate::wire::reply::Reply;
@@ -121,28 +121,41 @@ impl Repl {
     }
 
     fn show_challenge(&mut self) {
-        let Some(dialogue) = self.connection.as_ref().and_then(|connection| connection.session().dialogue().cloned()) else { return };
+        let Some(dialogue) = self.connection.as_ref().and_then(|connection| connection.session().dialogue()) else { return };
+        let (mechanism, challenge, said) = (dialogue.mechanism.clone(), dialogue.challenge.clone(), dialogue.describe_challenge(now_ms()));
+        self.warn_of_clear_text();
+        if self.settings.raw_answers {
+            if let Ok(reading) = blob::read(&challenge.raw) {
+                self.screen.note(format!("The challenge says \"{}\".", reading.text));
+            }
+            return;
+        }
+        let carried = self.carrying.is_some();
+        self.screen.show(&human::challenge(&mechanism, &challenge, said.as_ref(), carried));
+    }
+
+    fn warn_of_clear_text(&mut self) {
         let clear = self.session().is_some_and(|session| session.security() == Security::Clear);
-        if clear && !self.memory.told.clear_text && self.is_terminal() && !self.options.raw {
-            self.memory.told.clear_text = true;
-            let offered = self.session().and_then(|session| session.capabilities()).is_some_and(|offer| offer.has("STARTTLS"));
-            let way_out = if offered { " STARTTLS is offered;" } else { "" };
-            let text = if self.options.practice.is_some() {
-                "This connection is not encrypted: elsewhere the password could be read on the way. (The practice server is on this machine.)".to_owned()
-            } else {
-                format!("This connection is not encrypted: the password could be read on the way.{way_out} * cancels this login.")
-            };
-            self.screen.warning(text);
+        if !clear || self.memory.told.clear_text || !self.is_terminal() || self.options.raw {
+            return;
         }
-        if !self.settings.raw_answers {
-            self.screen.show(&human::challenge(&dialogue.mechanism, &dialogue.challenge));
-        } else if let Ok(reading) = blob::read(&dialogue.challenge.raw) {
-            self.screen.note(format!("The challenge says \"{}\".", reading.text));
-        }
+        self.memory.told.clear_text = true;
+        let offered = self.session().and_then(|session| session.capabilities()).is_some_and(|offer| offer.has("STARTTLS"));
+        let way_out = if offered { " STARTTLS is offered;" } else { "" };
+        let text = if self.options.practice.is_some() {
+            "This connection is not encrypted: elsewhere the password could be read on the way. (The practice server is on this machine.)"
+                .to_owned()
+        } else {
+            format!("This connection is not encrypted: the password could be read on the way.{way_out} * cancels this login.")
+        };
+        self.screen.warning(text);
     }
 
     fn refused(&mut self, reply: &Reply, to: &Expected) {
         let situation = self.situation(to);
+        if situation.verb == "AUTH" && self.wants_other_form(reply) {
+            return;
+        }
         let meant = match to {
             Expected::Command(Command::Other(verb)) if matches!(reply.code.number(), 500 | 502) => super::input::did_you_mean(verb),
             _ => None,
@@ -152,6 +165,9 @@ impl Repl {
             self.screen.hint(format!("Did you mean {meant}?{back}"));
         } else if !self.memory.cancelling {
             self.explain_refusal(reply, &situation);
+        }
+        if situation.verb == "AUTH" {
+            self.look_at_login();
         }
         if *to == Expected::Command(Command::StartTls) {
             // TLS was asked for and is not to be had: nothing more goes out in clear (P19).
@@ -201,6 +217,23 @@ impl Repl {
         self.memory.explained.push(fact.id);
         let more = if self.is_terminal() { "  :explain" } else { "" };
         self.screen.hint(format!("{text}{more}"));
+    }
+
+    /// What can be seen in the bytes of a login that was refused. They are forgotten then.
+    fn look_at_login(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        let Some(dialogue) = connection.take_refused_login() else { return };
+        let session = connection.session();
+        let refused = login::Refused {
+            mechanism: &dialogue.mechanism,
+            lines: dialogue.messages().iter().map(|message| (message.from, message.line.expose().as_slice())).collect(),
+            encrypted: session.security() != Security::Clear,
+            tls_offered: session.capabilities().is_some_and(|offer| offer.has("STARTTLS")),
+            now: now_ms(),
+        };
+        if self.settings.explain != Explain::Off && !self.memory.cancelling {
+            login::findings(&refused).into_iter().for_each(|sentence| self.screen.hint(sentence));
+        }
     }
 
     fn consequences(&mut self, reply: &Reply, to: &Expected) {
@@ -326,7 +359,7 @@ impl Repl {
 
     /// Shows a line of ours that went out by itself.
     pub(super) fn show_sent(&mut self, line: &[u8]) {
-        self.screen.row(Row::new(Sign::Sent, printable(line)));
+        self.screen.row(Row::new(Sign::Sent, printable(&redact::command(line))));
     }
 }
 

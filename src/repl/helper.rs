@@ -103,9 +103,9 @@ fn complete_local(rest: &str, snapshot: &Snapshot) -> (usize, Vec<String>) {
             let names = commands::COMMANDS.iter().map(|command| command.name).chain(verb::VERBS.iter().map(|verb| verb.name));
             names.map(str::to_lowercase).collect()
         }
+        Some(Completes::Mechanisms) => snapshot.mechanisms.iter().filter(|name| crate::sasl::lookup(name).is_some()).cloned().collect(),
         _ => Vec::new(),
     };
-    let _ = snapshot;
     (start, starting_with(words.into_iter(), argument))
 }
 

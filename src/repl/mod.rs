@@ -14,6 +14,7 @@ mod helper;
 mod history;
 mod input;
 mod log;
+mod login;
 mod message;
 mod opening;
 mod outcome;
@@ -34,6 +35,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use history::{History, default_path as history_path};
+use login::now_ms;
 pub use outcome::Outcome;
 pub use screen::Screen;
 pub use signals::{Signal, Signals};
@@ -41,10 +43,10 @@ pub use source::Source;
 pub use terminal::Terminal;
 
 use crate::explain::reply::Situation;
+use crate::jobs::credentials::LoginOptions;
 use crate::net::dial::DialOptions;
 use crate::net::tls::TlsOptions;
 use crate::net::{Connection, Limits};
-use crate::render::Row;
 use crate::session::{Session, Stage};
 use crate::target::Target;
 use crate::wire::reply::Reply;
@@ -62,8 +64,8 @@ pub struct Options {
     pub limits: Limits,
     /// The name to say in EHLO.
     pub hello_name: String,
-    /// Log in as this user once connected.
-    pub user: Option<String>,
+    /// Log in once connected, or what `:auth` needs.
+    pub login: LoginOptions,
     /// Write a log there.
     pub log: Option<PathBuf>,
     /// Passwords may go over a clear line without a question.
@@ -109,6 +111,8 @@ pub struct Repl {
     message: Message,
     /// The user name of a PLAIN login that waits for its password.
     plain_user: Option<String>,
+    /// The login that is carried out for the operator.
+    carrying: Option<login::Carrying>,
     /// The header word that was held back; typed again it is sent.
     held_back: Option<Vec<u8>>,
     /// The log could not be written: the exit status must say so.
@@ -193,6 +197,7 @@ impl Repl {
             memory: Memory::default(),
             message: Message::default(),
             plain_user: None,
+            carrying: None,
             held_back: None,
             log_broken: false,
             messages_accepted: 0,
@@ -221,7 +226,7 @@ impl Repl {
         if self.outcome.is_none() && self.options.starttls && self.is_open() {
             self.start_tls().await;
         }
-        if self.outcome.is_none() && self.options.user.is_some() {
+        if self.outcome.is_none() && self.options.login.is_wanted {
             self.log_in().await;
         }
         while self.outcome.is_none() {
@@ -388,8 +393,7 @@ impl Repl {
         self.memory.cancelled_before = false;
         self.remember_address(line);
         if !self.is_terminal() {
-            let shown = crate::wire::command::without_secret(line).unwrap_or_else(|| line.to_vec());
-            self.screen.row(Row::new(crate::render::Sign::Sent, crate::text::printable(&shown)));
+            self.show_sent(line);
         }
         if let Some(connection) = &mut self.connection {
             connection.send(line);

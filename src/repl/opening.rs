@@ -10,7 +10,7 @@ use crate::jobs::opening::{dial_failure, greeting_failure};
 use crate::net::dial::{DialEvent, Dialed, dial};
 use crate::net::{Connection, Limits};
 use crate::render::{Row, human, transcript};
-use crate::session::{Ending, Event, Security, Stage};
+use crate::session::{Ending, Event, Security, Stage, redact};
 use crate::target::Target;
 use crate::text::printable_str;
 use crate::wire::foreign::{self, Foreign};
@@ -185,7 +185,7 @@ impl Repl {
     /// The connection is gone and a line was typed: it is kept, and sent after a reconnect.
     pub(super) async fn reconnect_for(&mut self, line: &[u8]) -> bool {
         if !self.is_terminal() {
-            self.screen.warning(format!("Not sent, the connection is closed: {}", crate::text::printable(&shown(line))));
+            self.screen.warning(format!("Not sent, the connection is closed: {}", crate::text::printable(&redact::command(line))));
             self.outcome = Some(Outcome::Lost);
             return false;
         }
@@ -307,7 +307,7 @@ impl Repl {
 
     pub(super) fn log_header(&self) -> String {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-        transcript::header(env!("CARGO_PKG_VERSION"), &self.target.to_string(), &format!("{} UTC", super::commands::utc_date(now)))
+        transcript::header(env!("CARGO_PKG_VERSION"), &self.target.to_string(), &format!("{} UTC", human::utc_date(now)))
     }
 
     fn restart_log(&mut self) {
@@ -336,8 +336,4 @@ impl Repl {
         }
         self.log_broken = true;
     }
-}
-
-fn shown(line: &[u8]) -> Vec<u8> {
-    crate::wire::command::without_secret(line).unwrap_or_else(|| line.to_vec())
 }

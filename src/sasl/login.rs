@@ -13,6 +13,7 @@ pub const MECHANISM: Mechanism = Mechanism {
     needs: Needs::Password,
     client_first: false,
     readable: true,
+    binds: false,
     rank: 10,
     client: || Box::new(Answering::default()),
     server: Some(|| Box::new(Asking::default())),
@@ -99,8 +100,8 @@ fn describe(said: &Said<'_>) -> Option<Description> {
     }
     let what = said.answering.map_or(if said.number == 0 { Asks::UserName } else { Asks::Password }, |words| asks(words, said.number > 0));
     Some(match what {
-        Asks::UserName => Description::new("AUTH LOGIN").open_bytes("user", said.bytes),
-        Asks::Password => Description::new("AUTH LOGIN").hidden("password", said.bytes),
+        Asks::UserName => Description::new("user name").open_bytes("user", said.bytes),
+        Asks::Password => Description::new("password").hidden("password", said.bytes),
     })
 }
 

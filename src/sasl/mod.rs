@@ -35,6 +35,8 @@ pub struct Mechanism {
     pub client_first: bool,
     /// Whoever reads the line has the secret: it belongs inside TLS.
     pub readable: bool,
+    /// It is bound to the TLS channel, and cannot be had without one.
+    pub binds: bool,
     /// The highest that the credentials serve is taken by itself; 0 only when it is asked for.
     pub rank: u8,
     /// The client's side, at its beginning.

@@ -10,6 +10,7 @@ mod exit_status;
 mod help;
 mod hostile;
 mod log;
+mod logins;
 mod message;
 mod practice;
 mod script;

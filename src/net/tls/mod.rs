@@ -4,6 +4,7 @@
 //! after a fault is decided above (P20).
 
 pub mod certificate;
+pub mod channel;
 pub mod files;
 #[cfg(feature = "legacy-tls")]
 mod legacy;
@@ -153,6 +154,10 @@ pub struct TlsReport {
     pub client_certificate_asked: Option<usize>,
     /// One was given.
     pub client_certificate_given: bool,
+    /// Channel binding `tls-exporter`, where the version has it.
+    pub exporter: Option<Vec<u8>>,
+    /// Channel binding `tls-server-end-point`.
+    pub server_end_point: Option<Vec<u8>>,
     /// How long the handshake took.
     pub took: Duration,
 }
@@ -313,6 +318,8 @@ fn report(
         faults,
         client_certificate_asked: seen.asked,
         client_certificate_given: seen.asked.is_some() && options.identity.is_some(),
+        exporter: channel::exporter(session),
+        server_end_point: seen.chain.first().map(|leaf| channel::server_end_point(leaf)),
         took,
     }
 }

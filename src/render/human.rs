@@ -79,7 +79,8 @@ pub fn challenge(mechanism: &str, challenge: &Challenge, said: Option<&Descripti
     };
     let wants = if carried { "" } else { wanted(challenge.asks) };
     match rows.last_mut() {
-        Some(row) if is_question => row.text = format!("{} {wants}", row.text).trim_end().to_owned(),
+        Some(row) if is_question && !wants.is_empty() => row.text = format!("{} {wants}", row.text),
+        Some(_) if is_question => {}
         _ if carried => {}
         _ => {
             let name = printable_str(mechanism);

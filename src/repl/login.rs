@@ -378,7 +378,7 @@ impl Repl {
         if self.is_terminal() {
             let what = if mechanism.needs == Needs::Token { "token> " } else { "password> " };
             let typed = self.read_hidden(what).await?;
-            return self.as_text(typed);
+            return self.as_text(&typed);
         }
         if self.options.login.password == PasswordSource::Input {
             if let Given::Line(line) = self.source.given().await
@@ -395,7 +395,7 @@ impl Repl {
         None
     }
 
-    fn as_text(&mut self, typed: Secret<Vec<u8>>) -> Option<Secret<String>> {
+    fn as_text(&mut self, typed: &Secret<Vec<u8>>) -> Option<Secret<String>> {
         match std::str::from_utf8(typed.expose()) {
             Ok(text) => Some(Secret::new(text.to_owned())),
             Err(_) => {

@@ -5,6 +5,7 @@ use memchr::memmem;
 use std::borrow::Cow;
 
 use super::dialogue::{Dialogue, Sent};
+use crate::sasl::Description;
 use crate::secret::Secret;
 use crate::wire::base64;
 use crate::wire::command::{self, Command};
@@ -44,7 +45,7 @@ impl Redactor {
         if sent.hidden.is_none() {
             return;
         }
-        for secret in sent.description.iter().flat_map(|description| description.secrets()) {
+        for secret in sent.description.iter().flat_map(Description::secrets) {
             self.add(secret.expose());
         }
         self.add_encoded(line);

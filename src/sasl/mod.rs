@@ -12,6 +12,7 @@ pub mod hash;
 pub mod login;
 pub mod plain;
 pub mod prep;
+pub mod scram;
 pub mod server;
 
 pub use client::{Binding, Channel, Client, Login, Proof, Trouble};
@@ -45,6 +46,14 @@ pub struct Mechanism {
     pub describe: fn(&Said<'_>) -> Option<Description>,
 }
 
+impl Mechanism {
+    /// It binds the login to the TLS channel, and is of no use without [`Channel::binding`]. RFC 5802 §4 keeps
+    /// the suffix for that.
+    pub fn binds(&self) -> bool {
+        self.name.ends_with("-PLUS")
+    }
+}
+
 /// What the operator can do at a challenge of a mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ByHand {
@@ -72,7 +81,17 @@ pub enum Needs {
 }
 
 /// The known mechanisms, in the order in which help lists them.
-pub const MECHANISMS: &[Mechanism] = &[plain::MECHANISM, login::MECHANISM, cram_md5::MECHANISM];
+pub const MECHANISMS: &[Mechanism] = &[
+    plain::MECHANISM,
+    login::MECHANISM,
+    cram_md5::MECHANISM,
+    scram::SHA_1,
+    scram::SHA_256,
+    scram::SHA_512,
+    scram::SHA_1_PLUS,
+    scram::SHA_256_PLUS,
+    scram::SHA_512_PLUS,
+];
 
 /// Finds a mechanism, in any case.
 pub fn lookup(name: &str) -> Option<&'static Mechanism> {
@@ -96,12 +115,19 @@ pub(crate) mod tests {
     use super::*;
     use crate::secret::Secret;
 
+    /// What both sides see of the same TLS channel.
+    pub(crate) fn channel() -> Channel {
+        Channel { exporter: Some(vec![7; 32]), server_end_point: Some(vec![9; 32]), wanted: None }
+    }
+
     /// Credentials and surroundings for the tests of mechanisms.
     pub(crate) fn login(user: &str, password: &str) -> Login {
         Login {
             user: user.to_owned(),
             secret: Some(Secret::new(password.to_owned())),
             host: "mail.contoso.test".to_owned(),
+            channel: channel(),
+            offers_binding: true,
             ..Login::default()
         }
     }
@@ -112,6 +138,8 @@ pub(crate) mod tests {
             name: "mail.contoso.test".to_owned(),
             users: vec![user.to_owned()],
             password: Secret::new(password.to_owned()),
+            channel: channel(),
+            offers_binding: true,
             ..Host::default()
         }
     }
@@ -162,9 +190,9 @@ pub(crate) mod tests {
     #[test]
     fn every_mechanism_asks_for_what_it_lacks() {
         for mechanism in MECHANISMS.iter().filter(|mechanism| matches!(mechanism.needs, Needs::Password | Needs::Token)) {
-            let (_, result) = play(mechanism, &Login { user: "logon".to_owned(), ..Login::default() }, &host("logon", "x"));
+            let (_, result) = play(mechanism, &Login { secret: None, ..login("logon", "") }, &host("logon", "x"));
             assert_eq!(result, Err(Trouble::NeedsSecret), "{}", mechanism.name);
-            let (_, result) = play(mechanism, &Login::default(), &host("logon", "x"));
+            let (_, result) = play(mechanism, &login("", ""), &host("logon", "x"));
             assert_eq!(result, Err(Trouble::NeedsUser), "{}", mechanism.name);
         }
     }
@@ -198,6 +226,10 @@ pub(crate) mod tests {
     fn the_strongest_that_serves_is_taken() {
         let offered = |names: &str| names.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let password = |mechanism: &Mechanism| mechanism.needs == Needs::Password;
+        let unbound = |mechanism: &Mechanism| password(mechanism) && !mechanism.binds();
+        let plus = offered("SCRAM-SHA-1-PLUS SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN");
+        assert_eq!(best(&plus, password, false).map(|known| known.name), Some("SCRAM-SHA-1-PLUS"));
+        assert_eq!(best(&plus, unbound, false).map(|known| known.name), Some("SCRAM-SHA-512"));
         let table = [("LOGIN PLAIN", false, Some("PLAIN")), ("LOGIN CRAM-MD5", true, Some("CRAM-MD5")), ("LOGIN X-NEW", true, None)];
         for (names, clear, want) in table {
             assert_eq!(best(&offered(names), password, clear).map(|known| known.name), want, "{names}");

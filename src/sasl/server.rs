@@ -24,6 +24,8 @@ pub struct Host {
     pub now: u64,
     /// What binds a login to the TLS channel.
     pub channel: Channel,
+    /// Mechanisms with channel binding are offered.
+    pub offers_binding: bool,
     /// Scenario: the proof that the server owes the client is wrong.
     pub lies: bool,
 }
@@ -40,6 +42,7 @@ impl Default for Host {
             random: [0; 32],
             now: 0,
             channel: Channel::default(),
+            offers_binding: false,
             lies: false,
         }
     }

@@ -8,7 +8,7 @@ use crate::secret::Secret;
 pub struct Host {
     /// The server's name.
     pub name: String,
-    /// The domain of its users: the realm, and for NTLM the NetBIOS name is its first label.
+    /// The domain of its users: the realm, and for NTLM the `NetBIOS` name is its first label.
     pub domain: String,
     /// The names of the one user, in any case.
     pub users: Vec<String>,

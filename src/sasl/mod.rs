@@ -8,12 +8,16 @@
 pub mod client;
 pub mod cram_md5;
 pub mod description;
+pub mod gs2;
 pub mod hash;
 pub mod login;
+pub mod oauthbearer;
 pub mod plain;
 pub mod prep;
 pub mod scram;
 pub mod server;
+pub mod token;
+pub mod xoauth2;
 
 pub use client::{Binding, Channel, Client, Login, Proof, Trouble};
 pub use description::{Description, Field, Party, Said, Value};
@@ -91,6 +95,8 @@ pub const MECHANISMS: &[Mechanism] = &[
     scram::SHA_1_PLUS,
     scram::SHA_256_PLUS,
     scram::SHA_512_PLUS,
+    xoauth2::MECHANISM,
+    oauthbearer::MECHANISM,
 ];
 
 /// Finds a mechanism, in any case.
@@ -138,6 +144,7 @@ pub(crate) mod tests {
             name: "mail.contoso.test".to_owned(),
             users: vec![user.to_owned()],
             password: Secret::new(password.to_owned()),
+            token: Secret::new(password.to_owned()),
             channel: channel(),
             offers_binding: true,
             ..Host::default()
@@ -173,7 +180,8 @@ pub(crate) mod tests {
 
     #[test]
     fn every_mechanism_lets_the_right_password_in_and_no_other() {
-        for mechanism in MECHANISMS.iter().filter(|mechanism| mechanism.needs == Needs::Password && mechanism.server.is_some()) {
+        let secret = |mechanism: &&Mechanism| matches!(mechanism.needs, Needs::Password | Needs::Token);
+        for mechanism in MECHANISMS.iter().filter(secret).filter(|mechanism| mechanism.server.is_some()) {
             for (user, password) in [("logon", "My simple password"), ("logon", "pässwörd€"), ("logon", "a b\\c:\"d\"")] {
                 let (turn, proof) = play(mechanism, &login(user, password), &host(user, password));
                 assert_eq!(turn, Turn::Accept(user.to_owned()), "{} {password}", mechanism.name);

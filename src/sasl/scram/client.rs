@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use super::message::{self, Final, First, Outcome, Salting, decode, encode, escape};
+use super::message::{self, Final, First, Outcome, Salting, decode, encode};
 use super::{Exchange, Form, MAX_ITERATIONS, few};
-use crate::sasl::{Client, Login, Proof, Trouble, hash, prep};
+use crate::sasl::{Client, Login, Proof, Trouble, gs2, hash, prep};
 use crate::secret::Secret;
 
 /// The client's side.
@@ -65,15 +65,14 @@ impl Proving {
             (false, Some(_)) if !login.offers_binding => "y".to_owned(),
             (false, _) => "n".to_owned(),
         };
-        let authzid = if login.authzid.is_empty() { String::new() } else { format!("a={}", escape(&login.authzid)) };
-        Ok(format!("{flag},{authzid},"))
+        Ok(gs2::header(&flag, &login.authzid))
     }
 
     fn first(&mut self, login: &Login) -> Result<String, Trouble> {
         let header = self.header(login)?;
         let user = prep::prepare("user name", login.known_user()?)?;
         let nonce = self.nonce.clone().unwrap_or_else(|| encode(&login.random[..24]));
-        let bare = format!("n={},r={nonce}", escape(&user));
+        let bare = format!("n={},r={nonce}", gs2::escape(&user));
         let text = format!("{header}{bare}");
         self.state = State::Named(Exchange { header, bare, nonce });
         Ok(text)

@@ -3,32 +3,22 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::sasl::gs2;
+
 /// The client's first message.
 #[derive(Debug)]
 pub(super) struct First<'a> {
-    /// The gs2 header, with its last comma.
-    pub(super) header: &'a str,
-    /// `n`, `y` or `p=` with the type of channel binding.
-    pub(super) flag: &'a str,
-    pub(super) authzid: String,
-    /// All behind the header.
-    pub(super) bare: &'a str,
+    /// What it begins with; the rest is called bare.
+    pub(super) header: gs2::Header<'a>,
     pub(super) user: String,
     pub(super) nonce: &'a str,
 }
 
 impl<'a> First<'a> {
     pub(super) fn parse(text: &'a str) -> Option<Self> {
-        let (flag, rest) = text.split_once(',')?;
-        let (authzid, bare) = rest.split_once(',')?;
-        let known = matches!(flag, "n" | "y") || flag.strip_prefix("p=").is_some_and(|name| !name.is_empty());
-        let authzid = match authzid {
-            "" => String::new(),
-            name => unescape(name.strip_prefix("a=")?)?,
-        };
-        let [user, nonce] = attributes(bare, ["n=", "r="])?;
-        let header = &text[..text.len() - bare.len()];
-        (known && !nonce.is_empty()).then_some(Self { header, flag, authzid, bare, user: unescape(user)?, nonce })
+        let header = gs2::parse(text)?;
+        let [user, nonce] = attributes(header.rest, ["n=", "r="])?;
+        (!nonce.is_empty()).then_some(Self { user: gs2::unescape(user)?, nonce, header })
     }
 }
 
@@ -94,22 +84,6 @@ fn attributes<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Option<[&'
     let mut out = [""; N];
     for (value, name) in out.iter_mut().zip(names) {
         *value = parts.next()?.strip_prefix(name)?;
-    }
-    Some(out)
-}
-
-/// A name in a message: comma and equals sign would end it.
-pub(super) fn escape(name: &str) -> String {
-    name.replace('=', "=3D").replace(',', "=2C")
-}
-
-fn unescape(name: &str) -> Option<String> {
-    let mut parts = name.split('=');
-    let mut out = parts.next()?.to_owned();
-    for part in parts {
-        let (c, rest) = part.strip_prefix("2C").map(|rest| (',', rest)).or_else(|| part.strip_prefix("3D").map(|rest| ('=', rest)))?;
-        out.push(c);
-        out.push_str(rest);
     }
     Some(out)
 }

@@ -67,7 +67,7 @@ struct Exchange {
 
 impl Exchange {
     fn new(first: &First<'_>) -> Self {
-        Self { header: first.header.to_owned(), bare: first.bare.to_owned(), nonce: first.nonce.to_owned() }
+        Self { header: first.header.whole.to_owned(), bare: first.header.rest.to_owned(), nonce: first.nonce.to_owned() }
     }
 
     /// The client's last message up to its proof; `binding` is the channel's data.
@@ -95,12 +95,13 @@ fn describe(said: &Said<'_>) -> Option<Description> {
 }
 
 fn describe_first(first: &First<'_>) -> Description {
-    let binding = match first.flag {
+    let binding = match first.header.flag {
         "n" => "none",
         "y" => "none, because the server seems to offer none",
         flag => flag.trim_start_matches("p="),
     };
-    let out = Description::new("SCRAM client-first message").open_if_any("authorize as", &first.authzid).open("user", first.user.as_str());
+    let out =
+        Description::new("SCRAM client-first message").open_if_any("authorize as", &first.header.authzid).open("user", first.user.as_str());
     out.open("nonce", first.nonce).open("channel binding", binding)
 }
 

@@ -51,7 +51,7 @@ impl Checking {
 
     fn ask(&mut self, message: &[u8], host: &Host) -> Turn {
         let Some(first) = std::str::from_utf8(message).ok().and_then(First::parse) else { return Turn::Malformed };
-        if !self.may_bind(first.flag, host) {
+        if !self.may_bind(first.header.flag, host) {
             return Turn::Refuse;
         }
         let random = || (encode(&host.random[..18]), host.random[18..].to_vec());
@@ -59,8 +59,9 @@ impl Checking {
         let nonce = format!("{}{addition}", first.nonce);
         let text = format!("r={nonce},s={},i={MIN_ITERATIONS}", encode(&salt));
         let exchange = Exchange::new(&first);
-        let flag = first.flag.to_owned();
-        self.state = State::Asked(Asked { exchange, flag, user: first.user, authzid: first.authzid, nonce, salt, text: text.clone() });
+        let flag = first.header.flag.to_owned();
+        self.state =
+            State::Asked(Asked { exchange, flag, user: first.user, authzid: first.header.authzid, nonce, salt, text: text.clone() });
         Turn::Challenge(text.into_bytes())
     }
 

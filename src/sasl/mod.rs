@@ -8,6 +8,7 @@
 pub mod client;
 pub mod cram_md5;
 pub mod description;
+pub mod external;
 pub mod gs2;
 pub mod hash;
 pub mod login;
@@ -97,6 +98,7 @@ pub const MECHANISMS: &[Mechanism] = &[
     scram::SHA_512_PLUS,
     xoauth2::MECHANISM,
     oauthbearer::MECHANISM,
+    external::MECHANISM,
 ];
 
 /// Finds a mechanism, in any case.

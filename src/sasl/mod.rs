@@ -10,6 +10,7 @@ pub mod cram_md5;
 pub mod description;
 pub mod hash;
 pub mod login;
+pub mod ntlm;
 pub mod plain;
 pub mod prep;
 pub mod server;
@@ -72,7 +73,7 @@ pub enum Needs {
 }
 
 /// The known mechanisms, in the order in which help lists them.
-pub const MECHANISMS: &[Mechanism] = &[plain::MECHANISM, login::MECHANISM, cram_md5::MECHANISM];
+pub const MECHANISMS: &[Mechanism] = &[plain::MECHANISM, login::MECHANISM, cram_md5::MECHANISM, ntlm::MECHANISM];
 
 /// Finds a mechanism, in any case.
 pub fn lookup(name: &str) -> Option<&'static Mechanism> {

@@ -97,7 +97,7 @@ impl Repl {
             return;
         }
         let user = if user.is_empty() { self.plain_user.take().or(known_user) } else { Some(user.to_owned()) };
-        let login = self.login(mechanism, user.as_deref());
+        let login = self.login(user.as_deref());
         self.carrying = Some(Carrying::default());
         self.carry_on(Carried { mechanism, client, login }).await;
         self.carrying = None;
@@ -119,7 +119,7 @@ impl Repl {
             return;
         };
         self.carrying = Some(Carrying::default());
-        let login = self.login(mechanism, user);
+        let login = self.login(user);
         self.begin(Carried { mechanism, client: (mechanism.client)(), login }).await;
         self.carrying = None;
     }
@@ -147,7 +147,7 @@ impl Repl {
 
     /// Whether what the operator has is what the mechanism needs.
     fn serves(&self, mechanism: &Mechanism) -> bool {
-        let bound = !mechanism.binds || self.channel().binding().is_some();
+        let bound = !mechanism.binds() || self.channel().binding().is_some();
         let has = match mechanism.needs {
             Needs::Password => true,
             Needs::Certificate => self.options.tls.identity.is_some(),
@@ -171,7 +171,7 @@ impl Repl {
     }
 
     /// What a mechanism has to know.
-    fn login(&self, mechanism: &Mechanism, user: Option<&str>) -> Login {
+    fn login(&self, user: Option<&str>) -> Login {
         let options = &self.options.login;
         let mut random = [0; 32];
         // It fails only where the system has no source of randomness: then TLS could not be had either.
@@ -188,7 +188,7 @@ impl Repl {
             random,
             now: super::now_ms(),
             channel: self.channel(),
-            offers_binding: offered.iter().any(|name| name.starts_with("SCRAM-") && name.ends_with("-PLUS") && !mechanism.binds),
+            offers_binding: offered.iter().filter_map(|name| sasl::lookup(name)).any(Mechanism::binds),
         }
     }
 

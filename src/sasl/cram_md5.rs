@@ -12,7 +12,6 @@ pub const MECHANISM: Mechanism = Mechanism {
     needs: Needs::Password,
     client_first: false,
     readable: false,
-    binds: false,
     rank: 30,
     client: || Box::new(Answering),
     server: Some(|| Box::new(Asking::default())),

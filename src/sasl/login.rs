@@ -13,7 +13,6 @@ pub const MECHANISM: Mechanism = Mechanism {
     needs: Needs::Password,
     client_first: false,
     readable: true,
-    binds: false,
     rank: 10,
     client: || Box::new(Answering::default()),
     server: Some(|| Box::new(Asking::default())),

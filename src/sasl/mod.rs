@@ -12,6 +12,7 @@ pub mod external;
 pub mod gs2;
 pub mod hash;
 pub mod login;
+pub mod ntlm;
 pub mod oauthbearer;
 pub mod plain;
 pub mod prep;
@@ -41,8 +42,6 @@ pub struct Mechanism {
     pub client_first: bool,
     /// Whoever reads the line has the secret: it belongs inside TLS.
     pub readable: bool,
-    /// It is bound to the TLS channel, and cannot be had without one.
-    pub binds: bool,
     /// The highest that the credentials serve is taken by itself; 0 only when it is asked for.
     pub rank: u8,
     /// The client's side, at its beginning.
@@ -100,6 +99,7 @@ pub const MECHANISMS: &[Mechanism] = &[
     scram::SHA_512_PLUS,
     xoauth2::MECHANISM,
     oauthbearer::MECHANISM,
+    ntlm::MECHANISM,
     external::MECHANISM,
 ];
 

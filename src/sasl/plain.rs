@@ -14,7 +14,6 @@ pub const MECHANISM: Mechanism = Mechanism {
     needs: Needs::Password,
     client_first: true,
     readable: true,
-    binds: false,
     rank: 20,
     client: || Box::new(Plain),
     server: Some(|| Box::new(Plain)),

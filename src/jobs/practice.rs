@@ -1,5 +1,6 @@
 //! The certificates of the practice server: an authority that lives as long as the program, one that
-//! issues in its name, and the server's own certificate, right or wrong as the scenario wants it.
+//! issues in its name, and the server's own certificate, right or wrong as the scenario wants it; and the
+//! access token of its account.
 
 use std::sync::Arc;
 
@@ -11,12 +12,17 @@ use rcgen::{
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName as Subject, ServerConfig, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName as Subject, ServerConfig, ServerConnection, SignatureScheme};
 use time::{Duration, OffsetDateTime};
 use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use crate::session::server::NAME;
+use crate::net::tls::binding;
+use crate::sasl::{self, Channel, Needs};
+use crate::session::server::auth::USERS;
 use crate::session::server::scenario::{Scenario, TlsQuirk};
+use crate::session::server::{NAME, TlsFacts};
+use crate::wire::base64;
 
 /// The names of the right certificate.
 const NAMES: &[&str] = &[NAME, "localhost", "127.0.0.1", "::1"];
@@ -38,6 +44,8 @@ pub struct Authority {
 #[derive(Clone)]
 pub struct Tls {
     pub(super) acceptor: TlsAcceptor,
+    /// The server's certificate.
+    certificate: CertificateDer<'static>,
     /// What answers the client's first message in the place of a handshake.
     pub(super) instead: Option<Instead>,
 }
@@ -76,30 +84,34 @@ impl Authority {
         &self.root_pem
     }
 
-    /// TLS with the scenario's faults.
+    /// TLS with the scenario's faults, which wants a certificate of the client if the scenario says so or
+    /// one of the mechanisms needs it.
     ///
     /// # Errors
     /// No key can be made.
-    pub fn tls(&self, scenario: Option<&'static Scenario>) -> anyhow::Result<Tls> {
+    pub fn tls(&self, scenario: Option<&'static Scenario>, offer: &[&str]) -> anyhow::Result<Tls> {
         let quirks: Vec<TlsQuirk> = scenario.map(|scenario| scenario.tls().collect()).unwrap_or_default();
         let (chain, key) = self.chain(&quirks).context("the certificate of the practice server cannot be made")?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let algorithms = provider.signature_verification_algorithms;
         let versions = if quirks.contains(&TlsQuirk::Only12) { &[&rustls::version::TLS12][..] } else { rustls::ALL_VERSIONS };
         let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions)?;
-        let builder = if quirks.contains(&TlsQuirk::ClientCertificate) {
-            builder.with_client_cert_verifier(Arc::new(AnyClient { algorithms }))
+        let mandatory = quirks.contains(&TlsQuirk::ClientCertificate);
+        let wanted = |name: &&str| sasl::lookup(name).is_some_and(|known| known.needs == Needs::Certificate);
+        let builder = if mandatory || offer.iter().any(wanted) {
+            builder.with_client_cert_verifier(Arc::new(AnyClient { algorithms, mandatory }))
         } else {
             builder.with_no_client_auth()
         };
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let certificate = chain.first().cloned().context("the practice server has no certificate")?;
         let acceptor = TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key)?));
         let instead = quirks.iter().find_map(|quirk| match quirk {
             TlsQuirk::Alert(description) => Some(Instead::Alert(*description)),
             TlsQuirk::Silence => Some(Instead::Silence),
             _ => None,
         });
-        Ok(Tls { acceptor, instead })
+        Ok(Tls { acceptor, certificate, instead })
     }
 
     /// The server's certificate with all that is sent besides, and its key.
@@ -120,6 +132,52 @@ impl Authority {
         }
         Ok((chain, key))
     }
+}
+
+impl Tls {
+    /// What a login inside this connection can be judged by.
+    pub(super) fn facts(&self, connection: &ServerConnection) -> TlsFacts {
+        let client = connection.peer_certificates().and_then(<[_]>::first);
+        TlsFacts {
+            channel: Channel {
+                exporter: binding::exporter(connection),
+                server_end_point: binding::server_end_point(&self.certificate),
+                wanted: None,
+            },
+            certificate_user: client.and_then(|certificate| user(certificate)),
+        }
+    }
+}
+
+/// The user that a client's certificate names: of its mail addresses and its common name the one that
+/// the server knows, else the first.
+fn user(certificate: &[u8]) -> Option<String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let alternative = parsed.subject_alternative_name().ok().flatten();
+    let addresses = alternative.iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
+        GeneralName::RFC822Name(address) => Some(*address),
+        _ => None,
+    });
+    let common = parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+    let names: Vec<&str> = addresses.chain(common).collect();
+    let known = names.iter().find(|name| USERS.iter().any(|user| user.eq_ignore_ascii_case(name)));
+    known.or(names.first()).map(|&name| name.to_owned())
+}
+
+/// An access token for the practice account as identity providers issue them (RFC 7519), valid for a
+/// day, with a signature that nobody can check.
+///
+/// # Errors
+/// There are no random bytes.
+pub fn token() -> anyhow::Result<String> {
+    let mut signature = [0; 32];
+    ::aws_lc_rs::rand::fill(&mut signature).context("there are no random bytes for an access token")?;
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let expires = now + Duration::DAY.whole_seconds();
+    let header = r#"{"alg":"HS256","typ":"JWT"}"#;
+    let claims = format!(r#"{{"sub":"{}","aud":"{NAME}","scp":"SMTP.Send","iat":{now},"exp":{expires}}}"#, USERS[1]);
+    let url = |bytes: &[u8]| base64::encode(bytes).replace('+', "-").replace('/', "_").replace('=', "");
+    Ok(format!("{}.{}.{}", url(header.as_bytes()), url(claims.as_bytes()), url(&signature)))
 }
 
 /// An authority, older than any certificate that it issues.
@@ -155,11 +213,17 @@ fn common_name(name: &str) -> DistinguishedName {
 #[derive(Debug)]
 struct AnyClient {
     algorithms: WebPkiSupportedAlgorithms,
+    /// Without one there is no connection.
+    mandatory: bool,
 }
 
 impl ClientCertVerifier for AnyClient {
     fn root_hint_subjects(&self) -> &[Subject] {
         &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.mandatory
     }
 
     fn verify_client_cert(
@@ -210,7 +274,7 @@ mod tests {
     fn every_scenario_has_its_certificate() {
         let authority = Authority::new().unwrap();
         for scenario in SCENARIOS {
-            assert!(authority.tls(Some(scenario)).is_ok(), "{}", scenario.name);
+            assert!(authority.tls(Some(scenario), &[]).is_ok(), "{}", scenario.name);
         }
     }
 

@@ -305,4 +305,95 @@ mod tests {
         let (root, pem) = (Certificate::read(&authority.root()), authority.root_pem().replace('\r', ""));
         assert_eq!(root.pem(), pem);
     }
+
+    /// Both ends of a handshake: what the server is told, and the same from the client's side.
+    async fn both_ends(authority: &Authority, offer: &[&str], client: Option<(&str, &str)>) -> (TlsFacts, Channel) {
+        let tls = authority.tls(None, offer).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(authority.root()).unwrap();
+        let builder = rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+        let config = match client {
+            None => builder.with_no_client_auth(),
+            Some((name, address)) => {
+                let (chain, key) = client_certificate(name, address);
+                builder.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        let connecting = connector.connect(NAME.try_into().unwrap(), near);
+        let (near, far) = tokio::join!(connecting, tls.acceptor.accept(far));
+        let (near, far) = (near.unwrap(), far.unwrap());
+        let connection = near.get_ref().1;
+        let server = connection.peer_certificates().unwrap()[0].clone();
+        let channel =
+            Channel { exporter: binding::exporter(connection), server_end_point: binding::server_end_point(&server), wanted: None };
+        (tls.facts(far.get_ref().1), channel)
+    }
+
+    fn client_certificate(name: &str, address: &str) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = common_name(name);
+        if !address.is_empty() {
+            params.subject_alt_names = vec![rcgen::SanType::Rfc822Name(address.try_into().unwrap())];
+        }
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        (vec![certificate], PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())))
+    }
+
+    #[tokio::test]
+    async fn both_ends_know_the_same_channel() {
+        let authority = Authority::new().unwrap();
+        let (server, client) = both_ends(&authority, &[], None).await;
+        assert_eq!(server.channel, client);
+        assert_eq!(client.exporter.map(|bytes| bytes.len()), Some(32));
+        assert!(client.server_end_point.is_some());
+        assert_eq!(server.certificate_user, None);
+        let (again, _) = both_ends(&authority, &[], None).await;
+        assert_ne!(again.channel.exporter, server.channel.exporter);
+    }
+
+    #[tokio::test]
+    async fn a_client_certificate_is_asked_for_where_a_mechanism_needs_it() {
+        let authority = Authority::new().unwrap();
+        let wants = |needs| sasl::MECHANISMS.iter().filter(move |mechanism| (mechanism.needs == Needs::Certificate) == needs);
+        for mechanism in wants(true) {
+            for client in [None, Some(("logon", ""))] {
+                let (server, _) = both_ends(&authority, &[mechanism.name], client).await;
+                assert_eq!(server.certificate_user.as_deref(), client.map(|(name, _)| name), "{}", mechanism.name);
+            }
+        }
+        let others: Vec<&str> = wants(false).map(|mechanism| mechanism.name).collect();
+        assert_eq!(both_ends(&authority, &others, Some(("logon", ""))).await.0.certificate_user, None);
+    }
+
+    #[test]
+    fn a_certificate_names_its_user_in_two_places() {
+        let table = [
+            ("logon", "", "logon"),
+            ("somebody", "", "somebody"),
+            ("A Person", "logon@contoso.test", "logon@contoso.test"),
+            ("LOGON", "person@alt.test", "LOGON"),
+            ("A Person", "person@alt.test", "person@alt.test"),
+        ];
+        for (name, address, want) in table {
+            assert_eq!(user(&client_certificate(name, address).0[0]).as_deref(), Some(want), "{name} {address}");
+        }
+        assert_eq!(user(b"no certificate"), None);
+    }
+
+    #[test]
+    fn a_token_says_whose_it_is_for_whom_and_how_long() {
+        let (one, other) = (token().unwrap(), token().unwrap());
+        let parts: Vec<&str> = one.split('.').collect();
+        assert_eq!(parts.len(), 3, "{one}");
+        let claims = base64::decode(parts[1].as_bytes()).unwrap().bytes;
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        assert_eq!((claims["sub"].as_str(), claims["aud"].as_str()), (Some("logon@contoso.test"), Some(NAME)));
+        let left = claims["exp"].as_i64().unwrap() - OffsetDateTime::now_utc().unix_timestamp();
+        assert!((86_000..=86_400).contains(&left), "{left}");
+        assert_ne!(parts[2], other.split('.').nth(2).unwrap());
+    }
 }

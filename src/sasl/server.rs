@@ -8,7 +8,7 @@ use crate::secret::Secret;
 pub struct Host {
     /// The server's name.
     pub name: String,
-    /// The domain of its users: the realm, and for NTLM the NetBIOS name is its first label.
+    /// The domain of its users: the realm, and for NTLM the `NetBIOS` name is its first label.
     pub domain: String,
     /// The names of the one user, in any case.
     pub users: Vec<String>,
@@ -24,6 +24,8 @@ pub struct Host {
     pub now: u64,
     /// What binds a login to the TLS channel.
     pub channel: Channel,
+    /// Mechanisms with channel binding are offered.
+    pub offers_binding: bool,
     /// Scenario: the proof that the server owes the client is wrong.
     pub lies: bool,
 }
@@ -40,6 +42,7 @@ impl Default for Host {
             random: [0; 32],
             now: 0,
             channel: Channel::default(),
+            offers_binding: false,
             lies: false,
         }
     }

@@ -223,13 +223,12 @@ impl Server {
         self.offer.iter().copied().filter(|name| !hidden && self.has_what_it_needs(name)).collect()
     }
 
-    /// A mechanism with channel binding needs a channel (RFC 5802 §4: its name ends with `-PLUS`), and
-    /// EXTERNAL a certificate.
+    /// A mechanism with channel binding needs a channel, and EXTERNAL a certificate.
     fn has_what_it_needs(&self, name: &str) -> bool {
         let bound = self.tls.as_ref().is_some_and(|tls| tls.channel.binding().is_some());
         let named = self.tls.as_ref().is_some_and(|tls| tls.certificate_user.is_some());
         let certificate = sasl::lookup(name).is_some_and(|known| known.needs == Needs::Certificate);
-        (bound || !name.ends_with("-PLUS")) && (named || !certificate)
+        (bound || !binds(name)) && (named || !certificate)
     }
 
     fn opening(&self, mechanism: &str) -> &'static str {
@@ -274,9 +273,15 @@ impl Server {
             random,
             now,
             channel,
+            offers_binding: self.mechanisms().iter().any(|name| binds(name)),
             lies,
         }
     }
+}
+
+/// Whether a mechanism binds the login to the channel, by its name (RFC 5802 §4).
+fn binds(mechanism: &str) -> bool {
+    mechanism.ends_with("-PLUS")
 }
 
 /// Where the server speaks first there is nothing to respond to (RFC 4954 §4); but many servers take the

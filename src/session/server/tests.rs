@@ -758,7 +758,7 @@ fn offering(character: &str, scenario: &str, mechanism: &'static str) -> Server 
 fn credentials(mechanism: &Mechanism) -> Login {
     let secret = if mechanism.needs == Needs::Token { TOKEN } else { auth::PASSWORD };
     Login {
-        user: "logon@contoso.test".to_owned(),
+        user: "logon".to_owned(),
         secret: Some(Secret::new(secret.to_owned())),
         host: NAME.to_owned(),
         port: 587,

@@ -43,6 +43,8 @@ pub(super) enum Turn {
     Refuse,
     /// Refuses what is not base64.
     Undecodable,
+    /// Refuses an initial response: there is nothing yet to respond to.
+    Unexpected,
 }
 
 /// An AUTH dialogue under way.
@@ -77,11 +79,12 @@ impl Dialogue {
             return self.turn(turn);
         };
         let Some(message) = decode(if response == "=" { b"" } else { response.as_bytes() }) else { return Turn::Undecodable };
-        // It answers the challenge that was not sent.
+        // It answers the challenge that is not sent.
         self.challenges = 1;
         self.password_first = false;
-        if !self.mechanism.client_first {
-            self.server.step(None, &self.host);
+        let begun = self.begin();
+        if !self.takes_initial_response(&begun) {
+            return Turn::Unexpected;
         }
         let turn = self.feed(message);
         self.turn(turn)
@@ -92,6 +95,12 @@ impl Dialogue {
         let Some(message) = decode(line) else { return Turn::Undecodable };
         let turn = self.feed(message);
         self.turn(turn)
+    }
+
+    /// Where the server has something to say first there is nothing to respond to (RFC 4954 §4); but many
+    /// servers take the user name of LOGIN.
+    fn takes_initial_response(&self, begun: &sasl::Turn) -> bool {
+        self.mechanism.name == "LOGIN" || matches!(begun, sasl::Turn::Challenge(challenge) if challenge.is_empty())
     }
 
     fn begin(&mut self) -> sasl::Turn {
@@ -138,7 +147,7 @@ impl Dialogue {
             }
             _ => None,
         });
-        let opening = (self.mechanism.client_first && challenge.is_empty()).then_some(self.opening);
+        let opening = challenge.is_empty().then_some(self.opening);
         Turn::Ask(other.or(opening).map_or_else(|| base64::encode(challenge), str::to_owned))
     }
 
@@ -180,9 +189,6 @@ impl Server {
         if let Some(text) = self.login_objection(mechanism, initial_response.is_some()) {
             return self.say(At::Other, text, &[]);
         }
-        if initial_response.is_some() && known.is_some_and(|known| !takes_initial_response(known)) {
-            return self.syntax("AUTH mechanism");
-        }
         let Some(mut dialogue) = known.and_then(|known| Dialogue::new(known, self.host(), self.quirks, self.opening(known.name))) else {
             return self.say(At::Other, self.character.words.no_mechanism, &[]);
         };
@@ -211,6 +217,7 @@ impl Server {
             }
             Turn::Refuse => self.say(At::Other, words.auth_failed, &[]),
             Turn::Undecodable => self.say(At::Other, words.auth_undecodable, &[]),
+            Turn::Unexpected => self.syntax("AUTH mechanism"),
         }
     }
 }
@@ -282,10 +289,4 @@ impl Server {
 /// Whether a mechanism binds the login to the channel, by its name (RFC 5802 §4).
 fn binds(mechanism: &str) -> bool {
     mechanism.ends_with("-PLUS")
-}
-
-/// Where the server speaks first there is nothing to respond to (RFC 4954 §4); but many servers take the
-/// user name of LOGIN.
-fn takes_initial_response(mechanism: &Mechanism) -> bool {
-    mechanism.client_first || mechanism.name == "LOGIN"
 }

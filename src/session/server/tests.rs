@@ -859,6 +859,10 @@ fn ntlm_begins_in_the_words_of_the_manner() {
             assert_eq!(shown(server.receive(b"AUTH NTLM\r\n")), want, "{character} {scenario}");
             let again = shown(server.receive(b"AA==\r\n"));
             assert_eq!(again == want, scenario == "auth-loop", "{character} {scenario}: {again}");
+            server.receive(b"*\r\n");
+            let first = base64::encode((mechanism.client)().step(None, &credentials(mechanism)).unwrap().expose());
+            let challenge = shown(server.receive(format!("AUTH NTLM {first}\r\n").as_bytes()));
+            assert!(challenge.starts_with("S: 334 TlRMTVNTUAAC"), "{character} {scenario}: {challenge}");
         }
     }
 }

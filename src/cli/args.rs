@@ -281,7 +281,11 @@ pub struct SandboxArgs {
     /// A fault to practise on (see --list)
     #[arg(long, value_name = "NAME")]
     pub scenario: Option<String>,
-    /// List the manners and the scenarios
+    /// Mechanisms of AUTH that it offers, with commas in between, or all
+    /// [default: those of its manner]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub offer: Vec<String>,
+    /// List the manners, the scenarios and the mechanisms
     #[arg(long)]
     pub list: bool,
     /// Walk through a session step by step

@@ -7,11 +7,12 @@ use anyhow::Context as _;
 use super::args::{DialArgs, OutputArgs, SandboxArgs};
 use super::interactive::{run_on, runtime};
 use super::{exit, print};
-use crate::jobs::practice::Authority;
+use crate::jobs::practice::{Authority, token};
 use crate::jobs::sandbox::{Options, bind, serve};
 use crate::repl::{Outcome, Signal, Signals};
+use crate::sasl::{self, Needs};
 use crate::session::server::NAME;
-use crate::session::server::auth::PASSWORD;
+use crate::session::server::auth::{self, PASSWORD};
 use crate::session::server::character::{CHARACTERS, Character};
 use crate::session::server::scenario::{SCENARIOS, Scenario};
 use crate::target::Target;
@@ -23,8 +24,10 @@ pub(super) fn run(args: SandboxArgs, output: &OutputArgs) -> anyhow::Result<u8> 
     }
     let character = find_character(&args.character)?;
     let scenario = args.scenario.as_deref().map(find_scenario).transpose()?;
+    let offer = find_mechanisms(&args.offer)?.unwrap_or_else(|| auth::offer(character, scenario).to_vec());
     let authority = Authority::new()?;
-    let server = Options { character, scenario, tls: authority.tls(scenario)?, implicit_tls: args.session.tls };
+    let tls = authority.tls(scenario, &offer)?;
+    let server = Options { character, scenario, tls, implicit_tls: args.session.tls, offer, token: token()? };
     if let Some(path) = &args.save_root {
         save_root(path, &authority)?;
     }
@@ -55,13 +58,39 @@ fn find_scenario(name: &str) -> anyhow::Result<&'static Scenario> {
         .with_context(|| format!("there is no scenario '{}'{hint} (--list shows them)", crate::text::printable_str(name)))
 }
 
+/// The mechanisms of a list, in its order; `None` for no list.
+fn find_mechanisms(list: &[String]) -> anyhow::Result<Option<Vec<&'static str>>> {
+    if list.iter().any(|name| name.eq_ignore_ascii_case("all")) {
+        return Ok(Some(auth::playable().collect()));
+    }
+    let found = list.iter().map(|name| find_mechanism(name)).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Some(found).filter(|found| !found.is_empty()))
+}
+
+fn find_mechanism(name: &str) -> anyhow::Result<&'static str> {
+    let names = auth::playable().collect::<Vec<_>>().join(", ");
+    auth::playable()
+        .find(|known| known.eq_ignore_ascii_case(name))
+        .with_context(|| format!("the practice server has no mechanism '{}': it has {names}", crate::text::printable_str(name)))
+}
+
+/// How to log in.
+fn account(server: &Options) -> String {
+    let wants = |name: &&str| sasl::lookup(name).is_some_and(|known| known.needs == Needs::Token);
+    let takers = server.offer.iter().copied().filter(|name| wants(name)).collect::<Vec<_>>();
+    let token = if takers.is_empty() { String::new() } else { format!("\nToken for {}: {}", takers.join(" and "), server.token) };
+    format!("Account: logon / {PASSWORD}{token}")
+}
+
 fn list() -> String {
+    let known: Vec<_> = auth::playable().filter_map(sasl::lookup).map(|mechanism| (mechanism.name, mechanism.summary)).collect();
     let width = SCENARIOS.iter().map(|scenario| scenario.name.len()).max().unwrap_or_default();
     let rows =
         |rows: Vec<(&str, &str)>| rows.into_iter().map(|(name, summary)| format!("  {name:<width$} {summary}\n")).collect::<String>();
     let characters = rows(CHARACTERS.iter().map(|character| (character.name, character.summary)).collect());
     let scenarios = rows(SCENARIOS.iter().map(|scenario| (scenario.name, scenario.summary)).collect());
-    format!("Manners (--as):\n{characters}\nScenarios (--scenario):\n{scenarios}")
+    let mechanisms = rows(known);
+    format!("Manners (--as):\n{characters}\nScenarios (--scenario):\n{scenarios}\nMechanisms (--offer):\n{mechanisms}")
 }
 
 fn only_serve(args: &SandboxArgs, server: Options) -> anyhow::Result<u8> {
@@ -72,10 +101,11 @@ fn only_serve(args: &SandboxArgs, server: Options) -> anyhow::Result<u8> {
             format!("Its root certificate is in {}\n", crate::text::printable_str(&path.to_string_lossy()))
         });
         print(&format!(
-            "Practice server ({}-like) on {} port {}{tls}. Account: logon / {PASSWORD}\n{root}Ctrl-C ends it.\n",
+            "Practice server ({}-like) on {} port {}{tls}. {}\n{root}Ctrl-C ends it.\n",
             server.character.name,
             address.ip(),
-            address.port()
+            address.port(),
+            account(&server)
         ));
         let mut signals = Signals::listen().context("signals cannot be handled")?;
         let ended = async {
@@ -94,7 +124,7 @@ fn only_serve(args: &SandboxArgs, server: Options) -> anyhow::Result<u8> {
 }
 
 fn serve_and_talk(args: SandboxArgs, server: Options, authority: &Authority, output: &OutputArgs) -> anyhow::Result<u8> {
-    let name = server.character.name;
+    let (name, account) = (server.character.name, account(&server));
     let tour = args.tour;
     let (send, receive) = std::sync::mpsc::channel();
     // The server has a thread of its own, so that a scenario that floods cannot starve the session.
@@ -117,9 +147,8 @@ fn serve_and_talk(args: SandboxArgs, server: Options, authority: &Authority, out
         options.practice = Some(NAME);
         options.tls.extra_roots.push(authority.root());
         options.tour = tour;
-        options.preface = Some(format!(
-            "Practice server ({name}-like) on {address}. Nothing leaves this machine; nothing is delivered. Account: logon / {PASSWORD}"
-        ));
+        options.preface =
+            Some(format!("Practice server ({name}-like) on {address}. Nothing leaves this machine; nothing is delivered. {account}"));
         options.keep_going |= tour;
     })
 }

@@ -1,5 +1,6 @@
 //! The certificates of the practice server: an authority that lives as long as the program, one that
-//! issues in its name, and the server's own certificate, right or wrong as the scenario wants it.
+//! issues in its name, and the server's own certificate, right or wrong as the scenario wants it; and the
+//! access token of its account.
 
 use std::sync::Arc;
 
@@ -11,12 +12,17 @@ use rcgen::{
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName as Subject, ServerConfig, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName as Subject, ServerConfig, ServerConnection, SignatureScheme};
 use time::{Duration, OffsetDateTime};
 use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use crate::session::server::NAME;
+use crate::net::tls::binding;
+use crate::sasl::{self, Channel, Needs};
+use crate::session::server::auth::USERS;
 use crate::session::server::scenario::{Scenario, TlsQuirk};
+use crate::session::server::{NAME, TlsFacts};
+use crate::wire::base64;
 
 /// The names of the right certificate.
 const NAMES: &[&str] = &[NAME, "localhost", "127.0.0.1", "::1"];
@@ -38,6 +44,8 @@ pub struct Authority {
 #[derive(Clone)]
 pub struct Tls {
     pub(super) acceptor: TlsAcceptor,
+    /// The server's certificate.
+    certificate: CertificateDer<'static>,
     /// What answers the client's first message in the place of a handshake.
     pub(super) instead: Option<Instead>,
 }
@@ -76,30 +84,34 @@ impl Authority {
         &self.root_pem
     }
 
-    /// TLS with the scenario's faults.
+    /// TLS with the scenario's faults, which wants a certificate of the client if the scenario says so or
+    /// one of the mechanisms needs it.
     ///
     /// # Errors
     /// No key can be made.
-    pub fn tls(&self, scenario: Option<&'static Scenario>) -> anyhow::Result<Tls> {
+    pub fn tls(&self, scenario: Option<&'static Scenario>, offer: &[&str]) -> anyhow::Result<Tls> {
         let quirks: Vec<TlsQuirk> = scenario.map(|scenario| scenario.tls().collect()).unwrap_or_default();
         let (chain, key) = self.chain(&quirks).context("the certificate of the practice server cannot be made")?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let algorithms = provider.signature_verification_algorithms;
         let versions = if quirks.contains(&TlsQuirk::Only12) { &[&rustls::version::TLS12][..] } else { rustls::ALL_VERSIONS };
         let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions)?;
-        let builder = if quirks.contains(&TlsQuirk::ClientCertificate) {
-            builder.with_client_cert_verifier(Arc::new(AnyClient { algorithms }))
+        let mandatory = quirks.contains(&TlsQuirk::ClientCertificate);
+        let wanted = |name: &&str| sasl::lookup(name).is_some_and(|known| known.needs == Needs::Certificate);
+        let builder = if mandatory || offer.iter().any(wanted) {
+            builder.with_client_cert_verifier(Arc::new(AnyClient { algorithms, mandatory }))
         } else {
             builder.with_no_client_auth()
         };
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let certificate = chain.first().cloned().context("the practice server has no certificate")?;
         let acceptor = TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key)?));
         let instead = quirks.iter().find_map(|quirk| match quirk {
             TlsQuirk::Alert(description) => Some(Instead::Alert(*description)),
             TlsQuirk::Silence => Some(Instead::Silence),
             _ => None,
         });
-        Ok(Tls { acceptor, instead })
+        Ok(Tls { acceptor, certificate, instead })
     }
 
     /// The server's certificate with all that is sent besides, and its key.
@@ -120,6 +132,52 @@ impl Authority {
         }
         Ok((chain, key))
     }
+}
+
+impl Tls {
+    /// What a login inside this connection can be judged by.
+    pub(super) fn facts(&self, connection: &ServerConnection) -> TlsFacts {
+        let client = connection.peer_certificates().and_then(<[_]>::first);
+        TlsFacts {
+            channel: Channel {
+                exporter: binding::exporter(connection),
+                server_end_point: binding::server_end_point(&self.certificate),
+                wanted: None,
+            },
+            certificate_user: client.and_then(|certificate| user(certificate)),
+        }
+    }
+}
+
+/// The user that a client's certificate names: of its mail addresses and its common name the one that
+/// the server knows, else the first.
+fn user(certificate: &[u8]) -> Option<String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let alternative = parsed.subject_alternative_name().ok().flatten();
+    let addresses = alternative.iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
+        GeneralName::RFC822Name(address) => Some(*address),
+        _ => None,
+    });
+    let common = parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+    let names: Vec<&str> = addresses.chain(common).collect();
+    let known = names.iter().find(|name| USERS.iter().any(|user| user.eq_ignore_ascii_case(name)));
+    known.or(names.first()).map(|&name| name.to_owned())
+}
+
+/// An access token for the practice account as identity providers issue them (RFC 7519), valid for a
+/// day, with a signature that nobody can check.
+///
+/// # Errors
+/// There are no random bytes.
+pub fn token() -> anyhow::Result<String> {
+    let mut signature = [0; 32];
+    ::aws_lc_rs::rand::fill(&mut signature).context("there are no random bytes for an access token")?;
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let expires = now + Duration::DAY.whole_seconds();
+    let header = r#"{"alg":"HS256","typ":"JWT"}"#;
+    let claims = format!(r#"{{"sub":"{}","aud":"{NAME}","scp":"SMTP.Send","iat":{now},"exp":{expires}}}"#, USERS[1]);
+    let url = |bytes: &[u8]| base64::encode(bytes).replace('+', "-").replace('/', "_").replace('=', "");
+    Ok(format!("{}.{}.{}", url(header.as_bytes()), url(claims.as_bytes()), url(&signature)))
 }
 
 /// An authority, older than any certificate that it issues.
@@ -155,11 +213,17 @@ fn common_name(name: &str) -> DistinguishedName {
 #[derive(Debug)]
 struct AnyClient {
     algorithms: WebPkiSupportedAlgorithms,
+    /// Without one there is no connection.
+    mandatory: bool,
 }
 
 impl ClientCertVerifier for AnyClient {
     fn root_hint_subjects(&self) -> &[Subject] {
         &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.mandatory
     }
 
     fn verify_client_cert(
@@ -210,7 +274,7 @@ mod tests {
     fn every_scenario_has_its_certificate() {
         let authority = Authority::new().unwrap();
         for scenario in SCENARIOS {
-            assert!(authority.tls(Some(scenario)).is_ok(), "{}", scenario.name);
+            assert!(authority.tls(Some(scenario), &[]).is_ok(), "{}", scenario.name);
         }
     }
 
@@ -240,5 +304,96 @@ mod tests {
         let authority = Authority::new().unwrap();
         let (root, pem) = (Certificate::read(&authority.root()), authority.root_pem().replace('\r', ""));
         assert_eq!(root.pem(), pem);
+    }
+
+    /// Both ends of a handshake: what the server is told, and the same from the client's side.
+    async fn both_ends(authority: &Authority, offer: &[&str], client: Option<(&str, &str)>) -> (TlsFacts, Channel) {
+        let tls = authority.tls(None, offer).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(authority.root()).unwrap();
+        let builder = rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+        let config = match client {
+            None => builder.with_no_client_auth(),
+            Some((name, address)) => {
+                let (chain, key) = client_certificate(name, address);
+                builder.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        let connecting = connector.connect(NAME.try_into().unwrap(), near);
+        let (near, far) = tokio::join!(connecting, tls.acceptor.accept(far));
+        let (near, far) = (near.unwrap(), far.unwrap());
+        let connection = near.get_ref().1;
+        let server = connection.peer_certificates().unwrap()[0].clone();
+        let channel =
+            Channel { exporter: binding::exporter(connection), server_end_point: binding::server_end_point(&server), wanted: None };
+        (tls.facts(far.get_ref().1), channel)
+    }
+
+    fn client_certificate(name: &str, address: &str) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = common_name(name);
+        if !address.is_empty() {
+            params.subject_alt_names = vec![rcgen::SanType::Rfc822Name(address.try_into().unwrap())];
+        }
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        (vec![certificate], PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())))
+    }
+
+    #[tokio::test]
+    async fn both_ends_know_the_same_channel() {
+        let authority = Authority::new().unwrap();
+        let (server, client) = both_ends(&authority, &[], None).await;
+        assert_eq!(server.channel, client);
+        assert_eq!(client.exporter.map(|bytes| bytes.len()), Some(32));
+        assert!(client.server_end_point.is_some());
+        assert_eq!(server.certificate_user, None);
+        let (again, _) = both_ends(&authority, &[], None).await;
+        assert_ne!(again.channel.exporter, server.channel.exporter);
+    }
+
+    #[tokio::test]
+    async fn a_client_certificate_is_asked_for_where_a_mechanism_needs_it() {
+        let authority = Authority::new().unwrap();
+        let wants = |needs| sasl::MECHANISMS.iter().filter(move |mechanism| (mechanism.needs == Needs::Certificate) == needs);
+        for mechanism in wants(true) {
+            for client in [None, Some(("logon", ""))] {
+                let (server, _) = both_ends(&authority, &[mechanism.name], client).await;
+                assert_eq!(server.certificate_user.as_deref(), client.map(|(name, _)| name), "{}", mechanism.name);
+            }
+        }
+        let others: Vec<&str> = wants(false).map(|mechanism| mechanism.name).collect();
+        assert_eq!(both_ends(&authority, &others, Some(("logon", ""))).await.0.certificate_user, None);
+    }
+
+    #[test]
+    fn a_certificate_names_its_user_in_two_places() {
+        let table = [
+            ("logon", "", "logon"),
+            ("somebody", "", "somebody"),
+            ("A Person", "logon@contoso.test", "logon@contoso.test"),
+            ("LOGON", "person@alt.test", "LOGON"),
+            ("A Person", "person@alt.test", "person@alt.test"),
+        ];
+        for (name, address, want) in table {
+            assert_eq!(user(&client_certificate(name, address).0[0]).as_deref(), Some(want), "{name} {address}");
+        }
+        assert_eq!(user(b"no certificate"), None);
+    }
+
+    #[test]
+    fn a_token_says_whose_it_is_for_whom_and_how_long() {
+        let (one, other) = (token().unwrap(), token().unwrap());
+        let parts: Vec<&str> = one.split('.').collect();
+        assert_eq!(parts.len(), 3, "{one}");
+        let claims = base64::decode(parts[1].as_bytes()).unwrap().bytes;
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        assert_eq!((claims["sub"].as_str(), claims["aud"].as_str()), (Some("logon@contoso.test"), Some(NAME)));
+        let left = claims["exp"].as_i64().unwrap() - OffsetDateTime::now_utc().unix_timestamp();
+        assert!((86_000..=86_400).contains(&left), "{left}");
+        assert_ne!(parts[2], other.split('.').nth(2).unwrap());
     }
 }

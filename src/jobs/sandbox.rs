@@ -36,6 +36,10 @@ pub struct Options {
     pub tls: Tls,
     /// TLS from the first byte.
     pub implicit_tls: bool,
+    /// The mechanisms of AUTH that it offers.
+    pub offer: Vec<&'static str>,
+    /// The access token of its account.
+    pub token: String,
 }
 
 /// Opens a port of this machine, a free one if none is given. Other machines cannot reach it.
@@ -53,9 +57,8 @@ pub async fn serve(listener: TcpListener, options: Options) {
         tokio::select! {
             accepted = listener.accept(), if clients.len() < MAX_CLIENTS => match accepted {
                 Ok((stream, peer)) => {
-                    let server = Server::new(options.character, options.scenario, facts(peer.ip(), serial));
+                    clients.spawn(client(stream, peer.ip(), serial, options.clone()));
                     serial += 1;
-                    clients.spawn(client(stream, server, options.clone()));
                 }
                 // No file descriptors left, or the client was gone already: neither lasts.
                 Err(_) => sleep(Duration::from_millis(100)).await,
@@ -66,12 +69,29 @@ pub async fn serve(listener: TcpListener, options: Options) {
     }
 }
 
-fn facts(client: IpAddr, serial: u64) -> Facts {
-    let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
-    Facts { name: NAME.to_owned(), client: format!("[{client}]"), date: now.format(&Rfc2822).unwrap_or_default(), serial }
+fn facts(client: IpAddr, serial: u64, token: String) -> io::Result<Facts> {
+    let local = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+    let mut random = [0; 32];
+    aws_lc_rs::rand::fill(&mut random).map_err(io::Error::other)?;
+    Ok(Facts {
+        name: NAME.to_owned(),
+        client: format!("[{client}]"),
+        date: local.format(&Rfc2822).unwrap_or_default(),
+        serial,
+        now: now(),
+        random,
+        token,
+    })
 }
 
-async fn client(stream: TcpStream, mut server: Server, options: Options) -> io::Result<()> {
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    u64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
+}
+
+async fn client(stream: TcpStream, peer: IpAddr, serial: u64, options: Options) -> io::Result<()> {
+    let facts = facts(peer, serial, options.token.clone())?;
+    let mut server = Server::new(options.character, options.scenario, facts).offering(options.offer.clone());
     stream.set_nodelay(true)?;
     let mut link = Link::Clear(stream);
     if options.implicit_tls {
@@ -104,7 +124,10 @@ async fn next(link: &mut Link, server: &mut Server) -> io::Result<Vec<Step>> {
         Err(_) => Ok(server.idle()),
         Ok(read) => match read? {
             0 => Ok(vec![Step::Close]),
-            length => Ok(server.receive(&bytes[..length])),
+            length => {
+                server.set_time(now());
+                Ok(server.receive(&bytes[..length]))
+            }
         },
     }
 }
@@ -180,7 +203,7 @@ impl Link {
             }
             None => match within(limit, tls.acceptor.accept(stream).into_fallible()).await {
                 Ok(Ok(encrypted)) => {
-                    server.tls_started();
+                    server.tls_started(tls.facts(encrypted.get_ref().1));
                     return Ok(Some(Self::Encrypted(Box::new(encrypted))));
                 }
                 Ok(Err((_, failed))) => stream = failed,
@@ -231,15 +254,21 @@ mod tests {
     use crate::jobs::practice::Authority;
     use crate::net::tls::verdict::Fault;
     use crate::net::tls::{Roots, TlsCause, TlsFailure, TlsOptions, TlsReport, Version, connect, load_roots};
-    use crate::session::server::character;
     use crate::session::server::scenario::{self, Quirk};
+    use crate::session::server::{auth, character};
+
+    fn options(authority: &Authority, scenario: Option<&'static Scenario>, implicit_tls: bool) -> Options {
+        let character = character::lookup("exchange").unwrap();
+        let offer = auth::offer(character, scenario).to_vec();
+        let tls = authority.tls(scenario, &offer).unwrap();
+        Options { character, scenario, tls, implicit_tls, offer, token: "token".to_owned() }
+    }
 
     async fn start(scenario: Option<&'static Scenario>) -> (SocketAddr, JoinSet<()>) {
         let (listener, address) = bind(None).await.unwrap();
-        let tls = Authority::new().unwrap().tls(scenario).unwrap();
-        let character = character::lookup("exchange").unwrap();
+        let options = options(&Authority::new().unwrap(), scenario, false);
         let mut task = JoinSet::new();
-        task.spawn(serve(listener, Options { character, scenario, tls, implicit_tls: false }));
+        task.spawn(serve(listener, options));
         (address, task)
     }
 
@@ -318,9 +347,8 @@ mod tests {
         let roots = load_roots(Some(file.path()), Vec::new()).unwrap();
         let scenario = (!scenario.is_empty()).then(|| scenario::lookup(scenario).unwrap());
         let (listener, address) = bind(None).await.unwrap();
-        let tls = authority.tls(scenario).unwrap();
         let mut task = JoinSet::new();
-        task.spawn(serve(listener, Options { character: character::lookup("exchange").unwrap(), scenario, tls, implicit_tls }));
+        task.spawn(serve(listener, options(&authority, scenario, implicit_tls)));
         Running { address, roots, _task: task }
     }
 

@@ -74,7 +74,7 @@ pub enum Turn {
 }
 
 /// The server's side of one login.
-pub trait Server: std::fmt::Debug {
+pub trait Server: std::fmt::Debug + Send {
     /// Takes the client's message, or begins when there is none yet.
     fn step(&mut self, message: Option<&[u8]>, host: &Host) -> Turn;
 }

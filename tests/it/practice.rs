@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ehlo::sasl::Needs;
+
 use crate::support::run::{Done, Running, ehlo, ehlo_to};
 
 /// `ehlo sandbox --serve` at work, and its port.
@@ -15,7 +17,7 @@ fn serving(args: &[&str]) -> (Running, u16) {
 fn scenarios() -> Vec<String> {
     let done = ehlo(["sandbox", "--list"]).any_out().check();
     let list = done.out();
-    let rows = list.split("--scenario").nth(1).unwrap().lines().skip(1);
+    let rows = list.split("--scenario").nth(1).unwrap().lines().skip(1).take_while(|row| !row.is_empty());
     rows.map(|row| row.split_whitespace().next().unwrap().to_owned()).collect()
 }
 
@@ -101,6 +103,47 @@ fn a_port_that_is_taken_is_told() {
         let done = ehlo(args).any().start().finish();
         assert!(done.err().contains(&format!("cannot listen on port {port}")), "{}", done.err());
         assert_ne!(done.status, Some(0));
+    }
+}
+
+#[test]
+fn the_offer_is_what_was_asked_for() {
+    let said = |flags: &[&str]| {
+        let done = ehlo([&["sandbox"], flags].concat()).stdin("EHLO a\nQUIT\n").any().start().finish();
+        assert_eq!(done.status, Some(0), "{flags:?}\n{}", done.all());
+        let out = done.out();
+        let offer = out.lines().find_map(|line| line.split_once("250-AUTH ").map(|(_, names)| names.to_owned()));
+        (offer.unwrap_or_else(|| panic!("{}", done.all())), done.err())
+    };
+    assert_eq!(said(&["--offer", "cram-md5,Login"]).0, "CRAM-MD5 LOGIN");
+    assert_eq!(said(&["--scenario", "auth-in-clear"]).0, "LOGIN PLAIN");
+    assert_eq!(said(&["--scenario", "auth-in-clear", "--offer", "CRAM-MD5"]).0, "CRAM-MD5");
+    let known = |needs| ehlo::sasl::MECHANISMS.iter().filter(move |known| known.server.is_some() && known.needs == needs);
+    let (all, err) = said(&["--offer", "all"]);
+    assert!(known(Needs::Password).filter(|known| !known.name.ends_with("-PLUS")).all(|known| all.contains(known.name)), "{all}");
+    assert_eq!(err.contains("Token for "), known(Needs::Token).next().is_some(), "{err}");
+    assert!(!said(&[]).1.contains("Token for "));
+}
+
+#[test]
+fn a_mechanism_that_is_not_known_is_told_with_those_that_are() {
+    let done = ehlo(["sandbox", "--serve", "--offer", "PLAIN,X-\x1bNONE"]).any().start().finish();
+    assert_eq!(done.status, Some(2), "{}", done.all());
+    assert!(done.err().contains("no mechanism 'X-\\x1bNONE': it has ") && done.err().contains("CRAM-MD5"), "{}", done.all());
+}
+
+#[test]
+fn a_client_certificate_is_asked_for_where_a_mechanism_needs_it() {
+    let made = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+    let pem = made.cert.pem() + &made.signing_key.serialize_pem();
+    for mechanism in ehlo::sasl::MECHANISMS.iter().filter(|known| known.server.is_some() && known.needs == Needs::Certificate) {
+        let flags = ["sandbox", "-S", "--offer", &format!("{},LOGIN", mechanism.name)];
+        let without = ehlo(flags).stdin("EHLO a\nQUIT\n").any().start().finish();
+        assert!(without.status == Some(0) && without.out().contains("250-AUTH LOGIN\n"), "{}", without.all());
+        let run = ehlo([&flags[..], &["--cert", "both.pem"]].concat());
+        std::fs::write(run.folder().join("both.pem"), &pem).unwrap();
+        let with = run.stdin("EHLO a\nQUIT\n").any().start().finish();
+        assert!(with.out().contains(&format!("250-AUTH {} LOGIN\n", mechanism.name)), "{}", with.all());
     }
 }
 

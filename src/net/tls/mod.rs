@@ -3,6 +3,7 @@
 //! The verifier records and goes on: looking at broken servers is what the tool is for. Who may go on
 //! after a fault is decided above (P20).
 
+pub mod binding;
 pub mod certificate;
 pub mod channel;
 pub mod files;

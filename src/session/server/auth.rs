@@ -1,9 +1,10 @@
-//! The server's side of AUTH: for each mechanism the questions it asks, and the one account.
+//! The server's side of AUTH (RFC 4954): any mechanism of `sasl` that has one, in base64, for the one
+//! account, and what a scenario does to it.
 
-use std::collections::VecDeque;
-
-use super::scenario::Quirk;
-use crate::sasl::plain;
+use super::character::Character;
+use super::scenario::{At, Quirk, Scenario};
+use super::{Facts, Hello, LOCAL_DOMAIN, Mode, Server, TlsFacts};
+use crate::sasl::{self, Host, Mechanism, Needs};
 use crate::secret::Secret;
 use crate::wire::base64;
 
@@ -12,128 +13,280 @@ pub const USERS: &[&str] = &["logon", "logon@contoso.test", r"CONTOSO\logon"];
 /// The password of the practice account.
 pub const PASSWORD: &str = "My simple password";
 
-/// A 334 of the server: the text behind the code as sent, and what is taken from the answer.
-#[derive(Debug, Clone, Copy)]
-pub struct Question(pub &'static str, pub Asks);
+/// How many challenges a login may have; no mechanism needs more.
+pub(super) const MAX_CHALLENGES: usize = 20;
 
-/// What is taken from an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asks {
-    /// The user name.
-    UserName,
-    /// The password.
-    Password,
-    /// A PLAIN message: both.
-    Both,
-    /// Nothing: whatever it is, the login fails.
-    Nothing,
+/// The names of the mechanisms that can be offered, in the order of the table.
+pub fn playable() -> impl Iterator<Item = &'static str> {
+    sasl::MECHANISMS.iter().filter(|mechanism| mechanism.server.is_some()).map(|mechanism| mechanism.name)
 }
 
-/// A mechanism as the practice server plays it.
-struct Mechanism {
-    name: &'static str,
-    questions: &'static [Question],
+/// The mechanisms that a server of this manner and with this fault offers.
+pub fn offer(character: &Character, scenario: Option<&Scenario>) -> &'static [&'static str] {
+    let other = scenario.and_then(|scenario| {
+        scenario.quirks.iter().find_map(|quirk| match quirk {
+            Quirk::Mechanisms(names) => Some(*names),
+            _ => None,
+        })
+    });
+    other.unwrap_or(character.mechanisms)
 }
-
-const MECHANISMS: &[Mechanism] = &[
-    Mechanism { name: "LOGIN", questions: &[Question("VXNlcm5hbWU6", Asks::UserName), Question("UGFzc3dvcmQ6", Asks::Password)] },
-    Mechanism { name: "PLAIN", questions: &[Question("", Asks::Both)] },
-    Mechanism { name: "NTLM", questions: &[Question("NTLM supported", Asks::Nothing)] },
-];
 
 /// What the server does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     /// Asks, with this behind the 334.
-    Ask(&'static str),
+    Ask(String),
     /// Lets the user in.
     Accept,
     /// Refuses.
     Refuse,
     /// Refuses what is not base64.
     Undecodable,
+    /// Refuses an initial response: there is nothing yet to respond to.
+    Unexpected,
 }
 
 /// An AUTH dialogue under way.
 #[derive(Debug)]
 pub(super) struct Dialogue {
-    all: &'static [Question],
-    left: VecDeque<Question>,
-    user: String,
+    mechanism: &'static Mechanism,
+    make: fn() -> Box<dyn sasl::Server>,
+    server: Box<dyn sasl::Server>,
+    host: Host,
+    quirks: &'static [Quirk],
+    /// What stands behind the 334 that only tells the client to begin.
+    opening: &'static str,
+    /// How many challenges came before the next one.
+    challenges: usize,
+    /// The password is asked for before the user, and kept until the user is known.
+    password_first: bool,
     password: Option<Secret<Vec<u8>>>,
-    forever: bool,
-    never: bool,
 }
 
 impl Dialogue {
-    /// Begins a dialogue; `None` for a mechanism that is not played here.
-    pub(super) fn new(mechanism: &str, quirks: &'static [Quirk]) -> Option<Self> {
-        let usual = MECHANISMS.iter().find(|known| known.name.eq_ignore_ascii_case(mechanism))?;
-        let other = quirks.iter().find_map(|quirk| match quirk {
-            Quirk::Prompts(questions) if usual.name == "LOGIN" => Some(*questions),
-            _ => None,
-        });
-        let all = other.unwrap_or(usual.questions);
-        Some(Self {
-            all,
-            left: all.iter().copied().collect(),
-            user: String::new(),
-            password: None,
-            forever: quirks.iter().any(|quirk| matches!(quirk, Quirk::PromptsForever)),
-            never: quirks.iter().any(|quirk| matches!(quirk, Quirk::NoLogin)),
-        })
+    /// Begins a dialogue; `None` for a mechanism that cannot be played.
+    pub(super) fn new(mechanism: &'static Mechanism, host: Host, quirks: &'static [Quirk], opening: &'static str) -> Option<Self> {
+        let make = mechanism.server?;
+        let password_first = mechanism.name == "LOGIN" && quirks.iter().any(|quirk| matches!(quirk, Quirk::PasswordFirst));
+        Some(Self { mechanism, make, server: make(), host, quirks, opening, challenges: 0, password_first, password: None })
     }
 
-    /// The first turn. An initial response answers what does not ask for the password alone; `=` is
-    /// an empty one (RFC 4954 §4).
+    /// The first turn; `=` is an empty initial response (RFC 4954 §4).
     pub(super) fn open(&mut self, initial_response: Option<&str>) -> Turn {
-        let Some(response) = initial_response else { return self.turn() };
-        let answered = self.left.iter().position(|question| question.1 != Asks::Password);
-        let Some(question) = answered.and_then(|at| self.left.remove(at)) else { return Turn::Refuse };
-        self.take(question.1, if response == "=" { b"" } else { response.as_bytes() })
+        let Some(response) = initial_response else {
+            let turn = self.begin();
+            return self.turn(turn);
+        };
+        let Some(message) = decode(if response == "=" { b"" } else { response.as_bytes() }) else { return Turn::Undecodable };
+        // It answers the challenge that is not sent.
+        self.challenges = 1;
+        self.password_first = false;
+        let begun = self.begin();
+        if !self.takes_initial_response(&begun) {
+            return Turn::Unexpected;
+        }
+        let turn = self.feed(message);
+        self.turn(turn)
     }
 
     /// The turn after an answer.
     pub(super) fn answer(&mut self, line: &[u8]) -> Turn {
-        match self.left.pop_front() {
-            Some(question) => self.take(question.1, line),
-            None => Turn::Refuse,
+        let Some(message) = decode(line) else { return Turn::Undecodable };
+        let turn = self.feed(message);
+        self.turn(turn)
+    }
+
+    /// Where the server has something to say first there is nothing to respond to (RFC 4954 §4); but many
+    /// servers take the user name of LOGIN.
+    fn takes_initial_response(&self, begun: &sasl::Turn) -> bool {
+        self.mechanism.name == "LOGIN" || matches!(begun, sasl::Turn::Challenge(challenge) if challenge.is_empty())
+    }
+
+    fn begin(&mut self) -> sasl::Turn {
+        self.server = (self.make)();
+        if self.mechanism.client_first {
+            return sasl::Turn::Challenge(Vec::new());
+        }
+        let first = self.server.step(None, &self.host);
+        if self.password_first { sasl::Turn::Challenge(b"Password:".to_vec()) } else { first }
+    }
+
+    fn feed(&mut self, message: Secret<Vec<u8>>) -> sasl::Turn {
+        if self.password_first && self.password.is_none() {
+            self.password = Some(message);
+            return sasl::Turn::Challenge(b"Username:".to_vec());
+        }
+        let turn = self.server.step(Some(message.expose()), &self.host);
+        match self.password.take() {
+            Some(password) => self.server.step(Some(password.expose()), &self.host),
+            None => turn,
         }
     }
 
-    fn take(&mut self, asks: Asks, answer: &[u8]) -> Turn {
-        let bytes = match base64::decode(answer) {
-            Ok(decoded) if decoded.oddities.is_empty() => Secret::new(decoded.bytes),
-            _ if asks == Asks::Nothing => Secret::new(Vec::new()),
-            _ => return Turn::Undecodable,
-        };
-        match asks {
-            Asks::UserName => self.user = String::from_utf8_lossy(bytes.expose()).into_owned(),
-            Asks::Password => self.password = Some(bytes),
-            Asks::Both => {
-                if let Some(parts) = plain::parse(bytes.expose()) {
-                    self.user = parts.authcid;
-                    self.password = Some(parts.password);
-                }
+    fn turn(&mut self, turn: sasl::Turn) -> Turn {
+        let forever = self.has(|quirk| matches!(quirk, Quirk::PromptsForever));
+        match turn {
+            sasl::Turn::Challenge(challenge) if forever || self.challenges < MAX_CHALLENGES => self.ask(&challenge),
+            sasl::Turn::Challenge(_) => Turn::Refuse,
+            _ if forever => match self.begin() {
+                sasl::Turn::Challenge(challenge) => self.ask(&challenge),
+                _ => Turn::Refuse,
+            },
+            sasl::Turn::Accept(_) if !self.has(|quirk| matches!(quirk, Quirk::NoLogin)) => Turn::Accept,
+            _ => Turn::Refuse,
+        }
+    }
+
+    fn ask(&mut self, challenge: &[u8]) -> Turn {
+        let at = self.challenges;
+        self.challenges += 1;
+        let other = self.quirks.iter().find_map(|quirk| match quirk {
+            Quirk::Challenge { of, number, text } if of.is_none_or(|name| name == self.mechanism.name) => {
+                number.is_none_or(|number| number == at).then_some(*text)
             }
-            Asks::Nothing => {}
-        }
-        self.turn()
+            _ => None,
+        });
+        let opening = challenge.is_empty().then_some(self.opening);
+        Turn::Ask(other.or(opening).map_or_else(|| base64::encode(challenge), str::to_owned))
     }
 
-    fn turn(&mut self) -> Turn {
-        if self.left.is_empty() && self.forever {
-            self.left.extend(self.all);
+    fn has(&self, what: impl Fn(&Quirk) -> bool) -> bool {
+        self.quirks.iter().any(what)
+    }
+}
+
+fn decode(text: &[u8]) -> Option<Secret<Vec<u8>>> {
+    let decoded = base64::decode(text).ok()?;
+    let message = Secret::new(decoded.bytes);
+    decoded.oddities.is_empty().then_some(message)
+}
+
+/// The command and the answers.
+impl Server {
+    pub(super) fn auth(&mut self, argument: &str) {
+        let words = &self.character.words;
+        let refusal = match () {
+            () if self.hello != Hello::Ehlo => Some(words.hello_first),
+            () if self.transaction.is_some() => Some(words.auth_in_mail),
+            () if self.logged_in => Some(words.auth_twice),
+            () if !self.offers("AUTH") => Some(words.no_auth),
+            () => self.wants_tls(),
+        };
+        if let Some(text) = refusal {
+            return self.say(At::Other, text, &[]);
         }
-        match self.left.front() {
-            Some(question) => Turn::Ask(question.0),
-            None if !self.never && self.is_right() => Turn::Accept,
-            None => Turn::Refuse,
+        let mut fields = argument.split_ascii_whitespace();
+        match (fields.next(), fields.next(), fields.next()) {
+            (Some(mechanism), initial_response, None) => self.login(mechanism, initial_response),
+            _ => self.syntax("AUTH mechanism"),
         }
     }
 
-    fn is_right(&self) -> bool {
-        let known = USERS.iter().any(|user| user.eq_ignore_ascii_case(&self.user));
-        known && self.password.as_ref().is_some_and(|password| password.expose() == PASSWORD.as_bytes())
+    fn login(&mut self, mechanism: &str, initial_response: Option<&str>) {
+        let offered = self.mechanisms().iter().any(|name| name.eq_ignore_ascii_case(mechanism));
+        let known = if offered { sasl::lookup(mechanism) } else { None };
+        if let Some(text) = self.login_objection(mechanism, initial_response.is_some()) {
+            return self.say(At::Other, text, &[]);
+        }
+        let Some(mut dialogue) = known.and_then(|known| Dialogue::new(known, self.host(), self.quirks, self.opening(known.name))) else {
+            return self.say(At::Other, self.character.words.no_mechanism, &[]);
+        };
+        let turn = dialogue.open(initial_response);
+        self.login_turn(dialogue, turn);
     }
+
+    pub(super) fn answer(&mut self, mut dialogue: Dialogue, line: &[u8]) {
+        if line == b"*" {
+            return self.say(At::Other, self.character.words.auth_cancelled, &[]);
+        }
+        let turn = dialogue.answer(line);
+        self.login_turn(dialogue, turn);
+    }
+
+    fn login_turn(&mut self, dialogue: Dialogue, turn: Turn) {
+        let words = &self.character.words;
+        match turn {
+            Turn::Ask(prompt) => {
+                self.mode = Mode::Login(Box::new(dialogue));
+                self.say(At::Other, "334 {prompt}", &[("prompt", &prompt)]);
+            }
+            Turn::Accept => {
+                self.logged_in = true;
+                self.say(At::Other, words.auth_ok, &[]);
+            }
+            Turn::Refuse => self.say(At::Other, words.auth_failed, &[]),
+            Turn::Undecodable => self.say(At::Other, words.auth_undecodable, &[]),
+            Turn::Unexpected => self.syntax("AUTH mechanism"),
+        }
+    }
+}
+
+/// What is offered, and what a login is judged by.
+impl Server {
+    /// The mechanisms of the offer, in its order.
+    pub(super) fn mechanisms(&self) -> Vec<&'static str> {
+        let hidden = self.tls.is_none() && self.quirks.iter().any(|quirk| matches!(quirk, Quirk::AuthInTls));
+        self.offer.iter().copied().filter(|name| !hidden && self.has_what_it_needs(name)).collect()
+    }
+
+    /// A mechanism with channel binding needs a channel, and EXTERNAL a certificate.
+    fn has_what_it_needs(&self, name: &str) -> bool {
+        let bound = self.tls.as_ref().is_some_and(|tls| tls.channel.binding().is_some());
+        let named = self.tls.as_ref().is_some_and(|tls| tls.certificate_user.is_some());
+        let certificate = sasl::lookup(name).is_some_and(|known| known.needs == Needs::Certificate);
+        (bound || !binds(name)) && (named || !certificate)
+    }
+
+    fn opening(&self, mechanism: &str) -> &'static str {
+        let openings = self.character.openings;
+        openings.iter().find(|(name, _)| *name == mechanism).map_or("", |(_, text)| text)
+    }
+
+    fn wants_tls(&self) -> Option<&'static str> {
+        let clear = self.tls.is_none();
+        self.quirks.iter().find_map(|quirk| match quirk {
+            Quirk::AuthNeedsTls(text) if clear => Some(*text),
+            _ => None,
+        })
+    }
+
+    /// What the scenario has against this AUTH command.
+    fn login_objection(&self, mechanism: &str, initial_response: bool) -> Option<&'static str> {
+        let first = self.mechanisms().first().is_some_and(|first| first.eq_ignore_ascii_case(mechanism));
+        self.quirks.iter().find_map(|quirk| match quirk {
+            Quirk::FirstUnusable(text) if first => Some(*text),
+            Quirk::NoInitialResponse(text) if initial_response => Some(*text),
+            _ => None,
+        })
+    }
+
+    pub(super) fn host(&mut self) -> Host {
+        let has = |what: fn(&Quirk) -> bool| self.quirks.iter().any(what);
+        // A wrong password must go wrong in the mechanism, which may tell the client so.
+        let wrong = if has(|quirk| matches!(quirk, Quirk::NoLogin)) { "not " } else { "" };
+        let lies = has(|quirk| matches!(quirk, Quirk::Lies));
+        let Facts { mut random, now, .. } = self.facts;
+        random[0] ^= self.logins;
+        self.logins = self.logins.wrapping_add(1);
+        let TlsFacts { channel, certificate_user } = self.tls.clone().unwrap_or_default();
+        Host {
+            name: self.name().to_owned(),
+            domain: LOCAL_DOMAIN.to_owned(),
+            users: USERS.iter().map(|&user| user.to_owned()).collect(),
+            password: Secret::new(format!("{wrong}{PASSWORD}")),
+            token: Secret::new(format!("{wrong}{}", self.facts.token)),
+            certificate_user,
+            random,
+            now,
+            channel,
+            offers_binding: self.mechanisms().iter().any(|name| binds(name)),
+            lies,
+        }
+    }
+}
+
+/// Whether a mechanism binds the login to the channel, by its name (RFC 5802 §4).
+fn binds(mechanism: &str) -> bool {
+    mechanism.ends_with("-PLUS")
 }

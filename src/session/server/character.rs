@@ -1,7 +1,8 @@
 //! How the practice server speaks: one descriptor for each manner.
 //!
-//! Every text is a template for a whole reply without its last line end. `{name}`, `{client}`, `{date}`
-//! and `{size}` stand for the same thing everywhere; what else a text may hold is said at its field.
+//! Every text is a template for a whole reply without its last line end. `{name}`, `{client}`, `{date}`,
+//! `{size}` and `{mechanisms}` stand for the same thing everywhere; what else a text may hold is said at
+//! its field.
 
 use std::time::Duration;
 
@@ -22,6 +23,11 @@ pub struct Character {
     pub bare_addresses: bool,
     /// What EHLO offers, in its order, `STARTTLS` only outside TLS. The server takes only what stands here.
     pub keywords: &'static [&'static str],
+    /// The mechanisms of AUTH that it offers, in its order.
+    pub mechanisms: &'static [&'static str],
+    /// What it says behind the 334 to AUTH without an initial response, for each mechanism where that is
+    /// not nothing.
+    pub openings: &'static [(&'static str, &'static str)],
     /// The name that it gives to the message of this number.
     pub id: fn(u64) -> String,
     /// What it says.
@@ -97,6 +103,8 @@ pub struct Words {
     pub bye: &'static str,
     /// After too long a silence.
     pub idle: &'static str,
+    /// To AUTH where it is not offered.
+    pub no_auth: &'static str,
     /// To AUTH with a mechanism that was not offered.
     pub no_mechanism: &'static str,
     /// To AUTH within a message.
@@ -134,11 +142,13 @@ const EXCHANGE: Character = Character {
         "DSN",
         "ENHANCEDSTATUSCODES",
         "STARTTLS",
-        "AUTH NTLM LOGIN",
+        "AUTH {mechanisms}",
         "8BITMIME",
         "BINARYMIME",
         "CHUNKING",
     ],
+    mechanisms: &["NTLM", "LOGIN"],
+    openings: &[("NTLM", "NTLM supported"), ("GSSAPI", "GSSAPI supported")],
     id: |number| 47_975_u64.wrapping_add(number).to_string(),
     words: Words {
         greeting: "220 {name} Microsoft ESMTP MAIL Service ready at {date}",
@@ -175,6 +185,7 @@ const EXCHANGE: Character = Character {
                214 HELO EHLO STARTTLS RCPT DATA RSET MAIL QUIT HELP AUTH BDAT",
         bye: "221 2.0.0 Service closing transmission channel",
         idle: "421 4.4.1 Connection timed out",
+        no_auth: "504 5.7.4 Unrecognized authentication type",
         no_mechanism: "504 5.7.4 Unrecognized authentication type",
         auth_in_mail: "503 5.5.2 Bad sequence of commands",
         auth_twice: "503 5.5.2 Already authenticated",
@@ -197,13 +208,15 @@ const POSTFIX: Character = Character {
         "SIZE {size}",
         "VRFY",
         "STARTTLS",
-        "AUTH PLAIN LOGIN",
+        "AUTH {mechanisms}",
         "ENHANCEDSTATUSCODES",
         "8BITMIME",
         "DSN",
         "SMTPUTF8",
         "CHUNKING",
     ],
+    mechanisms: &["PLAIN", "LOGIN"],
+    openings: &[],
     id: |number| format!("{:010X}", 0x4F_1C2A_0B3D_u64.wrapping_add(number)),
     words: Words {
         greeting: "220 {name} ESMTP Postfix",
@@ -239,6 +252,7 @@ const POSTFIX: Character = Character {
         help: "502 5.5.2 Error: command not recognized",
         bye: "221 2.0.0 Bye",
         idle: "421 4.4.2 {name} Error: timeout exceeded",
+        no_auth: "503 5.5.1 Error: authentication not enabled",
         no_mechanism: "535 5.7.8 Error: authentication failed: Invalid authentication mechanism",
         auth_in_mail: "503 5.5.1 Error: MAIL transaction in progress",
         auth_twice: "503 5.5.1 Error: already authenticated",
@@ -272,7 +286,8 @@ mod tests {
     // The struct is printed so that no field can be forgotten here.
     #[test]
     fn every_text_is_printable_ascii_and_its_placeholders_are_known() {
-        let known = ["name", "client", "date", "size", "verb", "syntax", "parameter", "address", "octets", "id", "message_id"];
+        let known =
+            ["name", "client", "date", "size", "mechanisms", "verb", "syntax", "parameter", "address", "octets", "id", "message_id"];
         for character in CHARACTERS {
             let all = format!("{:?} {:?}", character.words, character.keywords);
             assert!(all.is_ascii(), "{}", character.name);

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use zeroize::Zeroize;
 
+use crate::sasl::Channel;
 use crate::wire::{address, dot, verb};
-use auth::{Dialogue, Turn};
+use auth::Dialogue;
 use character::Character;
 use content::Content;
 use input::{Line, PartialLine};
@@ -60,6 +61,22 @@ pub struct Facts {
     pub date: String,
     /// The number of the connection, from 0; the names of messages are made from it.
     pub serial: u64,
+    /// The moment of the connection again, in milliseconds since 1970; later ones come with
+    /// [`Server::set_time`].
+    pub now: u64,
+    /// Random bytes, fresh for each connection.
+    pub random: [u8; 32],
+    /// The access token of the practice account.
+    pub token: String,
+}
+
+/// What the server is told of TLS once it stands.
+#[derive(Debug, Clone, Default)]
+pub struct TlsFacts {
+    /// What a login can be bound to.
+    pub channel: Channel,
+    /// The user that the client's certificate names.
+    pub certificate_user: Option<String>,
 }
 
 /// One connection, seen from the server.
@@ -71,7 +88,12 @@ pub struct Server {
     mode: Mode,
     line: PartialLine,
     hello: Hello,
-    encrypted: bool,
+    /// What TLS brought; `None` in plain text.
+    tls: Option<TlsFacts>,
+    /// The mechanisms of AUTH, as far as the connection has what they need.
+    offer: Vec<&'static str>,
+    /// How many logins were begun.
+    logins: u8,
     logged_in: bool,
     transaction: Option<Transaction>,
     /// Addresses that [`Quirk::SayFirst`] has put off.
@@ -84,7 +106,7 @@ pub struct Server {
 #[derive(Debug)]
 enum Mode {
     Command,
-    Login(Dialogue),
+    Login(Box<Dialogue>),
     Data {
         /// The line before ended with CRLF, so that a dot can end the message.
         after_crlf: bool,
@@ -125,13 +147,27 @@ impl Server {
             mode: Mode::Command,
             line: PartialLine::default(),
             hello: Hello::None,
-            encrypted: false,
+            tls: None,
+            offer: auth::offer(character, scenario).to_vec(),
+            logins: 0,
             logged_in: false,
             transaction: None,
             put_off: BTreeSet::new(),
             messages: 0,
             steps: Vec::new(),
         }
+    }
+
+    /// The same server, with these mechanisms of AUTH in its offer and no others.
+    #[must_use]
+    pub fn offering(mut self, mechanisms: Vec<&'static str>) -> Self {
+        self.offer = mechanisms;
+        self
+    }
+
+    /// The time of what comes next, in milliseconds since 1970.
+    pub fn set_time(&mut self, now: u64) {
+        self.facts.now = now;
     }
 
     /// What happens when the connection is made.
@@ -155,13 +191,13 @@ impl Server {
 
     /// TLS stands, be it from the first byte or after [`Step::StartTls`]: what the client said in plain
     /// text is forgotten (RFC 3207 §4.2).
-    pub fn tls_started(&mut self) {
+    pub fn tls_started(&mut self, tls: TlsFacts) {
         self.mode = Mode::Command;
         self.line = PartialLine::default();
         self.hello = Hello::None;
         self.logged_in = false;
         self.transaction = None;
-        self.encrypted = true;
+        self.tls = Some(tls);
     }
 
     /// What follows once all steps so far are done, without the client saying anything; empty when the
@@ -214,7 +250,7 @@ impl Server {
         match std::mem::replace(&mut self.mode, Mode::Command) {
             Mode::Data { after_crlf } => self.data_line(line, after_crlf),
             _ if line.is_too_long() => self.say(At::Other, self.character.words.too_long, &[]),
-            Mode::Login(dialogue) => self.answer(dialogue, &line.text),
+            Mode::Login(dialogue) => self.answer(*dialogue, &line.text),
             _ => self.command(&line.text),
         }
     }
@@ -324,7 +360,7 @@ impl Server {
     }
 
     fn hello_reply(&self) -> String {
-        let keywords = self.character.keywords.iter().copied().filter(|line| !(self.encrypted && *line == "STARTTLS"));
+        let keywords = self.character.keywords.iter().copied().filter(|line| !(self.tls.is_some() && *line == "STARTTLS"));
         let shown = keywords.filter_map(|line| self.arrives(line));
         let lines: Vec<&str> = std::iter::once(self.character.words.hello).chain(shown).collect();
         let last = lines.len() - 1;
@@ -335,7 +371,7 @@ impl Server {
     fn start_tls(&mut self, argument: &str) {
         let words = &self.character.words;
         let refusal = match () {
-            () if self.encrypted => Some(words.tls_twice),
+            () if self.tls.is_some() => Some(words.tls_twice),
             () if !self.offers("STARTTLS") => Some(words.no_tls),
             () if !argument.is_empty() => return self.syntax("STARTTLS"),
             () if self.character.needs_hello && self.hello == Hello::None => Some(words.hello_first),
@@ -449,53 +485,6 @@ impl Server {
         self.say(At::Other, self.character.words.bye, &[]);
         self.close();
     }
-
-    fn auth(&mut self, argument: &str) {
-        let words = &self.character.words;
-        let fields: Vec<&str> = argument.split_ascii_whitespace().collect();
-        if self.hello != Hello::Ehlo {
-            return self.say(At::Other, words.hello_first, &[]);
-        }
-        if self.transaction.is_some() {
-            return self.say(At::Other, words.auth_in_mail, &[]);
-        }
-        if self.logged_in {
-            return self.say(At::Other, words.auth_twice, &[]);
-        }
-        let (mechanism, initial_response) = match fields.as_slice() {
-            [mechanism] => (*mechanism, None),
-            [mechanism, response] => (*mechanism, Some(*response)),
-            _ => return self.syntax("AUTH mechanism"),
-        };
-        let dialogue = if self.offers_login(mechanism) { Dialogue::new(mechanism, self.quirks) } else { None };
-        let Some(mut dialogue) = dialogue else { return self.say(At::Other, words.no_mechanism, &[]) };
-        let turn = dialogue.open(initial_response);
-        self.turn(dialogue, turn);
-    }
-
-    fn answer(&mut self, mut dialogue: Dialogue, line: &[u8]) {
-        if line == b"*" {
-            return self.say(At::Other, self.character.words.auth_cancelled, &[]);
-        }
-        let turn = dialogue.answer(line);
-        self.turn(dialogue, turn);
-    }
-
-    fn turn(&mut self, dialogue: Dialogue, turn: Turn) {
-        let words = &self.character.words;
-        match turn {
-            Turn::Ask(prompt) => {
-                self.mode = Mode::Login(dialogue);
-                self.say(At::Other, "334 {prompt}", &[("prompt", prompt)]);
-            }
-            Turn::Accept => {
-                self.logged_in = true;
-                self.say(At::Other, words.auth_ok, &[]);
-            }
-            Turn::Refuse => self.say(At::Other, words.auth_failed, &[]),
-            Turn::Undecodable => self.say(At::Other, words.auth_undecodable, &[]),
-        }
-    }
 }
 
 /// What the server knows and thinks.
@@ -512,13 +501,11 @@ impl Server {
         self.keyword(keyword).is_some()
     }
 
-    fn offers_login(&self, mechanism: &str) -> bool {
-        let offered = self.keyword("AUTH").unwrap_or_default();
-        offered.split(' ').any(|name| name.eq_ignore_ascii_case(mechanism))
-    }
-
     /// What becomes of a line of the EHLO reply on its way.
     fn arrives(&self, line: &'static str) -> Option<&'static str> {
+        if line.starts_with("AUTH ") && self.mechanisms().is_empty() {
+            return None;
+        }
         let lost = self.quirks.iter().find_map(|quirk| match quirk {
             Quirk::Keyword(keyword, instead) if *keyword == line => Some(instead),
             _ => None,

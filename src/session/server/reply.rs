@@ -25,7 +25,7 @@ impl Server {
             match quirk {
                 Quirk::Append(when, bytes) if when.covers(at) => self.steps.push(Step::Write(bytes.to_vec())),
                 Quirk::Close(when) if when.covers(at) => self.close(),
-                Quirk::CutTls if self.encrypted => self.end(Step::Cut),
+                Quirk::CutTls if self.tls.is_some() => self.end(Step::Cut),
                 _ => {}
             }
         }
@@ -76,6 +76,7 @@ impl Server {
                 "client" => out.push_str(&self.facts.client),
                 "date" => out.push_str(&self.facts.date),
                 "size" => out.push_str(&self.character.size.to_string()),
+                "mechanisms" => out.push_str(&self.mechanisms().join(" ")),
                 _ => {
                     let value = values.iter().find(|(name, _)| *name == key).map_or("", |(_, value)| value);
                     out.extend(value.chars().map(|c| if c.is_control() { '?' } else { c }));

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::auth::{Asks, Question};
-
 /// A server with a fault.
 #[derive(Debug)]
 pub struct Scenario {
@@ -72,12 +70,33 @@ pub enum Quirk {
     BareLf,
     /// It sends single bytes with this time in between.
     ByteByByte(Duration),
-    /// What AUTH LOGIN asks.
-    Prompts(&'static [Question]),
+    /// AUTH offers these mechanisms.
+    Mechanisms(&'static [&'static str]),
+    /// AUTH is offered and known only inside TLS.
+    AuthInTls,
+    /// AUTH outside TLS is answered with this.
+    AuthNeedsTls(&'static str),
+    /// AUTH with the first mechanism of the offer is answered with this.
+    FirstUnusable(&'static str),
+    /// AUTH with an initial response is answered with this.
+    NoInitialResponse(&'static str),
+    /// Other words behind a 334, as they stand here.
+    Challenge {
+        /// The mechanism, or any.
+        of: Option<&'static str>,
+        /// The number of the challenge in its dialogue, from 0, or any.
+        number: Option<usize>,
+        /// The words.
+        text: &'static str,
+    },
+    /// AUTH LOGIN asks for the password before the user name.
+    PasswordFirst,
     /// AUTH asks again and again.
     PromptsForever,
-    /// No password is right.
+    /// No password is right, no token, no certificate.
     NoLogin,
+    /// The proof that the server knows the password too is wrong.
+    Lies,
     /// TLS is not as it should be.
     Tls(TlsQuirk),
     /// After its first reply inside TLS it closes without TLS' farewell.
@@ -122,6 +141,12 @@ const fn scenario(name: &'static str, summary: &'static str, quirks: &'static [Q
 const GARBAGE: &[u8] = b"\x1b]0;pwned\x07\x1b[2J\x00\x9b31m\xfe\xffQ7!\x01\x1b[1;1H\r\n\x80\x81 \x7f\x08\x08~%\xe2\x80\xae\x00\x0b\r\n";
 
 const INJECTED: &[u8] = b"250-mail.contoso.test\r\n250 AUTH PLAIN LOGIN\r\n";
+const NOT_BASE64: &str = "VXNl*cm5h(bWU6";
+/// Mechanisms in which the client speaks first.
+const CLIENT_FIRST: &[&str] = &["PLAIN", "XOAUTH2", "LOGIN"];
+const TOKENS: &[&str] = &["XOAUTH2", "OAUTHBEARER"];
+/// Mechanisms in which the server proves that it knows the password.
+const PROVING: &[&str] = &["SCRAM-SHA-256", "SCRAM-SHA-1", "DIGEST-MD5"];
 /// RFC 8446 §6.2.
 const HANDSHAKE_FAILURE: u8 = 40;
 
@@ -179,17 +204,51 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("tls-silence", "the TLS handshake is never answered", &[Quirk::Tls(TlsQuirk::Silence)]),
     scenario("truncated-tls", "after the first reply in TLS the connection is cut", &[Quirk::CutTls]),
     scenario("wrong-password", "no login succeeds, whatever the password", &[Quirk::NoLogin]),
-    scenario(
-        "password-first",
-        "AUTH LOGIN asks for the password before the user",
-        &[Quirk::Prompts(&[Question("UGFzc3dvcmQ6", Asks::Password), Question("VXNlcm5hbWU6", Asks::UserName)])],
-    ),
+    scenario("password-first", "AUTH LOGIN asks for the password before the user", &[Quirk::PasswordFirst]),
     scenario(
         "odd-prompts",
         "AUTH LOGIN asks with nothing, then with plain text",
-        &[Quirk::Prompts(&[Question("", Asks::UserName), Question("Now the other one, please!", Asks::Password)])],
+        &[
+            Quirk::Challenge { of: Some("LOGIN"), number: Some(0), text: "" },
+            Quirk::Challenge { of: Some("LOGIN"), number: Some(1), text: "Now the other one, please!" },
+        ],
     ),
     scenario("auth-loop", "AUTH asks again and again without an end", &[Quirk::PromptsForever]),
+    scenario("bad-base64", "the challenges of AUTH are not base64", &[Quirk::Challenge { of: None, number: None, text: NOT_BASE64 }]),
+    scenario("empty-challenge", "AUTH asks with an empty 334", &[Quirk::Challenge { of: None, number: None, text: "" }]),
+    scenario(
+        "ntlm-empty",
+        "only NTLM is offered; it begins with an empty 334",
+        &[Quirk::Mechanisms(&["NTLM"]), Quirk::Challenge { of: Some("NTLM"), number: Some(0), text: "" }],
+    ),
+    scenario(
+        "auth-in-clear",
+        "no TLS, and only logins whose password can be read",
+        &[Quirk::Keyword("STARTTLS", None), Quirk::Mechanisms(&["LOGIN", "PLAIN"])],
+    ),
+    scenario(
+        "auth-needs-tls",
+        "AUTH is offered without TLS, but refused there",
+        &[Quirk::AuthNeedsTls("538 5.7.11 Encryption required for requested authentication mechanism")],
+    ),
+    scenario("auth-in-tls", "AUTH is offered inside TLS only", &[Quirk::AuthInTls]),
+    scenario(
+        "auth-unusable",
+        "the first mechanism of the offer is refused (504)",
+        &[Quirk::FirstUnusable("504 5.7.4 Unrecognized authentication type")],
+    ),
+    scenario(
+        "initial-501",
+        "AUTH with an initial response is refused (501)",
+        &[Quirk::NoInitialResponse("501 5.5.2 Syntax error in parameters or arguments"), Quirk::Mechanisms(CLIENT_FIRST)],
+    ),
+    scenario(
+        "initial-504",
+        "AUTH with an initial response is refused (504)",
+        &[Quirk::NoInitialResponse("504 5.7.4 Unrecognized authentication type"), Quirk::Mechanisms(CLIENT_FIRST)],
+    ),
+    scenario("token-refused", "no token is right: a 334 with JSON says so", &[Quirk::NoLogin, Quirk::Mechanisms(TOKENS)]),
+    scenario("false-server", "the server's proof that it knows the password is wrong", &[Quirk::Lies, Quirk::Mechanisms(PROVING)]),
     scenario(
         "greylisting",
         "every recipient is put off once",

@@ -2,7 +2,7 @@
 
 use super::settings::Explain;
 use super::{Outcome, Repl};
-use crate::explain::reply::{Situation, explain};
+use crate::explain::reply::{Fact, Situation, explain};
 use crate::explain::{blob, notice};
 use crate::net::Connection;
 use crate::render::{Row, Sign, human};
@@ -76,6 +76,7 @@ impl Repl {
                     self.screen.note(summary);
                     remarks.into_iter().for_each(|remark| self.screen.hint(remark));
                 }
+                self.compare_offers();
             }
             Expected::Command(Command::Rcpt(Some(recipient))) if reply.is_success() => self.remark_on_relaying(recipient),
             _ => {}
@@ -150,7 +151,8 @@ impl Repl {
         if let Some(meant) = meant {
             let back = if self.is_terminal() { " (Up brings the line back.)" } else { "" };
             self.screen.hint(format!("Did you mean {meant}?{back}"));
-        } else if !self.memory.cancelling {
+        } else if !self.memory.cancelling && !(situation.lacks_certificate && *to == Expected::Greeting) {
+            // The diagnosis of an opening that failed tells of the certificate.
             self.explain_refusal(reply, &situation);
         }
         if *to == Expected::Command(Command::StartTls) {
@@ -159,12 +161,14 @@ impl Repl {
         }
         let code = reply.code.number();
         let is_login = situation.verb == "AUTH";
+        let for_certificate = explain(&situation, reply).is_some_and(|fact| Fact::is_about_our_certificate(&fact));
         self.memory.refusal = Some((situation, reply.clone()));
         if *to == Expected::Command(Command::Quit) && self.messages_accepted > 0 {
             // Delivered stays delivered (P12).
             return;
         }
         self.stop_script(match code {
+            _ if for_certificate => Outcome::Tls,
             _ if is_login => Outcome::LoginRefused,
             400..500 => Outcome::TryLater(code),
             _ => Outcome::Refused(code),
@@ -189,6 +193,7 @@ impl Repl {
             host: self.target.host.clone(),
             user: self.session().and_then(|session| session.claimed_user()).map(str::to_owned),
             domain: address.and_then(address::domain).map(str::to_owned),
+            lacks_certificate: self.lacks_client_certificate(),
         }
     }
 
@@ -271,6 +276,7 @@ impl Repl {
             rows.push(Row::warning("The server closed the connection."));
         }
         self.screen.show(&rows);
+        self.explain_end_inside_tls(ending);
         self.message.draft.clear();
         self.plain_user = None;
         self.tell_closed(asked, farewell);

@@ -155,6 +155,7 @@ struct Told {
     clear_text: bool,
     relay: bool,
     quit_in_message: bool,
+    starttls_again: bool,
     oddities: Vec<crate::wire::reply::Oddity>,
 }
 

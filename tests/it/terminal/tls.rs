@@ -54,3 +54,40 @@ fn a_faulty_certificate_marks_the_prompt_and_holds_the_password_back() {
     pty.line(":quit");
     assert_eq!(pty.exit(), 0);
 }
+
+#[test]
+fn tls_with_another_word_is_an_error_with_the_usage() {
+    let mut pty = at_terminal(["sandbox", "-S"]).start();
+    pty.wait_at_start("mail.contoso.test tls>");
+    pty.line(":tls chain");
+    pty.wait_for_words("There is no :tls chain; :tls alone or :tls save FILE");
+    pty.wait("the prompt", |screen| screen.trim_end().ends_with("tls>"));
+    pty.line(":tls save");
+    pty.wait_for_words("A file name is wanted: :tls save FILE");
+    pty.wait("the prompt", |screen| screen.trim_end().ends_with("tls>"));
+    pty.line(":tls save chain.pem");
+    pty.wait_for_words("the certificates, as PEM");
+    pty.line(":quit");
+    let folder = pty.folder().to_owned();
+    let saved = std::fs::read_to_string(folder.join("chain.pem")).unwrap();
+    assert_eq!(saved.matches("-----BEGIN CERTIFICATE-----").count(), 2, "{saved}");
+    assert_eq!(pty.exit(), 0);
+}
+
+#[test]
+fn a_certificate_fits_any_terminal() {
+    for width in [80, 60, 40] {
+        let mut pty = at_terminal(["sandbox", "-S", "--scenario", "wrong-name"]).width(width).start();
+        pty.wait_for_words("it is for www.contoso.test");
+        pty.wait("the prompt", |screen| screen.trim_end().ends_with("tls!>"));
+        pty.line(":tls");
+        pty.wait_for_words("TLSA 3 1 1");
+        pty.wait("the prompt", |screen| screen.trim_end().ends_with("tls!>"));
+        pty.line(":quit");
+        assert_eq!(pty.exit(), 0);
+        // vt100 joins the rows that the terminal had to break.
+        for row in pty.shown().lines() {
+            assert!(row.chars().count() <= usize::from(width), "{width}: {row:?}\n{}", pty.shown());
+        }
+    }
+}

@@ -148,14 +148,17 @@ impl Repl {
             Expected::Command(Command::Other(verb)) if matches!(reply.code.number(), 500 | 502) => super::input::did_you_mean(verb),
             _ => None,
         };
-        if let Some(meant) = meant {
+        let again = *to == Expected::Command(Command::StartTls) && self.is_encrypted();
+        if again {
+            self.screen.hint("The connection is encrypted already: STARTTLS is said once. :tls shows what was negotiated.");
+        } else if let Some(meant) = meant {
             let back = if self.is_terminal() { " (Up brings the line back.)" } else { "" };
             self.screen.hint(format!("Did you mean {meant}?{back}"));
         } else if !self.memory.cancelling && !(situation.lacks_certificate && *to == Expected::Greeting) {
             // The diagnosis of an opening that failed tells of the certificate.
             self.explain_refusal(reply, &situation);
         }
-        if *to == Expected::Command(Command::StartTls) {
+        if *to == Expected::Command(Command::StartTls) && !again {
             // TLS was asked for and is not to be had: nothing more goes out in clear (P19).
             self.stop_script_always(Outcome::Tls);
         }
@@ -208,12 +211,21 @@ impl Repl {
         self.screen.hint(format!("{text}{more}"));
     }
 
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.session().is_some_and(|session| session.security() != Security::Clear)
+    }
+
     fn consequences(&mut self, reply: &Reply, to: &Expected) {
         let ends_message = matches!(to, Expected::FinalDot | Expected::Command(Command::Bdat { last: true, .. }));
         let accepted = ends_message && reply.is_success();
         self.messages_accepted += u32::from(accepted);
         self.out_of_step(reply, to);
         match to {
+            Expected::Command(Command::StartTls) if reply.has_code(220) && self.is_encrypted() => {
+                self.screen.warning("The server now waits for a second handshake inside TLS, which is never done: nothing more can be said, and the connection is closed. :reconnect opens another.");
+                self.drop_connection("");
+                self.stop_script_always(Outcome::Tls);
+            }
             Expected::Command(Command::Ehlo | Command::Helo) if reply.is_success() => {
                 self.memory.hello_line = Some(self.memory.command.clone());
             }

@@ -24,7 +24,7 @@ impl Repl {
                 self.outcome = Some(Outcome::NotOpened(failure));
             }
             Some(_) => {}
-            None if self.history.is_first && self.is_terminal() && !self.options.tour => {
+            None if self.history.is_first && self.is_open() && self.is_terminal() && !self.options.tour => {
                 self.screen.note("Type SMTP as you would in telnet. Tab completes, :help helps, QUIT ends.");
             }
             None => {}

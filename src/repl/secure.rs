@@ -1,6 +1,6 @@
 //! TLS in the conversation: STARTTLS typed or asked for, TLS from the first byte, the verdict.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::task::JoinHandle;
 
@@ -8,7 +8,7 @@ use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::notice;
 use crate::jobs::old_tls;
-use crate::net::tls::{Roots, TlsFailure, TlsReport, key_log, load_roots};
+use crate::net::tls::{Roots, TlsFailure, TlsOptions, TlsReport, key_log, load_roots};
 use crate::render::{Row, human, tls};
 use crate::session::{Ending, Security, Session, Stage};
 use crate::text::printable_str;
@@ -112,19 +112,7 @@ impl Repl {
         let host = self.options.practice.map_or_else(|| self.target.host.clone(), str::to_owned);
         let options = self.options.tls.clone();
         self.tell_of_own_certificate();
-        let Self { connection: Some(connection), signals, .. } = self else { return false };
-        let result: Result<TlsReport, TlsFailure> = tokio::select! {
-            result = connection.start_tls(&host, &options, &roots) => result,
-            signal = signals.next() => {
-                if signal == Signal::Interrupt && !self.target.implicit_tls && self.terminal.is_some() {
-                    self.screen.progress("\n");
-                    self.drop_connection("Stopped; the connection is closed. :reconnect opens it again.");
-                    return false;
-                }
-                self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
-                return false;
-            }
-        };
+        let Some(result) = self.handshake_or_signal(&host, &options, &roots).await else { return false };
         self.update_log();
         match result {
             Ok(report) => {
@@ -149,6 +137,42 @@ impl Repl {
                 false
             }
         }
+    }
+
+    /// `None` when a signal ended it, and what that means was done.
+    async fn handshake_or_signal(&mut self, host: &str, options: &TlsOptions, roots: &Roots) -> Option<Result<TlsReport, TlsFailure>> {
+        let patient = self.is_terminal();
+        let Self { connection: Some(connection), signals, screen, .. } = self else { return None };
+        let limit = human::duration(connection.limits_mut().reply);
+        let ended_by = {
+            let handshake = connection.start_tls(host, options, roots);
+            let slow = tokio::time::sleep(Duration::from_secs(1));
+            tokio::pin!(handshake, slow);
+            loop {
+                tokio::select! {
+                    result = &mut handshake => return Some(result),
+                    signal = signals.next() => {
+                        if signal != Signal::Continue {
+                            break signal;
+                        }
+                    }
+                    () = &mut slow, if patient && !slow.is_elapsed() => {
+                        screen.note(format!("Waiting for the TLS handshake (up to {limit}; Ctrl-C gives up)."));
+                    }
+                }
+            }
+        };
+        self.handshake_interrupted(ended_by);
+        None
+    }
+
+    fn handshake_interrupted(&mut self, signal: Signal) {
+        if signal == Signal::Interrupt && !self.target.implicit_tls && self.terminal.is_some() {
+            self.screen.progress("\n");
+            self.drop_connection("Stopped; the connection is closed. :reconnect opens it again.");
+            return;
+        }
+        self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
     }
 
     /// The log tells what was negotiated and what is wrong; the operator, that keys are written.
@@ -209,8 +233,7 @@ impl Repl {
 
     /// Inside TLS the server asked for our certificate, and got none.
     pub(super) fn lacks_client_certificate(&self) -> bool {
-        let encrypted = self.session().is_some_and(|session| session.security() != Security::Clear);
-        encrypted && self.secure.report.as_ref().is_some_and(TlsReport::lacks_client_certificate)
+        self.is_encrypted() && self.secure.report.as_ref().is_some_and(TlsReport::lacks_client_certificate)
     }
 
     /// A connection that ends inside TLS before EHLO was accepted, or by an alert: the server may not like
@@ -218,7 +241,7 @@ impl Repl {
     pub(super) fn explain_end_inside_tls(&mut self, ending: &Ending) {
         let Some(report) = self.secure.report.as_ref().filter(|report| report.client_certificate_asked.is_some()) else { return };
         let by_tls = matches!(ending, Ending::Lost { by_tls: true, .. });
-        let at_once = self.session().is_some_and(|session| session.security() != Security::Clear && session.capabilities().is_none());
+        let at_once = self.is_encrypted() && self.session().is_some_and(|session| session.capabilities().is_none());
         let cut = matches!(ending, Ending::Lost { .. } | Ending::Closed { announced: false, .. });
         if by_tls && report.client_certificate_given {
             self.screen.hint("The server does not accept our certificate: its log says why (issuer, dates, purpose).");
@@ -292,9 +315,7 @@ impl Repl {
 
     /// `:tls [save FILE]`
     pub(super) fn tls_command(&mut self, argument: &str) {
-        let Some(report) =
-            self.secure.report.as_ref().filter(|_| self.session().is_some_and(|session| session.security() != Security::Clear))
-        else {
+        let Some(report) = self.secure.report.as_ref().filter(|_| self.is_encrypted()) else {
             self.screen.note("The connection is not encrypted. :starttls encrypts it, if the server offers that.");
             return;
         };

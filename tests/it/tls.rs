@@ -172,6 +172,22 @@ fn a_refusal_for_want_of_a_certificate_of_ours_is_understood() {
 }
 
 #[test]
+fn starttls_inside_tls_is_not_taken_for_a_lack_of_tls() {
+    // P18
+    let script = |reply: &str| {
+        let server = serve(&format!(
+            "S: 220 mx\nC: *\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\ntls\nC: *\nS: 250 mx\nC: STARTTLS\nS: {reply}"
+        ));
+        ehlo_to(server.port, &["-S", "-k"]).stdin("STARTTLS\nNOOP\n").any().start().finish()
+    };
+    let refused = script("503 5.5.1 TLS already\nC: QUIT\nS: 221 bye");
+    assert!(refused.status == Some(1) && refused.err().contains("is encrypted already: STARTTLS is said once"), "{}", refused.all());
+    let taken = script("220 go");
+    assert!(taken.status == Some(7) && taken.err().contains("waits for a second handshake inside TLS"), "{}", taken.all());
+    assert!(!taken.out().contains("NOOP"), "{}", taken.all());
+}
+
+#[test]
 fn a_greeting_refused_for_want_of_a_certificate_is_diagnosed_once() {
     let server = serve("tls asking\nS: 421 4.7.1 Error: No client certificate presented");
     let done = ehlo_to(server.port, &["--tls", "-k"]).any().status(7).check();

@@ -62,6 +62,7 @@ pub fn details(report: &TlsReport, now: i64) -> Vec<Row> {
 /// What was negotiated.
 fn session(report: &TlsReport) -> Vec<Row> {
     let ours = match (report.client_certificate_asked, report.client_certificate_given) {
+        (None, _) if report.through_openssl => "not known whether a certificate of ours was asked for".to_owned(),
         (None, _) => "no certificate of ours was asked for".to_owned(),
         (Some(issuers), given) => {
             let issuers = if issuers == 1 { "1 issuer".to_owned() } else { format!("{issuers} issuers") };

@@ -176,6 +176,8 @@ pub struct TlsReport {
     pub client_certificate_asked: Option<usize>,
     /// One was given.
     pub client_certificate_given: bool,
+    /// Made by OpenSSL for an old server (feature `legacy-tls`), which tells less: not what was asked of us.
+    pub through_openssl: bool,
     /// How long the handshake took.
     pub took: Duration,
 }
@@ -341,6 +343,7 @@ fn report(
         faults,
         client_certificate_asked: seen.asked,
         client_certificate_given: seen.asked.is_some() && options.identity.is_some(),
+        through_openssl: false,
         took,
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn of_failure(failure: &Failure) -> u8 {
         | Failure::BadLocalAddress(_)
         | Failure::ConnectOther(_) => CONNECT,
         Failure::NoGreeting(_) => TIMEOUT,
-        Failure::TlsEnded(_) => TLS,
+        Failure::TlsEnded(_) | Failure::CertificateWanted(_) => TLS,
         Failure::ClosedAtOnce { .. } | Failure::LostAtOnce(_) | Failure::NotSmtp(_) | Failure::TooLong => LOST,
         Failure::GreetingRefused(_) => REFUSED,
         Failure::GreetingLater(_) => TRY_LATER,

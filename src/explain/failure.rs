@@ -42,6 +42,9 @@ pub enum Failure {
     LostAtOnce(String),
     /// The server ended TLS before its greeting, in the words of the alert.
     TlsEnded(String),
+    /// In the handshake the server asked for our certificate and got none, and ended it before its greeting,
+    /// or with a refusal in its place: how.
+    CertificateWanted(String),
     /// What answered does not speak SMTP.
     NotSmtp(Option<Foreign>),
     /// More than a reply may have.
@@ -75,6 +78,7 @@ pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
         | Failure::ClosedAtOnce { .. }
         | Failure::LostAtOnce(_)
         | Failure::TlsEnded(_)
+        | Failure::CertificateWanted(_)
         | Failure::NotSmtp(_)
         | Failure::TooLong
         | Failure::GreetingRefused(_)
@@ -226,11 +230,21 @@ impl Words {
             Failure::TlsEnded(words) => diagnosis(
                 format!("{host} port {port} ended TLS before its greeting: {}", printable_str(words)),
                 "The handshake went well on this side, and then the server refused it.",
+                &["It does not accept the certificate that was given (TLS 1.3 tells it only now).", "Its own settings are broken."],
+                &["Look at the server's log: it says why."],
+            ),
+            Failure::CertificateWanted(how) => diagnosis(
+                format!("{host} port {port} wants a certificate of yours: {}", printable_str(how)),
+                "In the TLS handshake the server asked for a certificate of this side and got none; then it did not greet as usual.",
                 &[
-                    "The server wants a certificate of yours (TLS 1.3 tells it only now).",
-                    "It does not accept the certificate that was given.",
+                    "It serves only clients whose certificate it knows.",
+                    "Something else: the server's words, if there are any, stand above.",
                 ],
-                &["Give one: --cert FILE --key FILE", "Look at the server's log: it says why."],
+                &[
+                    "Give one: --cert FILE --key FILE",
+                    "Is this the right port? Others need none (587, 25).",
+                    "Look at the server's log: it says why.",
+                ],
             ),
             Failure::LostAtOnce(words) => diagnosis(
                 format!("The connection to {host} port {port} broke before the greeting: {}", printable_str(words)),
@@ -301,6 +315,7 @@ mod tests {
             Failure::ClosedAtOnce { partial: false },
             Failure::LostAtOnce("x".to_owned()),
             Failure::TlsEnded("x".to_owned()),
+            Failure::CertificateWanted("x".to_owned()),
             Failure::NotSmtp(Some(Foreign::Http)),
             Failure::TooLong,
             Failure::GreetingRefused(554),

@@ -33,6 +33,18 @@ pub fn dial_failure(error: &DialError, limit: std::time::Duration) -> Failure {
     }
 }
 
+/// The same failure of a server that had asked for our certificate and got none: that it insists it tells
+/// only now.
+pub fn without_certificate(failure: Failure) -> Failure {
+    let how = match failure {
+        Failure::GreetingLater(code) | Failure::GreetingRefused(code) => code.to_string(),
+        Failure::TlsEnded(words) | Failure::LostAtOnce(words) => words,
+        Failure::ClosedAtOnce { .. } => "it closed the connection".to_owned(),
+        other => return other,
+    };
+    Failure::CertificateWanted(how)
+}
+
 /// What the first event on a new connection means for it: `None` when the server greeted as it should.
 pub fn greeting_failure(event: &Event) -> Option<Failure> {
     match event {

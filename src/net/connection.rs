@@ -440,6 +440,26 @@ mod tests {
         assert!(matches!(event, Event::Ended(Ending::TimedOut { .. })), "{event:?}");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_trickle_does_not_extend_the_limit_for_a_handshake() {
+        // P7: the beginning of a ServerHello of 16000 bytes, a byte every half second.
+        let (mut connection, mut server) = connection(4096);
+        let trickle = async {
+            for byte in [&[22, 3, 3, 0x3e, 0x80, 2, 0, 0x3e, 0x7c, 3, 3][..], &[7; 100]].concat() {
+                if server.write_all(&[byte]).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        };
+        let (options, roots) = (TlsOptions::default(), tls::load_roots(None, Vec::new()).unwrap());
+        let started = Instant::now();
+        let (result, ()) = tokio::join!(connection.start_tls("mx.contoso.test", &options, &roots), trickle);
+        assert_eq!(result.err().map(|failure| failure.cause), Some(TlsCause::TimedOut(Duration::from_secs(5))));
+        assert!(started.elapsed() < Duration::from_secs(7), "{:?}", started.elapsed());
+        assert!(!connection.session().is_open());
+    }
+
     #[tokio::test]
     async fn a_half_read_reply_is_kept_at_close() {
         // P11

@@ -2,7 +2,7 @@
 
 use super::settings::Explain;
 use super::{Outcome, Repl, now_ms};
-use crate::explain::reply::{Situation, explain};
+use crate::explain::reply::{Fact, Situation, explain};
 use crate::explain::{blob, login, notice};
 use crate::net::Connection;
 use crate::render::{Row, Sign, human};
@@ -76,6 +76,7 @@ impl Repl {
                     self.screen.note(summary);
                     remarks.into_iter().for_each(|remark| self.screen.hint(remark));
                 }
+                self.compare_offers();
             }
             Expected::Command(Command::Rcpt(Some(recipient))) if reply.is_success() => self.remark_on_relaying(recipient),
             _ => {}
@@ -160,27 +161,33 @@ impl Repl {
             Expected::Command(Command::Other(verb)) if matches!(reply.code.number(), 500 | 502) => super::input::did_you_mean(verb),
             _ => None,
         };
-        if let Some(meant) = meant {
+        let again = *to == Expected::Command(Command::StartTls) && self.is_encrypted();
+        if again {
+            self.screen.hint("The connection is encrypted already: STARTTLS is said once. :tls shows what was negotiated.");
+        } else if let Some(meant) = meant {
             let back = if self.is_terminal() { " (Up brings the line back.)" } else { "" };
             self.screen.hint(format!("Did you mean {meant}?{back}"));
-        } else if !self.memory.cancelling {
+        } else if !self.memory.cancelling && !(situation.lacks_certificate && *to == Expected::Greeting) {
+            // The diagnosis of an opening that failed tells of the certificate.
             self.explain_refusal(reply, &situation);
         }
         if situation.verb == "AUTH" {
             self.look_at_login();
         }
-        if *to == Expected::Command(Command::StartTls) {
+        if *to == Expected::Command(Command::StartTls) && !again {
             // TLS was asked for and is not to be had: nothing more goes out in clear (P19).
             self.stop_script_always(Outcome::Tls);
         }
         let code = reply.code.number();
         let is_login = situation.verb == "AUTH";
+        let for_certificate = explain(&situation, reply).is_some_and(|fact| Fact::is_about_our_certificate(&fact));
         self.memory.refusal = Some((situation, reply.clone()));
         if *to == Expected::Command(Command::Quit) && self.messages_accepted > 0 {
             // Delivered stays delivered (P12).
             return;
         }
         self.stop_script(match code {
+            _ if for_certificate => Outcome::Tls,
             _ if is_login => Outcome::LoginRefused,
             400..500 => Outcome::TryLater(code),
             _ => Outcome::Refused(code),
@@ -205,6 +212,7 @@ impl Repl {
             host: self.target.host.clone(),
             user: self.session().and_then(|session| session.claimed_user()).map(str::to_owned),
             domain: address.and_then(address::domain).map(str::to_owned),
+            lacks_certificate: self.lacks_client_certificate(),
         }
     }
 
@@ -236,12 +244,21 @@ impl Repl {
         }
     }
 
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.session().is_some_and(|session| session.security() != Security::Clear)
+    }
+
     fn consequences(&mut self, reply: &Reply, to: &Expected) {
         let ends_message = matches!(to, Expected::FinalDot | Expected::Command(Command::Bdat { last: true, .. }));
         let accepted = ends_message && reply.is_success();
         self.messages_accepted += u32::from(accepted);
         self.out_of_step(reply, to);
         match to {
+            Expected::Command(Command::StartTls) if reply.has_code(220) && self.is_encrypted() => {
+                self.screen.warning("The server now waits for a second handshake inside TLS, which is never done: nothing more can be said, and the connection is closed. :reconnect opens another.");
+                self.drop_connection("");
+                self.stop_script_always(Outcome::Tls);
+            }
             Expected::Command(Command::Ehlo | Command::Helo) if reply.is_success() => {
                 self.memory.hello_line = Some(self.memory.command.clone());
             }
@@ -304,6 +321,7 @@ impl Repl {
             rows.push(Row::warning("The server closed the connection."));
         }
         self.screen.show(&rows);
+        self.explain_end_inside_tls(ending);
         self.message.draft.clear();
         self.plain_user = None;
         self.tell_closed(asked, farewell);

@@ -159,6 +159,7 @@ struct Told {
     clear_text: bool,
     relay: bool,
     quit_in_message: bool,
+    starttls_again: bool,
     oddities: Vec<crate::wire::reply::Oddity>,
 }
 

@@ -6,7 +6,7 @@ use super::log::Log;
 use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
-use crate::jobs::opening::{dial_failure, greeting_failure};
+use crate::jobs::opening::{dial_failure, greeting_failure, without_certificate};
 use crate::net::dial::{DialEvent, Dialed, dial};
 use crate::net::{Connection, Limits};
 use crate::render::{Row, human, transcript};
@@ -24,7 +24,7 @@ impl Repl {
                 self.outcome = Some(Outcome::NotOpened(failure));
             }
             Some(_) => {}
-            None if self.history.is_first && self.is_terminal() && !self.options.tour => {
+            None if self.history.is_first && self.is_open() && self.is_terminal() && !self.options.tour => {
                 self.screen.note("Type SMTP as you would in telnet. Tab completes, :help helps, QUIT ends.");
             }
             None => {}
@@ -116,7 +116,8 @@ impl Repl {
         connection.note(text);
         self.connection = Some(connection);
         self.memory.told.clear_text = false;
-        self.secure.report = None;
+        self.memory.told.starttls_again = false;
+        self.secure.forget_server();
         self.restart_log();
     }
 
@@ -144,6 +145,7 @@ impl Repl {
                 }
             };
             let failure = greeting_failure(&event);
+            let failure = if self.lacks_client_certificate() { failure.map(without_certificate) } else { failure };
             self.show_opening_event(event);
             let greeted = self.session().is_none_or(|session| session.stage() != Stage::Greeting);
             if let Some(Failure::NoGreeting(_)) = failure {

@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     fn target(host: &str, port: u16) -> Target {
-        Target { host: host.to_owned(), port, implicit_tls: false }
+        Target::new(host, port)
     }
 
     #[test]

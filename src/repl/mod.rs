@@ -460,7 +460,7 @@ impl Repl {
 
     fn prompt(&self) -> String {
         let columns = Terminal::width().unwrap_or(80);
-        let practice = self.options.practice.map(|name| Target { host: name.to_owned(), port: crate::target::SMTP, implicit_tls: false });
+        let practice = self.options.practice.map(|name| Target::new(name, crate::target::SMTP));
         let prompt = prompt::prompt(self.session(), practice.as_ref().unwrap_or(&self.target), self.settings.full_prompt, columns);
         self.styled_prompt(&prompt)
     }

@@ -397,7 +397,9 @@ mod tests {
     #[cfg(feature = "dns")]
     #[test]
     fn a_name_beyond_ascii_becomes_its_form_in_the_dns() {
-        for (typed, want) in [("bücher.test", "xn--bcher-kva.test"), ("BÜCHER.test:587", "xn--bcher-kva.test"), ("１２７.0.0.1", "127.0.0.1")] {
+        for (typed, want) in
+            [("bücher.test", "xn--bcher-kva.test"), ("BÜCHER.test:587", "xn--bcher-kva.test"), ("１２７.0.0.1", "127.0.0.1")]
+        {
             assert_eq!(Target::parse(typed, None).unwrap().host, want, "{typed}");
         }
         for typed in ["büc her.test", "ü\u{202e}.test", "a\u{ff0f}ü.test", "xn--\u{fc}.test"] {

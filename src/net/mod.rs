@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod dial;
+pub mod dns;
 pub mod tls;
 
 pub use connection::{Connection, Limits};

@@ -5,3 +5,4 @@ pub mod certificate;
 pub mod failure;
 pub mod notice;
 pub mod reply;
+pub mod route;

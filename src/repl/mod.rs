@@ -18,6 +18,7 @@ mod message;
 mod opening;
 mod outcome;
 mod prompt;
+mod route;
 mod screen;
 mod script;
 mod secure;
@@ -56,6 +57,8 @@ use snapshot::Mode;
 pub struct Options {
     /// The server.
     pub target: Target,
+    /// The target is a mail domain: the session is with one of its mail servers.
+    pub mx: bool,
     /// How to connect.
     pub dial: DialOptions,
     /// How long to wait for replies.
@@ -98,6 +101,8 @@ pub struct Repl {
     history: History,
     settings: Settings,
     connection: Option<Connection>,
+    /// The program that the connection leads through.
+    command: Option<crate::net::command::Watch>,
     target: Target,
     log: Option<log::Log>,
     /// Lines that wait for their turn: a paste, or type-ahead that was no answer to a question.
@@ -185,6 +190,7 @@ impl Repl {
             terminal,
             history,
             connection: None,
+            command: None,
             target,
             log: None,
             queue: VecDeque::new(),
@@ -243,6 +249,7 @@ impl Repl {
     /// One line, and all that follows from it.
     async fn turn(&mut self) {
         self.tour_step();
+        self.tell_command().await;
         // Before anything that waits in the queue: a pasted line must not become the password (P24).
         if let Mode::Answer(question) = self.mode()
             && self.wants_password(question)

@@ -18,7 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 )]
 pub struct Cli {
     /// The server
-    #[arg(required = true, help = "Server: name, address, HOST:PORT, [IPv6]:PORT or smtp://HOST")]
+    #[arg(required = true, help = "Server: name, address, HOST:PORT, [IPv6]:PORT, smtp://HOST, lmtp://HOST or unix:PATH")]
     pub host: Option<String>,
 
     /// Port number or service name (smtp, submission, submissions) [default: 25]
@@ -46,7 +46,7 @@ pub struct Cli {
 }
 
 /// Flags of connecting.
-#[derive(Debug, Default, Clone, Copy, Args)]
+#[derive(Debug, Default, Clone, Args)]
 pub struct DialArgs {
     /// IPv4 only
     #[arg(short = '4', long, help_heading = "Connection", conflicts_with = "ipv6")]
@@ -63,6 +63,34 @@ pub struct DialArgs {
     /// Seconds to wait for the connection [default: 30]
     #[arg(long, value_name = "SECS", help_heading = "Connection", value_parser = seconds, hide_short_help = true)]
     pub connect_timeout: Option<std::time::Duration>,
+
+    /// HOST is a mail domain: connect to its mail server (MX)
+    #[arg(long, help_heading = "Connection")]
+    pub mx: bool,
+
+    /// Look names up at this name server [default: as the system does]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Connection", hide_short_help = true)]
+    pub resolver: Option<String>,
+
+    /// Through a proxy: socks5://[USER@]HOST:PORT, socks4://, http:// (CONNECT). It looks the name up;
+    /// its password is read from EHLO_PROXY_PASSWORD
+    #[arg(long, value_name = "URL", help_heading = "Connection")]
+    pub proxy: Option<String>,
+
+    /// Through a program: 'ssh -W %h:%p jump' (%h host, %p port, %% percent sign)
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        help_heading = "Connection",
+        conflicts_with_all = ["proxy", "bind", "ipv4", "ipv6"],
+        hide_short_help = true
+    )]
+    pub proxy_command: Option<String>,
+
+    /// Send the header of the PROXY protocol first: v1 or v2, with other addresses than the real ones
+    /// v2,SOURCE:PORT,DESTINATION:PORT, as a health check v2,local
+    #[arg(long, value_name = "VERSION", help_heading = "Connection", hide_short_help = true)]
+    pub proxy_protocol: Option<String>,
 }
 
 /// Flags of a session.

@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -10,7 +9,6 @@ use super::args::{ChannelBinding, DialArgs, OutputArgs, SessionArgs, TlsVersion}
 use super::{check, complain, exit, style};
 use crate::jobs::credentials::{LoginOptions, PasswordSource, VARIABLE};
 use crate::net::Limits;
-use crate::net::dial::{DialOptions, Family};
 use crate::net::tls::files::Identity;
 use crate::net::tls::{TlsOptions, Version};
 use crate::repl::{History, Options, Outcome, Repl, Screen, Source, Terminal, history_path};
@@ -31,7 +29,7 @@ pub(super) fn run_on(
     output: &OutputArgs,
     prepare: impl FnOnce(&mut Options),
 ) -> anyhow::Result<u8> {
-    let mut options = options(target, dial, session, output)?;
+    let mut options = options(target, &dial, session, output)?;
     prepare(&mut options);
     let runtime = runtime()?;
     let outcome = runtime.block_on(talk(options, output))?;
@@ -53,7 +51,7 @@ pub(super) fn status(outcome: &Outcome) -> u8 {
     exit::of(outcome)
 }
 
-fn options(target: Target, dial: DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<Options> {
+fn options(target: Target, dial: &DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<Options> {
     check(&session)?;
     let tls = tls_options(&session)?;
     let login = login_options(&session)?;
@@ -61,19 +59,11 @@ fn options(target: Target, dial: DialArgs, session: SessionArgs, output: &Output
     target.implicit_tls |= session.tls;
     // Whoever says -S wants STARTTLS, on port 465 too.
     target.implicit_tls &= !session.starttls;
-    let family = match (dial.ipv4, dial.ipv6) {
-        (true, _) => Family::V4,
-        (_, true) => Family::V6,
-        _ => Family::Any,
-    };
-    if let Some(address) = target.address()
-        && (family == Family::V4 && address.is_ipv6() || family == Family::V6 && address.is_ipv4())
-    {
-        anyhow::bail!("{address} is not an address of the IP version that -4 or -6 asks for");
-    }
+    let dial_options = super::dial::options(dial, &target)?;
     Ok(Options {
         target,
-        dial: DialOptions { family, bind: dial.bind, timeout: dial.connect_timeout.unwrap_or(Duration::from_secs(30)) },
+        mx: dial.mx,
+        dial: dial_options,
         limits: Limits::new(session.timeout),
         hello_name: session.hello_name.unwrap_or_else(own_name),
         login,

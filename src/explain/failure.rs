@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::route::{self, RouteFailure};
 use crate::text::printable_str;
 use crate::wire::foreign::Foreign;
 
@@ -31,6 +32,8 @@ pub enum Failure {
     BadLocalAddress(String),
     /// The system's words.
     ConnectOther(String),
+    /// The way through a socket, a proxy, a program or the MX records of a domain failed.
+    Route(RouteFailure),
     /// Connected, and no greeting came.
     NoGreeting(Duration),
     /// Closed before the greeting.
@@ -83,6 +86,7 @@ pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
         | Failure::TooLong
         | Failure::GreetingRefused(_)
         | Failure::GreetingLater(_) => words.greeting(failure),
+        Failure::Route(failure) => route::diagnose(failure, &words.host, port),
         _ => words.connecting(failure),
     }
 }
@@ -92,7 +96,7 @@ struct Words {
     port: u16,
 }
 
-fn diagnosis(headline: String, happened: &str, likely: &[&str], next: &[&str]) -> Diagnosis {
+pub(super) fn diagnosis(headline: String, happened: &str, likely: &[&str], next: &[&str]) -> Diagnosis {
     let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
     Diagnosis { headline, happened: happened.to_owned(), likely: owned(likely), next: owned(next) }
 }
@@ -109,7 +113,7 @@ impl Words {
                     "An internal name, asked from outside (or the reverse).",
                     "The domain has expired or its zone is broken.",
                 ],
-                &["Check the spelling.", &format!("Is it a mail domain? Ask for its mail servers: nslookup -type=mx {host}")],
+                &["Check the spelling.", "Ask another name server: --resolver ADDRESS"],
             ),
             Failure::NoAddress { other_family: true } => diagnosis(
                 format!("{host} has no address of the wanted kind"),
@@ -121,7 +125,7 @@ impl Words {
                 format!("{host} exists but has no address"),
                 "The name server knows the name, but has no A or AAAA record for it.",
                 &["It is a mail domain, not a host: its mail servers have other names.", "The address record was deleted."],
-                &[&format!("Ask for its mail servers: nslookup -type=mx {host}")],
+                &[&format!("Connect to its mail server:  ehlo --mx {host}")],
             ),
             Failure::ResolverSilent => diagnosis(
                 format!("No answer from the name server about {host}"),

@@ -6,3 +6,4 @@ pub mod failure;
 pub mod login;
 pub mod notice;
 pub mod reply;
+pub mod route;

@@ -49,8 +49,8 @@ pub async fn what_it_speaks(
 ) -> Option<String> {
     let asking = async {
         let stream = dial(target, options, &mut |_| {}).await.ok()?.stream;
-        let stream: Box<dyn crate::net::connection::Stream> =
-            if target.implicit_tls { Box::new(stream) } else { through_starttls(Box::new(stream), hello_name).await? };
+        let hello = format!("{} {hello_name}", target.protocol.hello());
+        let stream = if target.implicit_tls { stream } else { through_starttls(stream, &hello).await? };
         Some(ask(stream, server_name).await)
     };
     let answer = tokio::time::timeout(LIMIT, asking).await.ok().flatten()?;
@@ -58,15 +58,12 @@ pub async fn what_it_speaks(
 }
 
 /// Greeting, EHLO, STARTTLS; then the stream is ready for a handshake.
-async fn through_starttls(
-    stream: Box<dyn crate::net::connection::Stream>,
-    hello_name: &str,
-) -> Option<Box<dyn crate::net::connection::Stream>> {
+async fn through_starttls(stream: Box<dyn crate::net::connection::Stream>, hello: &str) -> Option<Box<dyn crate::net::connection::Stream>> {
     let mut connection = Connection::new(stream, Limits::new(Some(LIMIT)));
     loop {
         match connection.next().await {
             Event::Reply { reply, to, .. } if reply.is_success() => match to {
-                Expected::Greeting => connection.send(format!("EHLO {hello_name}").as_bytes()),
+                Expected::Greeting => connection.send(hello.as_bytes()),
                 Expected::Command(Command::Ehlo) => connection.send(b"STARTTLS"),
                 _ => return Some(connection.into_stream()),
             },

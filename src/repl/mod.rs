@@ -19,6 +19,7 @@ mod message;
 mod opening;
 mod outcome;
 mod prompt;
+mod route;
 mod screen;
 mod script;
 mod secure;
@@ -58,6 +59,8 @@ use snapshot::Mode;
 pub struct Options {
     /// The server.
     pub target: Target,
+    /// The target is a mail domain: the session is with one of its mail servers.
+    pub mx: bool,
     /// How to connect.
     pub dial: DialOptions,
     /// How long to wait for replies.
@@ -100,6 +103,8 @@ pub struct Repl {
     history: History,
     settings: Settings,
     connection: Option<Connection>,
+    /// The program that the connection leads through.
+    command: Option<crate::net::command::Watch>,
     target: Target,
     log: Option<log::Log>,
     /// Lines that wait for their turn: a paste, or type-ahead that was no answer to a question.
@@ -190,6 +195,7 @@ impl Repl {
             terminal,
             history,
             connection: None,
+            command: None,
             target,
             log: None,
             queue: VecDeque::new(),
@@ -249,6 +255,7 @@ impl Repl {
     /// One line, and all that follows from it.
     async fn turn(&mut self) {
         self.tour_step();
+        self.tell_command().await;
         // Before anything that waits in the queue: a pasted line must not become the password (P24).
         if let Mode::Answer(question) = self.mode()
             && self.wants_password(question)
@@ -465,7 +472,7 @@ impl Repl {
 
     fn prompt(&self) -> String {
         let columns = Terminal::width().unwrap_or(80);
-        let practice = self.options.practice.map(|name| Target { host: name.to_owned(), port: crate::target::SMTP, implicit_tls: false });
+        let practice = self.options.practice.map(|name| Target::new(name, crate::target::SMTP));
         let prompt = prompt::prompt(self.session(), practice.as_ref().unwrap_or(&self.target), self.settings.full_prompt, columns);
         self.styled_prompt(&prompt)
     }

@@ -6,9 +6,8 @@ use super::log::Log;
 use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
-use crate::jobs::opening::{dial_failure, greeting_failure, without_certificate};
-use crate::net::dial::{DialEvent, Dialed, dial};
-use crate::net::{Connection, Limits};
+use crate::jobs::opening::{greeting_failure, without_certificate};
+use crate::net::Limits;
 use crate::render::{Row, human, transcript};
 use crate::session::{Ending, Event, Security, Stage, redact};
 use crate::target::Target;
@@ -35,10 +34,11 @@ impl Repl {
     pub(super) async fn open(&mut self) -> Option<Failure> {
         self.drop_connection("");
         self.connection = None;
-        let failure = match self.dial().await {
+        let failure = match self.find_a_way().await {
             Ok(Some(dialed)) => {
                 self.connected(dialed);
-                if self.target.implicit_tls && !self.handshake().await { None } else { self.await_greeting().await }
+                let failure = if self.target.implicit_tls && !self.handshake().await { None } else { self.await_greeting().await };
+                self.or_command_failure(failure).await
             }
             Ok(None) => None,
             Err(failure) => Some(failure),
@@ -50,75 +50,6 @@ impl Repl {
             self.screen.show(shown);
         }
         failure
-    }
-
-    async fn dial(&mut self) -> Result<Option<Dialed>, Failure> {
-        if self.target.implicit_tls || self.options.starttls {
-            self.begin_loading_roots();
-        }
-        let target = self.target.clone();
-        let options = self.options.dial.clone();
-        let verbose = self.options.verbose > 0;
-        let several = std::cell::Cell::new(false);
-        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel::<Row>();
-        let by_name = target.address().is_none();
-        let mut on = |event: DialEvent<'_>| {
-            let row = match event {
-                DialEvent::Resolved { addresses, took } => {
-                    several.set(addresses.len() > 1);
-                    let list = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
-                    let took = if verbose { format!(" ({})", human::duration(took)) } else { String::new() };
-                    (by_name && (several.get() || verbose)).then(|| Row::note(format!("{} is {list}{took}", printable_str(&target.host))))
-                }
-                DialEvent::Trying(address) => verbose.then(|| Row::note(format!("{} port {}: connecting", address.ip(), address.port()))),
-                DialEvent::Failed(attempt) => (several.get() || verbose).then(|| human::attempt(attempt)),
-            };
-            row.map(|row| tell.send(row));
-        };
-        let dialing = dial(&target, &options, &mut on);
-        tokio::pin!(dialing);
-        let slow = tokio::time::sleep(Duration::from_secs(1));
-        tokio::pin!(slow);
-        let mut waiting = self.is_terminal();
-        let result = loop {
-            tokio::select! {
-                biased;
-                Some(row) = told.recv() => self.screen.row(row),
-                result = &mut dialing => break result,
-                signal = self.signals.next() => {
-                    if signal == Signal::Continue {
-                        continue;
-                    }
-                    self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
-                    return Ok(None);
-                }
-                () = &mut slow, if waiting => {
-                    waiting = false;
-                    self.screen.note(format!("{} port {}: connecting (up to {}; Ctrl-C gives up)", printable_str(&target.host), target.port, human::duration(options.timeout)));
-                }
-            }
-        };
-        while let Ok(row) = told.try_recv() {
-            self.screen.row(row);
-        }
-        result.map(Some).map_err(|error| dial_failure(&error, options.timeout))
-    }
-
-    fn connected(&mut self, dialed: Dialed) {
-        let Dialed { stream, address, took } = dialed;
-        let (host, port, took) = (printable_str(&self.target.host), address.port(), human::duration(took));
-        let text = match self.target.address() {
-            Some(ip) => format!("Connected to {ip} port {port} in {took}"),
-            None => format!("{host} is {}; connected to port {port} in {took}", address.ip()),
-        };
-        self.screen.note(&text);
-        let mut connection = Connection::new(Box::new(stream), self.options.limits);
-        connection.note(text);
-        self.connection = Some(connection);
-        self.memory.told.clear_text = false;
-        self.memory.told.starttls_again = false;
-        self.secure.forget_server();
-        self.restart_log();
     }
 
     async fn await_greeting(&mut self) -> Option<Failure> {
@@ -258,7 +189,7 @@ impl Repl {
             self.screen.note("Nothing is open. :reconnect opens the connection again.");
             return;
         }
-        let line = format!("EHLO {}", self.options.hello_name);
+        let line = format!("{} {}", self.target.protocol.hello(), self.options.hello_name);
         if self.is_terminal() {
             self.show_sent(line.as_bytes());
         }
@@ -312,7 +243,7 @@ impl Repl {
         transcript::header(env!("CARGO_PKG_VERSION"), &self.target.to_string(), &format!("{} UTC", human::utc_date(now)))
     }
 
-    fn restart_log(&mut self) {
+    pub(super) fn restart_log(&mut self) {
         let header = self.log_header();
         if let Some(log) = &mut self.log
             && let Err(error) = log.begin(&header, None)

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_state_is_said_in_words() {
-        let target = Target { host: "mail.contoso.test".to_owned(), port: 25, implicit_tls: false };
+        let target = Target::new("mail.contoso.test", 25);
         let hello = ["S: 220 mx", "C: EHLO a", "S: 250 mx"];
         let table: &[(&[&str], usize, &str)] = &[
             (&["S: 220 mx"], 80, "mail.contoso.test> "),
@@ -97,7 +97,7 @@ mod tests {
             assert_eq!(prompt(Some(&session(&all)), &target, false, *columns), *want, "{lines:?}");
         }
         assert_eq!(prompt(None, &target, false, 80), "not connected> ");
-        let local = Target { host: "::1".to_owned(), port: 2525, implicit_tls: false };
+        let local = Target::new("::1", 2525);
         assert_eq!(prompt(Some(&session(&["S: 220 mx"])), &local, false, 80), "[::1]:2525> ");
     }
 }

@@ -62,7 +62,10 @@ impl Repl {
             };
             match woken {
                 Woken::Given(given) => break given,
-                Woken::Event(event) => self.happened(event),
+                Woken::Event(event) => {
+                    self.happened(event);
+                    self.tell_command().await;
+                }
                 // The reader of passwords tells of Ctrl-C itself, and raises the signal besides.
                 Woken::Signal(Signal::Interrupt) if self.source.asks_password() => {}
                 Woken::Signal(Signal::Interrupt) => break Given::Interrupted,

@@ -8,6 +8,7 @@
 pub mod client;
 pub mod cram_md5;
 pub mod description;
+pub mod digest_md5;
 pub mod external;
 pub mod gs2;
 pub mod hash;
@@ -91,6 +92,7 @@ pub const MECHANISMS: &[Mechanism] = &[
     plain::MECHANISM,
     login::MECHANISM,
     cram_md5::MECHANISM,
+    digest_md5::MECHANISM,
     scram::SHA_1,
     scram::SHA_256,
     scram::SHA_512,

@@ -73,6 +73,10 @@ fn every_scenario_ends_without_harm() {
         ("byte-by-byte", 0),
         ("bare-lf", 0),
         ("odd-prompts", 0),
+        ("auth-in-clear", 0),
+        ("auth-needs-tls", 8),
+        ("auth-in-tls", 8),
+        ("auth-unusable", 0),
     ] {
         assert_eq!(of(name), Some(status), "{name}");
     }

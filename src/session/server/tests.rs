@@ -774,12 +774,11 @@ fn credentials(mechanism: &Mechanism) -> Login {
 fn log_in(server: &mut Server, mechanism: &Mechanism, login: &Login, initial: bool) -> (String, Result<Proof, Trouble>) {
     let mut client = (mechanism.client)();
     let mut say = |line: &str| shown(server.receive(format!("{line}\r\n").as_bytes())).trim_end().to_owned();
-    let mut reply = match mechanism.client_first && initial {
-        true => {
-            let first = base64::encode(client.step(None, login).unwrap().expose());
-            say(&format!("AUTH {} {}", mechanism.name, if first.is_empty() { "=" } else { &first }))
-        }
-        false => say(&format!("AUTH {}", mechanism.name)),
+    let mut reply = if mechanism.client_first && initial {
+        let first = base64::encode(client.step(None, login).unwrap().expose());
+        say(&format!("AUTH {} {}", mechanism.name, if first.is_empty() { "=" } else { &first }))
+    } else {
+        say(&format!("AUTH {}", mechanism.name))
     };
     let mut begins = mechanism.client_first && !initial;
     while let Some(text) = reply.strip_prefix("S: 334") {

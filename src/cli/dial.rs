@@ -57,9 +57,10 @@ fn route(args: &DialArgs) -> anyhow::Result<Route> {
         (Some(url), _) => {
             let mut proxy = Proxy::parse(url).map_err(anyhow::Error::msg).context("--proxy")?;
             if proxy.user.is_some() && proxy.kind != Kind::Socks4 {
-                let password = std::env::var(PROXY_PASSWORD);
-                let password = password.with_context(|| format!("--proxy: a user is named; set {PROXY_PASSWORD} to the password"))?;
-                proxy.password = Some(Secret::new(password));
+                match std::env::var(PROXY_PASSWORD) {
+                    Ok(password) => proxy.password = Some(Secret::new(password)),
+                    Err(_) => bail!("--proxy names a user: set the variable {PROXY_PASSWORD} to the password"),
+                }
             }
             Ok(Route::Proxy(Arc::new(proxy)))
         }

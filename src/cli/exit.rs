@@ -69,7 +69,7 @@ pub(super) fn of_failure(failure: &Failure) -> u8 {
 /// The exit status of a way that failed.
 fn of_route(trouble: &Trouble) -> u8 {
     match trouble {
-        Trouble::NullMx | Trouble::NoSuchDomain | Trouble::NoMxAnswer(_) | Trouble::MailDomain(_) => DNS,
+        Trouble::NullMx | Trouble::NoSuchDomain | Trouble::MxWithoutAddress { .. } | Trouble::NoMxAnswer(_) | Trouble::MailDomain(_) => DNS,
         _ => CONNECT,
     }
 }

@@ -125,7 +125,7 @@ impl Words {
                 format!("{host} exists but has no address"),
                 "The name server knows the name, but has no A or AAAA record for it.",
                 &["It is a mail domain, not a host: its mail servers have other names.", "The address record was deleted."],
-                &[&format!("Connect to its mail server:  ehlo --mx {host}")],
+                &[&format!("Is it a mail domain?  ehlo --mx {host}"), "Ask another name server: --resolver ADDRESS"],
             ),
             Failure::ResolverSilent => diagnosis(
                 format!("No answer from the name server about {host}"),

@@ -65,6 +65,11 @@ pub enum Trouble {
     NoSuchDomain,
     /// The mail servers were not learned, for this reason.
     NoMxAnswer(String),
+    /// The only mail server has a name without address; it may not even exist.
+    MxWithoutAddress {
+        /// The name exists.
+        exists: bool,
+    },
     /// So many mail servers, and none of them was reached.
     NoMailServer(usize),
     /// The host has no address, but these mail servers.
@@ -75,18 +80,26 @@ pub enum Trouble {
 pub(super) fn diagnose(failure: &RouteFailure, host: &str, port: u16) -> Diagnosis {
     let way = printable_str(&failure.way).into_owned();
     let words = Words { way: &way, host, port };
-    match &failure.trouble {
-        Trouble::SocketMissing | Trouble::SocketRefused | Trouble::SocketForbidden | Trouble::SocketOther(_) => {
-            words.socket(&failure.trouble)
-        }
-        Trouble::OddHost(_) | Trouble::CommandNotStarted(_) | Trouble::CommandEnded { .. } => words.command(&failure.trouble),
-        Trouble::NullMx | Trouble::NoSuchDomain | Trouble::NoMxAnswer(_) | Trouble::NoMailServer(_) | Trouble::MailDomain(_) => {
-            words.domain(&failure.trouble)
-        }
+    let trouble = &failure.trouble;
+    match trouble {
+        Trouble::SocketMissing | Trouble::SocketRefused | Trouble::SocketForbidden | Trouble::SocketOther(_) => words.socket(trouble),
         Trouble::ProxyUnreachable(_) | Trouble::ProxyLoginWanted | Trouble::ProxyLoginRefused | Trouble::ProxyForbids(_) => {
-            words.at_the_proxy(&failure.trouble)
+            words.at_the_proxy(trouble)
         }
-        _ => words.behind_the_proxy(&failure.trouble),
+        Trouble::ProxyNotReached(_)
+        | Trouble::ProxyRefused(_)
+        | Trouble::NotAProxy(_)
+        | Trouble::ProxyClosed
+        | Trouble::ProxySilent(_)
+        | Trouble::ProxyLost(_)
+        | Trouble::HeaderLost(_) => words.behind_the_proxy(trouble),
+        Trouble::OddHost(_) | Trouble::CommandNotStarted(_) | Trouble::CommandEnded { .. } => words.command(trouble),
+        Trouble::NullMx
+        | Trouble::NoSuchDomain
+        | Trouble::NoMxAnswer(_)
+        | Trouble::MxWithoutAddress { .. }
+        | Trouble::NoMailServer(_)
+        | Trouble::MailDomain(_) => words.domain(trouble),
     }
 }
 
@@ -154,7 +167,7 @@ impl Words<'_> {
                 format!("The proxy {way} wants a user name and a password"),
                 "The proxy asked for a login. Nothing was learned about the mail server.",
                 &["It is open to known users only."],
-                &["Give the user in the URL, as in http://USER@HOST:PORT, and the password in the variable EHLO_PROXY_PASSWORD."],
+                &["Name the user in the URL (USER@HOST:PORT) and set the variable EHLO_PROXY_PASSWORD to the password."],
             ),
             Trouble::ProxyLoginRefused => diagnosis(
                 format!("The proxy {way} does not accept the user name and the password"),
@@ -293,6 +306,12 @@ impl Words<'_> {
                 &["A typing error.", "The domain has expired or its zone is broken."],
                 &["Check the spelling.", "Is it the name of a server?  Then leave out --mx."],
             ),
+            Trouble::MxWithoutAddress { exists } => diagnosis(
+                format!("The mail server {domain} {}", if *exists { "has no address" } else { "does not exist" }),
+                "The domain names it, and the name server has no A or AAAA record for it: nobody can deliver there.",
+                &["A typing error in the MX record, or in the name of the host.", "The address record was deleted."],
+                &["Set an address for the host, or name another one in the MX record."],
+            ),
             Trouble::NoMailServer(count) => diagnosis(
                 format!("None of the {count} mail servers of {domain} can be reached"),
                 "Each was tried in order of preference; what happened stands above.",
@@ -355,6 +374,8 @@ mod tests {
             Trouble::NullMx,
             Trouble::NoSuchDomain,
             Trouble::NoMxAnswer(odd()),
+            Trouble::MxWithoutAddress { exists: true },
+            Trouble::MxWithoutAddress { exists: false },
             Trouble::NoMailServer(3),
             Trouble::MailDomain(vec![odd()]),
         ];

@@ -106,6 +106,16 @@ pub fn mx_failure(error: &MxError, domain: &str) -> Failure {
     Failure::Route(RouteFailure { way: domain.to_owned(), trouble })
 }
 
+/// Of a mail server that a domain names, a missing address is told as a fault of that domain.
+pub fn mail_server_failure(failure: Failure, host: &str) -> Failure {
+    let exists = match failure {
+        Failure::NoSuchName => false,
+        Failure::NoAddress { other_family: false } => true,
+        _ => return failure,
+    };
+    Failure::Route(RouteFailure { way: host.to_owned(), trouble: Trouble::MxWithoutAddress { exists } })
+}
+
 /// A host without address may be a mail domain: then that is what there is to say.
 pub async fn or_mail_domain(failure: Failure, target: &Target, options: &DialOptions) -> Failure {
     let direct = matches!(options.route, Route::Direct) && target.socket.is_none();

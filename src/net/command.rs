@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(stream.read(&mut [0; 9]).await.unwrap(), 0);
         let (status, said) = watch.ended(PATIENCE).await.unwrap();
         assert_eq!((status.code(), said.concat()), (Some(7), b"onetwothree".to_vec()));
-        let (_stream, watch) = start("yes 0123456789 | head -c 100000 >&2; echo last >&2").unwrap();
+        let (_stream, watch) = start("yes 0123456789 | head -c 100000 >&2; printf '\\nlast\\n' >&2").unwrap();
         let (_, said) = watch.ended(PATIENCE).await.unwrap();
         assert_eq!(said.last().unwrap(), b"last");
         assert!(said.concat().len() <= MAX_SAID);

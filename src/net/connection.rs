@@ -179,7 +179,13 @@ impl Connection {
     /// Closes without a word.
     pub fn close(&mut self) {
         self.session.close(self.opened.elapsed());
+        self.hang_up();
         self.tidy_all();
+    }
+
+    /// Lets the stream go: a program that it leads through is ended. What was received stays.
+    pub fn hang_up(&mut self) {
+        self.stream = Box::new(tokio::io::empty());
     }
 
     /// After a greeting that never came: the first message of TLS, and what it provokes within a second.

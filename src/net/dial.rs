@@ -465,4 +465,58 @@ mod tests {
         let dialed = race(vec![dead, live], None, Instant::now() + Duration::from_secs(5), &mut |_| {}).await.unwrap();
         assert_eq!(dialed.address, live);
     }
+
+    #[tokio::test]
+    async fn an_address_alone_is_connected_to_and_told() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let live = listener.local_addr().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let options = DialOptions { header: Some(Header::parse("v1,local").unwrap()), ..DialOptions::default() };
+        let dialed = dial_address(live, &options, deadline).await.unwrap();
+        assert!(matches!(dialed.peer, Peer::Address(address) if address == live));
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut header = [0; 15];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut header).await.unwrap();
+        assert_eq!(&header, b"PROXY UNKNOWN\r\n");
+        drop((listener, stream));
+        let attempt = dial_address(live, &options, deadline).await.unwrap_err();
+        assert_eq!(attempt.cause, Cause::Refused);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_socket_of_this_machine_is_connected_to_or_says_why_not() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("lmtp");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let reach = |path: std::path::PathBuf| async move {
+            let target = Target::parse(&format!("lmtp:unix:{}", path.display()), None).unwrap();
+            dial(&target, &DialOptions::default(), &mut |_| {}).await
+        };
+        assert!(matches!(reach(path.clone()).await.unwrap().peer, Peer::Socket));
+        drop(listener);
+        assert!(matches!(reach(path).await, Err(DialError::Socket(SocketFault::Refused))));
+        assert!(matches!(reach(folder.path().join("gone")).await, Err(DialError::Socket(SocketFault::Missing))));
+        assert!(matches!(reach(folder.path().join("x".repeat(200))).await, Err(DialError::Socket(SocketFault::Other(_)))));
+    }
+
+    #[tokio::test]
+    async fn a_silent_proxy_is_waited_for_no_longer_than_the_limit_for_all() {
+        // P7
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::parse(&format!("socks5://{}", listener.local_addr().unwrap())).unwrap();
+        let options = DialOptions { route: Route::Proxy(Arc::new(proxy)), timeout: Duration::from_millis(200), ..DialOptions::default() };
+        let result = dial(&target("mx.alt.test", 25), &options, &mut |_| {}).await;
+        assert!(matches!(result, Err(DialError::Proxy(proxy::Fault::Silent))), "{result:?}");
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_is_not_there_is_not_taken_for_the_server() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = Proxy::parse(&format!("socks5://{}", free.local_addr().unwrap())).unwrap();
+        drop(free);
+        let options = DialOptions { route: Route::Proxy(Arc::new(proxy)), ..DialOptions::default() };
+        let result = dial(&target("mx.alt.test", 25), &options, &mut |_| {}).await;
+        assert!(matches!(&result, Err(DialError::ProxyUnreachable(inner)) if matches!(**inner, DialError::Unreachable(_))), "{result:?}");
+    }
 }

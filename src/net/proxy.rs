@@ -231,10 +231,19 @@ async fn ask_http<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, request: &S
             Err(_) => break,
         }
         if head.len() >= MAX_HEAD || !may_be_http(&head) {
-            return Err(Fault::NotAProxy(head));
+            return Err(Fault::NotAProxy(with_the_rest(stream, head).await));
         }
     }
     judge(&head, with_login)
+}
+
+/// What else has come with it, without waiting: more to guess from.
+async fn with_the_rest<S: AsyncRead + Unpin>(stream: &mut S, mut head: Vec<u8>) -> Vec<u8> {
+    let mut more = [0; 200];
+    if let Ok(Ok(count)) = tokio::time::timeout(std::time::Duration::ZERO, stream.read(&mut more)).await {
+        head.extend(&more[..count]);
+    }
+    head
 }
 
 fn ends_head(head: &[u8]) -> bool {
@@ -262,9 +271,10 @@ pub fn judge(head: &[u8], with_login: bool) -> Result<(), Fault> {
     let words = String::from_utf8_lossy(cut_bytes(rest, 120)).into_owned();
     match code {
         200..=299 => Ok(()),
-        407 if with_login => Err(Fault::LoginRefused),
-        407 => Err(Fault::LoginWanted),
-        401 | 403 | 405 => Err(Fault::Forbidden(words)),
+        // tinyproxy answers a wrong password with 401.
+        401 | 407 if with_login => Err(Fault::LoginRefused),
+        401 | 407 => Err(Fault::LoginWanted),
+        403 | 405 => Err(Fault::Forbidden(words)),
         500..=599 => Err(Fault::NotReached(words)),
         _ => Err(Fault::Refused(words)),
     }
@@ -272,4 +282,177 @@ pub fn judge(head: &[u8], with_login: bool) -> Result<(), Fault> {
 
 fn cut_bytes(bytes: &[u8], length: usize) -> &[u8] {
     &bytes[..bytes.len().min(length)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_read_and_shown_without_its_password() {
+        for (text, kind, host, port, user, shown) in [
+            ("socks5://127.0.0.1", Kind::Socks5, "127.0.0.1", 1080, None, "socks5://127.0.0.1:1080"),
+            ("socks5h://px.alt.test:1081/", Kind::Socks5, "px.alt.test", 1081, None, "socks5://px.alt.test:1081"),
+            ("SOCKS4a://u@[::1]:9", Kind::Socks4, "::1", 9, Some("u"), "socks4://u@[::1]:9"),
+            ("socks5://[::1]", Kind::Socks5, "::1", 1080, None, "socks5://[::1]:1080"),
+            ("socks5://::1", Kind::Socks5, "::1", 1080, None, "socks5://[::1]:1080"),
+            ("http://CONTOSO%5Calice%40x@px:3128", Kind::Http, "px", 3128, Some("CONTOSO\\alice@x"), "http://CONTOSO\\alice@x@px:3128"),
+        ] {
+            let mut proxy = Proxy::parse(text).unwrap();
+            assert_eq!((proxy.kind, proxy.host.as_str(), proxy.port, proxy.user.as_deref()), (kind, host, port, user), "{text}");
+            // P24
+            proxy.password = Some(Secret::new("marker".to_owned()));
+            assert_eq!(proxy.to_string(), shown);
+            assert!(!format!("{proxy:?}").contains("marker"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_proxy_is_refused_with_advice() {
+        // P24 P33
+        for (text, words) in [
+            ("127.0.0.1:1080", "is written"),
+            ("ftp://x:1", "no proxy that is understood"),
+            ("https://x:1", "--proxy-command"),
+            ("http://x", "port of the proxy is missing"),
+            ("http://u:p@x:1", "EHLO_PROXY_PASSWORD"),
+            ("http://u%3Ap@x:1", "colon"),
+            ("http://u%0d@x:1", "control character"),
+            ("http://%zz@x:1", "%25"),
+            ("http://@x:1", "empty"),
+            ("http://x\r\n:1", "not a host name"),
+            ("http://:1", "no host"),
+            ("http://x:0", "not a port"),
+            ("http://x:1,2", "several ports"),
+            ("socks5://unix:/run/x", "is written"),
+        ] {
+            let error = Proxy::parse(text).unwrap_err();
+            assert!(error.contains(words) && !error.contains(char::is_control), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_answer_to_connect_is_judged_by_its_first_line() {
+        let not_reached = |words: &str| Err(Fault::NotReached(words.to_owned()));
+        for (head, with_login, want) in [
+            ("HTTP/1.1 200 Connection established\r\n\r\n", false, Ok(())),
+            ("HTTP/1.0 200\n\n", false, Ok(())),
+            ("HTTP/1.1 299 x\r\nA: b\r\n\r\n", false, Ok(())),
+            ("HTTP/1.1 407 Auth\r\n\r\n", false, Err(Fault::LoginWanted)),
+            ("HTTP/1.1 407 Auth\r\n\r\n", true, Err(Fault::LoginRefused)),
+            ("HTTP/1.1 401 Auth\r\n\r\n", true, Err(Fault::LoginRefused)),
+            ("HTTP/1.1 403 No\r\n\r\n", false, Err(Fault::Forbidden("403 No".to_owned()))),
+            ("HTTP/1.1 502 Bad Gateway\r\n\r\n", false, not_reached("502 Bad Gateway")),
+            ("HTTP/1.1 504 Gateway Timeout\r\n\r\n", false, not_reached("504 Gateway Timeout")),
+            ("HTTP/1.1 302 Found\r\n\r\n", false, Err(Fault::Refused("302 Found".to_owned()))),
+            ("HTTP/1.1 100 Continue\r\n\r\n", false, Err(Fault::Refused("100 Continue".to_owned()))),
+        ] {
+            assert_eq!(judge(head.as_bytes(), with_login), want, "{head:?}");
+        }
+        for head in [
+            "",
+            "HTTP/1.",
+            "HTTP/1.1",
+            "HTTP/1.1 ",
+            "HTTP/1.1 20",
+            "HTTP/1.1 2000 x",
+            "HTTP/1.1 2x0 x",
+            "HTTP/2 200",
+            "HTTP/1.1  200",
+            "220 mx",
+        ] {
+            assert_eq!(judge(head.as_bytes(), false), Err(Fault::NotAProxy(head.as_bytes().to_vec())), "{head:?}");
+        }
+    }
+
+    /// What the proxy waits for, and what it then says.
+    type Step = (&'static [u8], Vec<u8>);
+
+    /// A proxy that expects some bytes after the other and answers each; what follows is the server's.
+    async fn scripted(steps: Vec<Step>) -> std::net::SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            for (expected, answer) in steps {
+                let mut got = vec![0; expected.len()];
+                stream.read_exact(&mut got).await.unwrap();
+                assert_eq!(got.escape_ascii().to_string(), expected.escape_ascii().to_string());
+                stream.write_all(&answer).await.unwrap();
+            }
+        });
+        address
+    }
+
+    /// What comes of it, and what the server says behind the proxy.
+    async fn through(url: &str, host: &str, steps: Vec<Step>) -> Result<Vec<u8>, Fault> {
+        let address = scripted(steps).await;
+        let mut proxy = Proxy::parse(&url.replace("PORT", &address.port().to_string())).unwrap();
+        proxy.password = proxy.user.as_ref().map(|_| Secret::new("secret".to_owned()));
+        let stream = TcpStream::connect(address).await.unwrap();
+        let mut stream = tokio::time::timeout(Duration::from_secs(20), proxy.connect(stream, host, 25)).await.unwrap()?;
+        let mut greeting = Vec::new();
+        stream.read_to_end(&mut greeting).await.unwrap();
+        Ok(greeting)
+    }
+
+    #[tokio::test]
+    async fn each_kind_of_proxy_is_asked_in_its_own_way_and_nothing_behind_it_is_lost() {
+        const CONNECT: &[u8] = b"CONNECT mx.alt.test:25 HTTP/1.1\r\nHost: mx.alt.test:25\r\n\r\n";
+        const LOGIN: &[u8] = b"CONNECT [::1]:25 HTTP/1.1\r\nHost: [::1]:25\r\nProxy-Authorization: Basic YWxpY2U6c2VjcmV0\r\n\r\n";
+        const METHODS: &[u8] = b"\x05\x01\0";
+        const FIVE: &[u8] = b"\x05\x01\0\x03\x0bmx.alt.test\0\x19";
+        const FOUR: &[u8] = b"\x04\x01\0\x19\0\0\0\x01\0mx.alt.test\0";
+        let table = [
+            ("http://127.0.0.1:PORT", "mx.alt.test", vec![(CONNECT, &b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n220 mx\r\n"[..])]),
+            ("http://alice@127.0.0.1:PORT", "::1", vec![(LOGIN, b"HTTP/1.1 200 OK\n\n220 mx\r\n")]),
+            ("socks5://127.0.0.1:PORT", "mx.alt.test", vec![(METHODS, b"\x05\0"), (FIVE, b"\x05\0\0\x01\x7f\0\0\x01\0\x19220 mx\r\n")]),
+            ("socks4://127.0.0.1:PORT", "mx.alt.test", vec![(FOUR, b"\0\x5a\0\0\0\0\0\0220 mx\r\n")]),
+        ];
+        for (url, host, steps) in table {
+            let steps = steps.into_iter().map(|(expected, answer)| (expected, answer.to_vec())).collect();
+            assert_eq!(through(url, host, steps).await, Ok(b"220 mx\r\n".to_vec()), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_refusal_of_a_proxy_is_told_apart() {
+        const HELLO: &[u8] = b"\x05\x01\0";
+        const ASK: &[u8] = b"\x05\x01\0\x03\x0bmx.alt.test\0\x19";
+        let socks = |code: u8| vec![(HELLO, b"\x05\0".to_vec()), (ASK, [5, code, 0, 1, 0, 0, 0, 0, 0, 0].to_vec())];
+        let not_reached = |words: &str| Fault::NotReached(words.to_owned());
+        let table = [
+            (socks(1), not_reached("general failure")),
+            (socks(2), Fault::Forbidden("not allowed by its rules".to_owned())),
+            (socks(3), not_reached("network unreachable")),
+            (socks(4), not_reached("host unreachable")),
+            (socks(5), not_reached("connection refused")),
+            (socks(6), not_reached("it took too long (TTL expired)")),
+            (socks(7), Fault::Refused("Command not supported".to_owned())),
+            (vec![(HELLO, b"\x05\xff".to_vec())], Fault::LoginWanted),
+            (vec![(HELLO, b"220 mx\r\n".to_vec())], Fault::NotAProxy(Vec::new())),
+            (vec![(HELLO, b"".to_vec())], Fault::Closed),
+        ];
+        for (steps, fault) in table {
+            assert_eq!(through("socks5://127.0.0.1:PORT", "mx.alt.test", steps.clone()).await, Err(fault), "{steps:?}");
+        }
+        let fault = through("http://127.0.0.1:PORT", "mx", vec![(b"CONNECT mx:25 ", b"220 mx ESMTP\r\n".to_vec())]).await.unwrap_err();
+        assert!(matches!(&fault, Fault::NotAProxy(head) if head.starts_with(b"2")), "{fault:?}");
+    }
+
+    #[tokio::test]
+    async fn a_head_without_end_is_no_proxy() {
+        // P6
+        let (mut ours, mut theirs) = tokio::io::duplex(64);
+        tokio::spawn(async move {
+            theirs.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
+            while theirs.write_all(b"A: b\r\n").await.is_ok() {}
+        });
+        let fault = ask_http(&mut ours, &Secret::new("x".to_owned()), false).await.unwrap_err();
+        assert!(matches!(&fault, Fault::NotAProxy(head) if head.len() <= MAX_HEAD + 200), "{fault:?}");
+    }
 }

@@ -103,7 +103,8 @@ impl Repl {
     fn remark_on_relaying(&mut self, recipient: &str) {
         let Some(domain) = address::domain(recipient) else { return };
         let session = self.connection.as_ref().map(Connection::session);
-        if self.memory.told.relay || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
+        let lmtp = self.target.protocol == crate::target::Protocol::Lmtp;
+        if lmtp || self.memory.told.relay || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
             return;
         }
         let greeting =
@@ -294,8 +295,11 @@ impl Repl {
         self.show_reply(reply);
         self.tell_oddities(reply);
         self.memory.reply = Some(reply.lines.clone());
-        if reply.is_refusal() {
-            let situation = Situation { verb: String::new(), ..self.situation(&Expected::Raw) };
+        let is_refusal = reply.is_refusal();
+        if is_refusal && self.options.dial.header.is_some() && self.memory.command.is_empty() {
+            self.screen.hint("Nothing was sent but the PROXY header: this port takes it for a command. Leave out --proxy-protocol.");
+        } else if is_refusal {
+            let situation = Situation { verb: "no command".to_owned(), ..self.situation(&Expected::Raw) };
             self.explain_refusal(reply, &situation);
             self.memory.refusal = Some((situation, reply.clone()));
         } else {

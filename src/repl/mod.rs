@@ -443,6 +443,8 @@ impl Repl {
             && connection.session().is_open()
         {
             connection.close();
+            // How it ends now is our doing.
+            self.command = None;
             if !words.is_empty() {
                 self.screen.note(words);
             }

@@ -33,8 +33,12 @@ pub(super) fn prompt(session: Option<&Session>, target: &Target, with_port: bool
 
 fn place(session: &Session, target: &Target, with_port: bool, short: bool) -> String {
     let is_address = target.address().is_some();
+    if let Some(path) = &target.socket {
+        let user = session.user().map(|user| format!("{}@", printable_str(user))).unwrap_or_default();
+        return format!("{user}{}", printable_str(if short { path.rsplit('/').next().unwrap_or(path) } else { path }));
+    }
     let host = if short && !is_address { target.host.split('.').next().unwrap_or_default() } else { &target.host };
-    let port = if with_port || !matches!(target.port, 25 | 465 | 587) { format!(":{}", target.port) } else { String::new() };
+    let port = if with_port || !matches!(target.port, 24 | 25 | 465 | 587) { format!(":{}", target.port) } else { String::new() };
     let host = if target.host.contains(':') && !port.is_empty() { format!("[{host}]") } else { host.to_owned() };
     let user = session.user().map(|user| {
         let user = if short { user.split('@').next().unwrap_or_default() } else { user };

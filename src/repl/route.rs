@@ -1,7 +1,6 @@
 //! The way to the server: straight, through a socket, a proxy, a program, or by the MX records of a domain;
 //! and all that is said on the way.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -13,17 +12,21 @@ use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
 use crate::explain::route::{RouteFailure, Trouble};
-use crate::jobs::opening::{dial_failure, mx_failure, or_mail_domain};
+use crate::jobs::opening::{dial_failure, mail_server_failure, mx_failure, or_mail_domain};
 use crate::net::Connection;
 use crate::net::dial::{DialEvent, DialOptions, Dialed, Peer, Route, dial};
 use crate::net::dns::Resolver;
 use crate::net::dns::mx::{MailServers, MxError, mail_servers};
+use crate::net::resolve::Resolved;
 use crate::render::{Row, human};
 use crate::target::Target;
 use crate::text::{printable, printable_str};
 
 /// How long a command may take to end once its connection has.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// So many mail servers of a domain are listed unless more detail is wanted.
+const MANY: usize = 8;
 
 impl Repl {
     /// Connects to the target; to a mail server of the domain, if one was asked for. `None` when a signal
@@ -37,7 +40,7 @@ impl Repl {
             return self.dial_mail_server().await;
         }
         let (target, options) = (self.target.clone(), self.options.dial.clone());
-        match self.dial(&target, &options).await {
+        match self.dial(&target, &options, false).await {
             Err(failure) => match self.unless_stopped(or_mail_domain(failure, &target, &options)).await {
                 Some(failure) => Err(failure),
                 None => Ok(None),
@@ -64,11 +67,14 @@ impl Repl {
         for mx in found.servers {
             self.target = Target { host: mx.host, ..self.target.clone() };
             let target = self.target.clone();
-            match self.dial(&target, &options).await {
-                Err(failure) if count == 1 => return Err(failure),
-                Err(failure) => self.screen.warning(diagnose(&failure, &target.host, target.port).headline),
+            let failure = match self.dial(&target, &options, true).await {
+                Err(failure) => mail_server_failure(failure, &target.host),
                 dialed => return dialed,
+            };
+            if count == 1 {
+                return Err(failure);
             }
+            self.screen.warning(diagnose(&failure, &target.host, target.port).headline);
         }
         self.target.host.clone_from(&domain);
         Err(Failure::Route(RouteFailure { way: domain, trouble: Trouble::NoMailServer(count) }))
@@ -84,7 +90,9 @@ impl Repl {
             return;
         }
         let list = found.servers.iter().map(|mx| format!("{} ({})", printable_str(&mx.host), mx.preference)).collect::<Vec<_>>();
-        self.screen.note(format!("The mail of {domain} goes to {}.", list.join(", ")));
+        let shown = if self.options.verbose > 0 { list.len() } else { list.len().min(MANY) };
+        let more = if shown < list.len() { format!(" and {} more", list.len() - shown) } else { String::new() };
+        self.screen.note(format!("The mail of {domain} goes to {}{more}.", list[..shown].join(", ")));
         if found.null_among_others {
             self.screen
                 .hint("One MX record is \"0 .\", which must stand alone (RFC 7505): senders may give up or pass over it. Delete it.");
@@ -114,16 +122,16 @@ impl Repl {
         }
     }
 
-    async fn dial(&mut self, target: &Target, options: &DialOptions) -> Result<Option<Dialed>, Failure> {
-        let verbose = self.options.verbose > 0;
-        let several = Cell::new(false);
-        let (tell, mut told) = unbounded_channel::<Row>();
+    async fn dial(&mut self, target: &Target, options: &DialOptions, by_mx: bool) -> Result<Option<Dialed>, Failure> {
         let whom = match &options.route {
             Route::Proxy(proxy) => proxy.host.clone(),
             Route::Direct | Route::Command(_) => target.host.clone(),
         };
+        let mut telling = Telling { whom, verbose: self.options.verbose > 0, by_mx, several: false };
+        let (tell, mut told) = unbounded_channel::<Row>();
         let mut on = |event: DialEvent<'_>| {
-            for row in rows(&event, &whom, verbose, &several) {
+            for row in telling.rows(&event) {
+                // The other end stands below.
                 let _ = tell.send(row);
             }
         };
@@ -213,7 +221,12 @@ impl Repl {
             return;
         }
         self.command = None;
-        if let Some((status, said)) = watch.ended(PATIENCE).await {
+        // By itself at first: how it ends may say why the connection did.
+        let ended = watch.ended(PATIENCE).await;
+        if let Some(connection) = &mut self.connection {
+            connection.hang_up();
+        }
+        if let Some((status, said)) = ended {
             self.tell_said(&said);
             if !status.success() {
                 self.screen.note(format!("The command ended ({}).", how(status)));
@@ -236,25 +249,47 @@ fn place(target: &Target) -> String {
     }
 }
 
-/// What an event says to the operator.
-fn rows(event: &DialEvent<'_>, whom: &str, verbose: bool, several: &Cell<bool>) -> Vec<Row> {
-    let whom_shown = printable_str(whom);
-    match event {
-        DialEvent::Resolved(resolved) => {
-            several.set(resolved.addresses.len() > 1);
-            let by_name = whom.parse::<std::net::IpAddr>().is_err();
-            let list = resolved.addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
-            let took = if verbose { format!(" ({})", human::duration(resolved.took)) } else { String::new() };
-            let alias =
-                resolved.aliases.last().map(|alias| Row::note(format!("{whom_shown} is an alias (CNAME) of {}", printable_str(alias))));
-            let addresses = (by_name && (several.get() || verbose)).then(|| Row::note(format!("{whom_shown} is {list}{took}")));
-            alias.into_iter().chain(addresses).collect()
+/// What is said of the events of dialling.
+struct Telling {
+    /// Whose name and addresses they are about.
+    whom: String,
+    verbose: bool,
+    /// The host was named by an MX record.
+    by_mx: bool,
+    /// There are several addresses.
+    several: bool,
+}
+
+impl Telling {
+    fn rows(&mut self, event: &DialEvent<'_>) -> Vec<Row> {
+        let detail = self.several || self.verbose;
+        match event {
+            DialEvent::Resolved(resolved) => self.resolved(resolved),
+            DialEvent::Trying(address) if self.verbose => vec![Row::note(format!("{} port {}: connecting", address.ip(), address.port()))],
+            DialEvent::Failed(attempt) if detail => vec![human::attempt(attempt)],
+            DialEvent::Header(words) => vec![Row::note(format!("PROXY header sent: {words}"))],
+            DialEvent::Proxied { took } if self.verbose => vec![Row::note(format!("The proxy answered in {}", human::duration(*took)))],
+            DialEvent::Trying(_) | DialEvent::Failed(_) | DialEvent::Connected { .. } | DialEvent::Proxied { .. } => Vec::new(),
         }
-        DialEvent::Trying(address) if verbose => vec![Row::note(format!("{} port {}: connecting", address.ip(), address.port()))],
-        DialEvent::Failed(attempt) if several.get() || verbose => vec![human::attempt(attempt)],
-        DialEvent::Header(words) => vec![Row::note(format!("PROXY header sent: {words}"))],
-        DialEvent::Proxied { took } if verbose => vec![Row::note(format!("The proxy answered in {}", human::duration(*took)))],
-        DialEvent::Trying(_) | DialEvent::Failed(_) | DialEvent::Connected { .. } | DialEvent::Proxied { .. } => Vec::new(),
+    }
+
+    fn resolved(&mut self, resolved: &Resolved) -> Vec<Row> {
+        let whom = printable_str(&self.whom);
+        self.several = resolved.addresses.len() > 1;
+        let mut rows = Vec::new();
+        if let Some(alias) = resolved.aliases.last() {
+            rows.push(Row::note(format!("{whom} is an alias (CNAME) of {}", printable_str(alias))));
+            if self.by_mx {
+                rows.push(Row::hint("An MX record must not name an alias (RFC 2181 sec. 10.3): some senders do not follow it."));
+            }
+        }
+        let by_name = self.whom.parse::<std::net::IpAddr>().is_err();
+        if by_name && (self.several || self.verbose) {
+            let list = resolved.addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
+            let took = if self.verbose { format!(" ({})", human::duration(resolved.took)) } else { String::new() };
+            rows.push(Row::note(format!("{whom} is {list}{took}")));
+        }
+        rows
     }
 }
 

@@ -150,7 +150,8 @@ impl Repl {
         let bound = !mechanism.binds() || self.channel().binding().is_some();
         let has = match mechanism.needs {
             Needs::Password => true,
-            Needs::Certificate => self.options.tls.identity.is_some(),
+            // Who gives a password too wants to log in by it.
+            Needs::Certificate => self.options.tls.identity.is_some() && self.options.login.password == PasswordSource::Prompt,
             Needs::Token | Needs::Ticket | Needs::Nothing => false,
         };
         bound && has
@@ -182,7 +183,7 @@ impl Repl {
             user: user.to_owned(),
             authzid: options.authzid.clone().unwrap_or_default(),
             secret: None,
-            host: self.options.practice.unwrap_or(&self.target.host).to_owned(),
+            host: self.options.tls.server_name.as_deref().or(self.options.practice).unwrap_or(&self.target.host).to_owned(),
             port: self.target.port,
             workstation: self.options.hello_name.split('.').next().unwrap_or_default().to_ascii_uppercase(),
             random,

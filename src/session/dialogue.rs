@@ -146,7 +146,7 @@ impl Dialogue {
 
 /// `DOMAIN\user` where a message names both.
 fn user_of(description: &Description) -> Option<String> {
-    let user = description.text("user").filter(|user| !user.is_empty())?;
+    let user = description.text("user").or_else(|| description.text("username")).filter(|user| !user.is_empty())?;
     match description.text("domain").filter(|domain| !domain.is_empty()) {
         Some(domain) => Some(format!("{domain}\\{user}")),
         None => Some(user.to_owned()),

@@ -120,7 +120,7 @@ impl Answer {
 
     /// The message; the digest's directive is put in where the RFC's example has it.
     pub(super) fn compose(&self, digest: &str) -> Vec<u8> {
-        let user = if self.utf8 { self.user.as_bytes().to_vec() } else { folded(&self.user) };
+        let user = self.bytes(&self.user);
         let mut parts = Vec::new();
         if self.utf8 {
             parts.push(b"charset=utf-8".to_vec());
@@ -152,10 +152,17 @@ impl Answer {
         self.digest(password, "")
     }
 
+    /// A name or password as it is sent and hashed. RFC 2831 §2.1.2.1 wants Latin-1 in the hash wherever that
+    /// can be, even under charset=utf-8: Dovecot does not do so, Cyrus SASL tries both ways, so that what was
+    /// sent is what both take.
+    fn bytes(&self, text: &str) -> Vec<u8> {
+        latin_1(text).filter(|_| !self.utf8).unwrap_or_else(|| text.as_bytes().to_vec())
+    }
+
     /// RFC 2831 §2.1.2.1.
     fn digest(&self, password: &str, method: &str) -> String {
-        let password = crate::secret::Secret::new(folded(password));
-        let secret = md5(&[&folded(&self.user), b":", self.realm.as_deref().unwrap_or_default(), b":", password.expose()]);
+        let password = crate::secret::Secret::new(self.bytes(password));
+        let secret = md5(&[&self.bytes(&self.user), b":", self.realm.as_deref().unwrap_or_default(), b":", password.expose()]);
         let mut a1 = vec![&secret[..], b":", &self.nonce, b":", &self.cnonce];
         if let Some(authzid) = &self.authzid {
             a1.extend([&b":"[..], authzid]);
@@ -163,11 +170,6 @@ impl Answer {
         let (a1, a2) = (hex(&md5(&a1)), hex(&md5(&[method.as_bytes(), b":", &self.uri])));
         hex(&md5(&[a1.as_bytes(), b":", &self.nonce, b":", &self.count, b":", &self.cnonce, b":auth:", a2.as_bytes()]))
     }
-}
-
-/// The bytes that are hashed: Latin-1 where all characters are in it, else UTF-8 (RFC 2831 §2.1.2.1).
-fn folded(text: &str) -> Vec<u8> {
-    latin_1(text).unwrap_or_else(|| text.as_bytes().to_vec())
 }
 
 /// The text in Latin-1, where that can be.

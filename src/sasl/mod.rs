@@ -5,6 +5,7 @@
 //! randomness and no clock here: both come with [`Login`] and [`Host`]. A mechanism that is not in the
 //! table can still be typed by hand: its challenges are shown, and base64 goes out as typed.
 
+pub mod anonymous;
 pub mod client;
 pub mod cram_md5;
 pub mod description;
@@ -103,6 +104,7 @@ pub const MECHANISMS: &[Mechanism] = &[
     oauthbearer::MECHANISM,
     ntlm::MECHANISM,
     external::MECHANISM,
+    anonymous::MECHANISM,
 ];
 
 /// Finds a mechanism, in any case.

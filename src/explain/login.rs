@@ -43,7 +43,8 @@ pub fn findings(refused: &Refused<'_>) -> Vec<String> {
             challenge = Some(bytes.to_vec());
         }
     }
-    if !refused.encrypted && refused.tls_offered {
+    let readable = sasl::lookup(refused.mechanism).is_none_or(|known| known.readable);
+    if !refused.encrypted && refused.tls_offered && readable {
         found.push("The connection is not encrypted, and STARTTLS is offered: many servers refuse every login outside TLS.".to_owned());
     }
     found.dedup();

@@ -6,6 +6,7 @@ use crate::explain::reply::{Fact, Situation, explain};
 use crate::explain::{blob, login, notice};
 use crate::net::Connection;
 use crate::render::{Row, Sign, human};
+use crate::sasl;
 use crate::session::{Ending, Event, Expected, Security, redact};
 use crate::text::{printable, printable_str};
 use crate::wire::command::Command;
@@ -125,7 +126,9 @@ impl Repl {
     fn show_challenge(&mut self) {
         let Some(dialogue) = self.connection.as_ref().and_then(|connection| connection.session().dialogue()) else { return };
         let (mechanism, challenge, said) = (dialogue.mechanism.clone(), dialogue.challenge.clone(), dialogue.describe_challenge(now_ms()));
-        self.warn_of_clear_text();
+        if sasl::lookup(&mechanism).is_none_or(|known| known.readable) {
+            self.warn_of_clear_text();
+        }
         if self.settings.raw_answers {
             if let Ok(reading) = blob::read(&challenge.raw) {
                 self.screen.note(format!("The challenge says \"{}\".", reading.text));

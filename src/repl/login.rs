@@ -345,9 +345,11 @@ impl Repl {
     async fn provide_secret(&mut self, mechanism: &Mechanism, user: &str) -> Option<Secret<String>> {
         let secret = self.find_secret(mechanism, user).await?;
         if mechanism.readable && !self.clear_text_is_allowed().await {
-            let words = self.why_not_sent("Not sent");
-            self.screen.warning(words);
-            if !self.is_terminal() {
+            if self.is_terminal() {
+                self.screen.note("Not sent.");
+            } else {
+                let words = self.why_not_sent("Not sent");
+                self.screen.warning(words);
                 self.outcome = Some(Outcome::ClearTextRefused);
             }
             return None;

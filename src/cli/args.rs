@@ -74,7 +74,7 @@ pub struct DialArgs {
 
     /// Through a proxy: socks5://[USER@]HOST:PORT, socks4://, http:// (CONNECT). It looks the name up;
     /// its password is read from EHLO_PROXY_PASSWORD
-    #[arg(long, value_name = "URL", help_heading = "Connection")]
+    #[arg(long, value_name = "URL", help_heading = "Connection", hide_short_help = true)]
     pub proxy: Option<String>,
 
     /// Through a program: 'ssh -W %h:%p jump' (%h host, %p port, %% percent sign)

@@ -3,6 +3,7 @@
 
 #[cfg(unix)]
 pub(crate) mod pty;
+pub(crate) mod relay;
 pub(crate) mod run;
 pub(crate) mod scripted;
 

@@ -1,7 +1,9 @@
 //! Logins typed by hand: decoded, encoded, hidden (P23, P24).
 
 use super::prompt;
+use crate::practice::serving;
 use crate::support::pty::{Pty, key, talk_to};
+use crate::support::relay::relay_to;
 use crate::support::scripted::serve;
 
 const MARKER: &str = "Marker-2f4c-9d81";
@@ -226,4 +228,31 @@ fn a_whole_login_is_one_local_command() {
     pty.wait_at(&format!("logon@{}", prompt(server.port)));
     is_nowhere(&pty);
     server.end();
+}
+
+#[test]
+fn nothing_secret_of_a_carried_login_is_shown_or_kept() {
+    // P24
+    for mechanism in ["CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-256", "NTLM", "XOAUTH2"] {
+        let (server, port, token) = serving(&["--offer", "all"]);
+        let relay = relay_to(port);
+        let secret = if token.is_empty() || mechanism != "XOAUTH2" { "My simple password".to_owned() } else { token };
+        let mut pty = talk_to(relay.port, &["--allow-cleartext", "-l", "log"]).start();
+        pty.wait_at(&prompt(relay.port));
+        pty.line(&format!(":auth {mechanism} logon"));
+        pty.wait_hidden();
+        pty.send(&format!("{secret}\r"));
+        pty.wait_for("235 2.7.0");
+        pty.wait("the prompt", |screen| screen.trim_end().ends_with('>'));
+        pty.line(":quit");
+        pty.exit();
+        let read = |name: &str| std::fs::read_to_string(pty.folder().join(name)).unwrap_or_default();
+        let texts = [pty.shown(), pty.raw(), read("log"), read("history")];
+        assert!(texts.iter().all(|text| text.contains(mechanism)), "{texts:?}");
+        for found in relay.secrets(mechanism).into_iter().chain([secret.clone()]) {
+            assert!(texts.iter().all(|text| !text.contains(&found)), "{mechanism}: {found} in {texts:?}");
+        }
+        server.signal(rustix::process::Signal::TERM);
+        server.finish();
+    }
 }

@@ -12,6 +12,7 @@ mod hostile;
 mod log;
 mod message;
 mod practice;
+mod route;
 mod script;
 mod secrets;
 mod support;

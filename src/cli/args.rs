@@ -18,7 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 )]
 pub struct Cli {
     /// The server
-    #[arg(required = true, help = "Server: name, address, HOST:PORT, [IPv6]:PORT, smtp://HOST, lmtp://HOST or unix:PATH")]
+    #[arg(required = true, help = "Server: name, address, HOST:PORT, [IPv6]:PORT, lmtp://HOST, unix:PATH")]
     pub host: Option<String>,
 
     /// Port number or service name (smtp, submission, submissions) [default: 25]
@@ -64,7 +64,7 @@ pub struct DialArgs {
     #[arg(long, value_name = "SECS", help_heading = "Connection", value_parser = seconds, hide_short_help = true)]
     pub connect_timeout: Option<std::time::Duration>,
 
-    /// HOST is a mail domain: connect to its mail server (MX)
+    /// HOST is a mail domain: use its mail server
     #[arg(long, help_heading = "Connection")]
     pub mx: bool,
 
@@ -72,8 +72,10 @@ pub struct DialArgs {
     #[arg(long, value_name = "ADDRESS", help_heading = "Connection", hide_short_help = true)]
     pub resolver: Option<String>,
 
-    /// Through a proxy: socks5://[USER@]HOST:PORT, socks4://, http:// (CONNECT). It looks the name up;
-    /// its password is read from EHLO_PROXY_PASSWORD
+    /// Through a proxy: socks5://HOST:PORT or http://HOST:PORT
+    ///
+    /// SOCKS 4a, SOCKS 5 or CONNECT of HTTP. The proxy looks the name of the server up. With a user:
+    /// socks5://USER@HOST:PORT, and the password in `EHLO_PROXY_PASSWORD`.
     #[arg(long, value_name = "URL", help_heading = "Connection", hide_short_help = true)]
     pub proxy: Option<String>,
 

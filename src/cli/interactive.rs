@@ -16,7 +16,7 @@ use crate::sasl::Binding;
 use crate::target::Target;
 
 /// A session with the server that the arguments name.
-pub(super) fn run(host: &str, port: Option<&str>, dial: DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<u8> {
+pub(super) fn run(host: &str, port: Option<&str>, dial: &DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<u8> {
     let target = Target::parse(host, port)?;
     run_on(target, dial, session, output, |_| {})
 }
@@ -24,12 +24,12 @@ pub(super) fn run(host: &str, port: Option<&str>, dial: DialArgs, session: Sessi
 /// A session with options changed at will. `prepare` runs inside the runtime's thread before connecting.
 pub(super) fn run_on(
     target: Target,
-    dial: DialArgs,
+    dial: &DialArgs,
     session: SessionArgs,
     output: &OutputArgs,
     prepare: impl FnOnce(&mut Options),
 ) -> anyhow::Result<u8> {
-    let mut options = options(target, &dial, session, output)?;
+    let mut options = options(target, dial, session, output)?;
     prepare(&mut options);
     let runtime = runtime()?;
     let outcome = runtime.block_on(talk(options, output))?;

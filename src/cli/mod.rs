@@ -58,7 +58,7 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
         Some(Command::Decode(args)) => base64::decode(&args, &output),
         Some(Command::Encode(args)) => base64::encode(&args, &output),
         Some(Command::Sandbox(args)) => sandbox::run(args, &output),
-        Some(Command::Connect(args)) => interactive::run(&args.host, args.port.as_deref(), args.dial, args.session, &output),
+        Some(Command::Connect(args)) => interactive::run(&args.host, args.port.as_deref(), &args.dial, args.session, &output),
         None => {
             let host = host.unwrap_or_default();
             let port = match (port, port_option) {
@@ -68,7 +68,7 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
             if let Some(port) = &port {
                 suggest_command(&host, port)?;
             }
-            interactive::run(&host, port.as_deref(), dial, session, &output)
+            interactive::run(&host, port.as_deref(), &dial, session, &output)
         }
     }
 }

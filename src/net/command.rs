@@ -191,7 +191,7 @@ impl Watch {
     pub fn said(&self) -> Vec<Vec<u8>> {
         let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = said.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1);
-        lines(said.drain(..whole).collect())
+        lines(&said.drain(..whole).collect::<Vec<u8>>())
     }
 
     /// How the program ended, and the rest of what it said; `None` when it still runs after this time.
@@ -202,11 +202,11 @@ impl Watch {
             let _ = timeout(patience, listening).await;
         }
         let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
-        Some((status, lines(said.drain(..).collect())))
+        Some((status, lines(&said.drain(..).collect::<Vec<u8>>())))
     }
 }
 
-fn lines(bytes: Vec<u8>) -> Vec<Vec<u8>> {
+fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
     bytes.split(|&b| b == b'\n').map(|line| line.trim_ascii_end().to_vec()).filter(|line| !line.is_empty()).collect()
 }
 

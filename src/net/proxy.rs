@@ -411,7 +411,7 @@ mod tests {
             ("http://127.0.0.1:PORT", "mx.alt.test", vec![(CONNECT, &b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n220 mx\r\n"[..])]),
             ("http://alice@127.0.0.1:PORT", "::1", vec![(LOGIN, b"HTTP/1.1 200 OK\n\n220 mx\r\n")]),
             ("socks5://127.0.0.1:PORT", "mx.alt.test", vec![(METHODS, b"\x05\0"), (FIVE, b"\x05\0\0\x01\x7f\0\0\x01\0\x19220 mx\r\n")]),
-            ("socks4://127.0.0.1:PORT", "mx.alt.test", vec![(FOUR, b"\0\x5a\0\0\0\0\0\0220 mx\r\n")]),
+            ("socks4://127.0.0.1:PORT", "mx.alt.test", vec![(FOUR, b"\0\x5a\0\0\0\0\0\x00220 mx\r\n")]),
         ];
         for (url, host, steps) in table {
             let steps = steps.into_iter().map(|(expected, answer)| (expected, answer.to_vec())).collect();

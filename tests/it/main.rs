@@ -13,6 +13,7 @@ mod log;
 mod logins;
 mod message;
 mod practice;
+mod route;
 mod script;
 mod secrets;
 mod support;

@@ -11,7 +11,7 @@ mod client;
 #[path = "without.rs"]
 mod client;
 pub mod mx;
-#[cfg(all(test, feature = "dns"))]
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

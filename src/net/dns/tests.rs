@@ -1,4 +1,5 @@
 //! The resolver against a name server of the tests, over UDP on loopback.
+#![cfg(feature = "dns")]
 
 use std::time::Duration;
 

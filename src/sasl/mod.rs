@@ -8,6 +8,7 @@
 pub mod client;
 pub mod cram_md5;
 pub mod description;
+pub mod gssapi;
 pub mod hash;
 pub mod login;
 pub mod ntlm;
@@ -73,7 +74,7 @@ pub enum Needs {
 }
 
 /// The known mechanisms, in the order in which help lists them.
-pub const MECHANISMS: &[Mechanism] = &[plain::MECHANISM, login::MECHANISM, cram_md5::MECHANISM, ntlm::MECHANISM];
+pub const MECHANISMS: &[Mechanism] = &[plain::MECHANISM, login::MECHANISM, cram_md5::MECHANISM, ntlm::MECHANISM, gssapi::MECHANISM];
 
 /// Finds a mechanism, in any case.
 pub fn lookup(name: &str) -> Option<&'static Mechanism> {

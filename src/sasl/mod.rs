@@ -12,6 +12,7 @@ pub mod description;
 pub mod digest_md5;
 pub mod external;
 pub mod gs2;
+pub mod gssapi;
 pub mod hash;
 pub mod login;
 pub mod ntlm;
@@ -103,6 +104,7 @@ pub const MECHANISMS: &[Mechanism] = &[
     xoauth2::MECHANISM,
     oauthbearer::MECHANISM,
     ntlm::MECHANISM,
+    gssapi::MECHANISM,
     external::MECHANISM,
     anonymous::MECHANISM,
 ];

@@ -31,7 +31,7 @@ pub const MECHANISM: Mechanism = Mechanism {
 const OFFERED: u32 = flag::UNICODE | flag::OEM | flag::REQUEST_TARGET | flag::NTLM | flag::ALWAYS_SIGN | flag::SESSION_SECURITY;
 
 const TOO_LONG: &str = "a name or the target information is too long for an NTLM message";
-const WEAK: &str = "The challenge has no target information, which NTLMv2 answers with: the answer is";
+const NO_TARGET: &str = "The server's challenge has no target information, so the answer is NTLMv1";
 
 /// The client's side.
 #[derive(Debug, Default)]
@@ -99,13 +99,13 @@ impl Answering {
 
     /// NTLMv1, of two bad forms the one that is agreed on. The LM response would give away even more.
     fn version_one<'a>(&mut self, bare: Authenticate<'a>, hash: &Hash, nonce: [u8; 8], random: &[u8; 32]) -> Authenticate<'a> {
-        let risk = "weak, since whoever records it can compute the password's hash";
+        let risk = "it is weak, since whoever records it can compute the password's hash";
         if bare.flags & flag::SESSION_SECURITY == 0 {
-            self.remarks.push(format!("{WEAK} NTLMv1, {risk}."));
+            self.remarks.push(format!("{NO_TARGET}: {risk}."));
             let nt = response::version_one(hash, nonce).to_vec();
             return Authenticate { lm: nt.clone().into(), nt: nt.into(), ..bare };
         }
-        self.remarks.push(format!("{WEAK} NTLMv1 with extended session security, {risk}."));
+        self.remarks.push(format!("{NO_TARGET} with extended session security: {risk}."));
         let own = response::first_eight(random);
         let lm = [&own[..], &[0; 16]].concat();
         Authenticate { lm: lm.into(), nt: response::with_session_security(hash, nonce, own).to_vec().into(), ..bare }

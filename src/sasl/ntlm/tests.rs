@@ -146,7 +146,7 @@ fn the_specifications_responses_are_computed() {
 #[test]
 fn the_client_answers_the_specifications_challenges() {
     let [one, security, two] = examples();
-    for (example, remark) in [(one, "is NTLMv1, weak"), (security, "is NTLMv1 with extended session security, weak")] {
+    for (example, remark) in [(one, "is NTLMv1: it is weak"), (security, "is NTLMv1 with extended session security: it is weak")] {
         let (answer, remarks) = answer_to(&example.challenge, &example_login());
         let answer = Authenticate::read(&answer).unwrap();
         assert_eq!((answer.domain.as_str(), answer.user.as_str(), answer.workstation.as_str()), ("Domain", "User", "COMPUTER"));

@@ -399,13 +399,11 @@ impl Repl {
     }
 
     fn as_text(&mut self, typed: &Secret<Vec<u8>>) -> Option<Secret<String>> {
-        match std::str::from_utf8(typed.expose()) {
-            Ok(text) => Some(Secret::new(text.to_owned())),
-            Err(_) => {
-                self.screen.warning("What was typed is not valid UTF-8: the terminal should use it.");
-                None
-            }
+        let text = std::str::from_utf8(typed.expose()).ok().map(|text| Secret::new(text.to_owned()));
+        if text.is_none() {
+            self.screen.warning("What was typed is not valid UTF-8: the terminal should use it.");
         }
+        text
     }
 }
 

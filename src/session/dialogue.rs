@@ -182,8 +182,9 @@ mod tests {
     // P24
     #[test]
     fn messages_are_open_or_hidden_by_their_position() {
-        let open: Option<&str> = None;
-        let table: &[(&str, &[&str], Option<&str>, Option<&str>)] = &[
+        type Case = (&'static str, &'static [&'static str], Option<&'static str>, Option<&'static str>);
+        let open = None;
+        let table: &[Case] = &[
             ("LOGIN", &["bG9nb24="], Some("logon"), open),
             ("LOGIN", &["VXNlcm5hbWU6", "bG9nb24="], Some("logon"), open),
             ("LOGIN", &["VXNlcm5hbWU6", "bG9nb24=", "UGFzc3dvcmQ6", "c2VjcmV0"], Some("logon"), Some("(password, hidden)")),

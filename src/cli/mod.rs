@@ -140,7 +140,9 @@ fn check(session: &SessionArgs) -> anyhow::Result<()> {
             anyhow::bail!("the user name holds a control character");
         }
         if user.contains(':') {
-            anyhow::bail!("-u takes the user name alone: a password on the command line can be read by others; it is asked for");
+            anyhow::bail!(
+                "-u takes the user name alone: a password on the command line can be read by others. It is asked for, or comes from --password-file, --password-command, --password-stdin, --netrc or EHLO_PASSWORD"
+            );
         }
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! Why a login failed, from the bytes that were sent: what can be seen in them, not what may be guessed.
 //! A finding never holds anything of a password.
 
-use crate::sasl::{self, Party, Said};
+use crate::sasl::{self, Description, Party, Said};
+use crate::text::printable_str;
 use crate::wire::base64::{self, NotBase64, Oddity};
 
 /// A login that was refused.
@@ -36,8 +37,11 @@ pub fn findings(refused: &Refused<'_>) -> Vec<String> {
                 Ok(decoded) => message(refused.mechanism, &said, &decoded.oddities, &mut found),
             }
         }
-        if let Some(described) = sasl::describe(refused.mechanism, &said) {
-            found.extend(described.remarks.into_iter().map(|remark| crate::text::printable_str(&remark).into_owned()));
+        if *party == Party::Client
+            && let Some(described) = sasl::describe(refused.mechanism, &said)
+        {
+            found.extend(audience(&described));
+            found.extend(described.remarks.into_iter().map(|remark| printable_str(&remark).into_owned()));
         }
         if *party == Party::Server {
             challenge = Some(bytes.to_vec());
@@ -49,6 +53,17 @@ pub fn findings(refused: &Refused<'_>) -> Vec<String> {
     }
     found.dedup();
     found
+}
+
+/// For whom a token is: where it is refused, that is the first thing to look at.
+fn audience(described: &Description) -> Option<String> {
+    let audience = described.text("token audience")?;
+    let scope = described.text("token scope").map(|scope| format!(", with the scope {}", printable_str(scope)));
+    Some(format!(
+        "The token is made for {}{}: a server takes only tokens that are made for it.",
+        printable_str(audience),
+        scope.unwrap_or_default()
+    ))
 }
 
 fn not_base64(fault: NotBase64) -> String {
@@ -151,6 +166,20 @@ mod tests {
             // P24
             assert!(found.iter().all(|sentence| !sentence.contains("secret")), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_token_says_for_whom_it_is_and_that_it_has_expired() {
+        let part = |json: &str| base64::encode(json.as_bytes()).trim_end_matches('=').replace('+', "-").replace('/', "_");
+        let token = format!("{}.{}.c2ln", part(r#"{"alg":"HS256"}"#), part(r#"{"aud":"https://wrong.test","scp":"SMTP.Send","exp":1000}"#));
+        let message = base64::encode(format!("user=logon\x01auth=Bearer {token}\x01\x01").as_bytes());
+        let lines = vec![(Party::Client, message.as_bytes())];
+        let found = findings(&Refused { mechanism: "XOAUTH2", lines, encrypted: true, tls_offered: false, now: 1_000_000_000 }).join(" ");
+        for part in ["made for https://wrong.test, with the scope SMTP.Send", "The token expired"] {
+            assert!(found.contains(part), "{found}");
+        }
+        // P24
+        assert!(!found.contains(&token) && !found.contains("c2ln"), "{found}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Things worth noticing in replies that are no refusals (and a few in ones that are).
 
 use crate::text::printable;
-use crate::wire::keyword::Capabilities;
+use crate::wire::keyword::{Capabilities, Keyword};
 use crate::wire::reply::{Oddity, Reply};
 
 /// Remarks about the greeting. `host` is the server as the operator named it.
@@ -67,7 +67,7 @@ pub fn difference(before: &Capabilities, after: &Capabilities) -> Option<String>
     let lines = |offer: &Capabilities| {
         // STARTTLS is never offered inside (RFC 3207 section 4.2): that it is gone is no news.
         let others = offer.keywords.iter().filter(|keyword| !keyword.name.eq_ignore_ascii_case("STARTTLS"));
-        others.map(|keyword| [vec![keyword.name.clone()], keyword.parameters.clone()].concat().join(" ")).collect::<Vec<_>>()
+        others.flat_map(|keyword| line_or_mechanisms(keyword)).collect::<Vec<_>>()
     };
     let (before, after) = (lines(before), lines(after));
     let only = |words: &str, one: &[String], other: &[String]| {
@@ -76,6 +76,14 @@ pub fn difference(before: &Capabilities, after: &Capabilities) -> Option<String>
     };
     let parts = only("New", &after, &before) + &only("Gone", &before, &after);
     (!parts.is_empty()).then(|| format!("Inside TLS the offer differs.{parts}"))
+}
+
+/// A keyword with its parameters; of AUTH each mechanism counts by itself.
+fn line_or_mechanisms(keyword: &Keyword) -> Vec<String> {
+    if keyword.name.eq_ignore_ascii_case("AUTH") {
+        return keyword.parameters.iter().map(|mechanism| format!("AUTH {mechanism}")).collect();
+    }
+    vec![[vec![keyword.name.clone()], keyword.parameters.clone()].concat().join(" ")]
 }
 
 /// Inside TLS the server says that it is another. Both texts begin with its name.
@@ -155,13 +163,17 @@ mod tests {
     #[test]
     fn what_changes_inside_tls_is_told() {
         let offer = |text: &str| Capabilities::from_reply(&reply(text));
-        let before = offer("250-mx.contoso.test\n250-SIZE 100\n250 STARTTLS\n");
+        let before = offer("250-mx.contoso.test\n250-SIZE 100\n250-AUTH A\n250 STARTTLS\n");
         let table = [
-            ("250-mx.contoso.test\n250 SIZE 100\n", None),
-            ("250-mx.contoso.test\n250-size 100\n250 STARTTLS\n", Some("Inside TLS the offer differs. New: size 100. Gone: SIZE 100.")),
+            ("250-mx.contoso.test\n250-SIZE 100\n250 AUTH A\n", None),
+            ("250-mx.contoso.test\n250-SIZE 100\n250 AUTH A B\n", Some("Inside TLS the offer differs. New: AUTH B.")),
+            (
+                "250-mx.contoso.test\n250-size 100\n250-AUTH A\n250 STARTTLS\n",
+                Some("Inside TLS the offer differs. New: size 100. Gone: SIZE 100."),
+            ),
             (
                 "250-mx.contoso.test\n250-SIZE 200\n250 AUTH PLAIN\n",
-                Some("Inside TLS the offer differs. New: SIZE 200, AUTH PLAIN. Gone: SIZE 100."),
+                Some("Inside TLS the offer differs. New: SIZE 200, AUTH PLAIN. Gone: SIZE 100, AUTH A."),
             ),
         ];
         for (after, want) in table {

@@ -48,7 +48,7 @@ use crate::jobs::credentials::LoginOptions;
 use crate::net::dial::DialOptions;
 use crate::net::tls::TlsOptions;
 use crate::net::{Connection, Limits};
-use crate::session::{Session, Stage};
+use crate::session::{Session, Stage, redact};
 use crate::target::Target;
 use crate::wire::reply::Reply;
 use editor::Given;
@@ -402,6 +402,9 @@ impl Repl {
         self.remember_address(line);
         if !self.is_terminal() {
             self.show_sent(line);
+        }
+        if let Some((mechanism, crate::session::dialogue::Sent { description: Some(said), .. })) = redact::initial_response(line) {
+            self.tell_answer(&mechanism, &said);
         }
         if let Some(connection) = &mut self.connection {
             connection.send(line);

@@ -81,9 +81,15 @@ pub fn command(line: &[u8]) -> Cow<'_, [u8]> {
 
 /// Whether there is something secret in a command line.
 pub fn hides(line: &[u8]) -> bool {
-    let Some(response) = command::initial_response(line) else { return false };
-    let Command::Auth { mechanism, .. } = Command::parse(line) else { return false };
-    command::without_secret(line).is_some() && Dialogue::begin(&mechanism, Some(response)).1.hidden.is_some()
+    command::without_secret(line).is_some() && initial_response(line).is_some_and(|(_, sent)| sent.hidden.is_some())
+}
+
+/// The mechanism of an AUTH with an initial response, and what may be seen of that.
+pub fn initial_response(line: &[u8]) -> Option<(String, Sent)> {
+    let response = command::initial_response(line)?;
+    let Command::Auth { mechanism, .. } = Command::parse(line) else { return None };
+    let sent = Dialogue::begin(&mechanism, Some(response)).1;
+    Some((mechanism, sent))
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ fn a_login_typed_to_a_closed_connection_is_not_shown() {
 
 #[test]
 fn a_password_on_the_command_line_is_refused_and_not_repeated() {
-    let done = ehlo(["127.0.0.1", "-u", "logon:Marker-2f4c-9d81"]).status(2).err("it is asked for").check();
+    let done = ehlo(["127.0.0.1", "-u", "logon:Marker-2f4c-9d81"]).status(2).err("It is asked for, or comes from --password-file").check();
     is_nowhere(&done, "");
 }
 

@@ -98,7 +98,7 @@ impl Answering {
                 let secret = || login.secret.as_ref().ok_or(Trouble::NeedsSecret);
                 let wanted = expected.clone().map_or_else(|| Ok(answer.rspauth(secret()?.expose())), Ok)?;
                 let right = hash::same(&shown, wanted.as_bytes());
-                if right { Proof::Given } else { Proof::Failed("its proof (rspauth) is wrong: it does not know the password") }
+                if right { Proof::Given } else { Proof::Failed("its proof, rspauth, is wrong") }
             }
         };
         self.state = State::Over(verdict.clone());

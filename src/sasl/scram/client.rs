@@ -109,7 +109,7 @@ impl Proving {
                     None => self.form.hash.signature(&self.salted(login, &expected.salt, expected.iterations)?, &expected.covered),
                 };
                 let right = decode(shown).is_some_and(|shown| hash::same(&shown, &wanted));
-                (if right { Proof::Given } else { Proof::Failed("its signature is wrong: it does not know the password") }, None)
+                (if right { Proof::Given } else { Proof::Failed("its signature is wrong") }, None)
             }
             Some(Outcome::Error(name)) => (Proof::Failed("it sent an error where its signature belongs"), Some(message::error(name))),
             None => (Proof::Failed("it sent no signature, so that it need not know the password"), None),

@@ -2,13 +2,14 @@
 //! feature `legacy-tls`, and only when the operator asks for such a version.
 
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{ErrorCode, Ssl, SslConnector, SslConnectorBuilder, SslMethod, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::AsyncReadExt as _;
 use tokio_openssl::SslStream;
 
 use super::certificate::Certificate;
@@ -33,10 +34,13 @@ pub(super) async fn connect(
     let started = Instant::now();
     let (stream, head) = Peek::new(stream);
     let mut stream = SslStream::new(ssl, stream).map_err(|error| failed(error.to_string()))?;
-    Pin::new(&mut stream)
-        .connect()
-        .await
-        .map_err(|error| TlsFailure { cause: cause(&error, &head.bytes()), client_certificate_asked: false })?;
+    if let Err(error) = Pin::new(&mut stream).connect().await {
+        if !super::begins_record(&head.bytes()) {
+            // OpenSSL reads five bytes; what else has come tells who speaks there.
+            let _ = tokio::time::timeout(Duration::from_millis(100), stream.get_mut().read(&mut [0; 128])).await;
+        }
+        return Err(TlsFailure { cause: cause(&error, &head.bytes()), client_certificate_asked: false });
+    }
     let session = stream.ssl();
     let sent =
         session.peer_cert_chain().map(|chain| chain.iter().filter_map(|one| one.to_der().ok()).collect::<Vec<_>>()).unwrap_or_default();
@@ -138,7 +142,7 @@ mod tests {
     use std::io::Write as _;
 
     use openssl::ssl::{SslAcceptor, SslOptions};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::io::AsyncWriteExt as _;
 
     use super::super::load_roots;
     use super::*;

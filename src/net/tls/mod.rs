@@ -123,19 +123,16 @@ pub fn load_roots(ca_file: Option<&std::path::Path>, extra: Vec<CertificateDer<'
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(extra);
     let mut trouble = None;
-    match ca_file {
-        Some(path) => {
-            for certificate in files::certificates(path)? {
-                store.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
-            }
+    if let Some(path) = ca_file {
+        for certificate in files::certificates(path)? {
+            store.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
         }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            store.add_parsable_certificates(found.certs);
-            let wished = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
-            if wished || store.is_empty() {
-                trouble = found.errors.first().map(ToString::to_string);
-            }
+    } else {
+        let found = rustls_native_certs::load_native_certs();
+        store.add_parsable_certificates(found.certs);
+        let wished = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+        if wished || store.is_empty() {
+            trouble = found.errors.first().map(ToString::to_string);
         }
     }
     let count = store.len();

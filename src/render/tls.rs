@@ -155,7 +155,7 @@ pub fn sentence(fault: &Fault, now: i64) -> String {
         Fault::UnknownIssuer { issuer, .. } => format!("The certificate's issuer {} is not known here.", printable_str(issuer)),
         Fault::MissingIntermediate { issuer } => {
             format!(
-                "The server does not send the certificate of its issuer {}, which is no root known here: an intermediate certificate is missing, or the authority is private.",
+                "The certificate's issuer {} is no root known here, and the server does not send its certificate: an intermediate one is missing, or the authority is private.",
                 printable_str(issuer)
             )
         }

@@ -210,7 +210,7 @@ pub struct OutputArgs {
     #[arg(long, global = true, help_heading = "Output", env = "EHLO_PLAIN", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new(), hide_short_help = true)]
     pub plain: bool,
 
-    /// More detail: DNS answers, each address tried
+    /// More detail: DNS answers, each address tried, certificates
     #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Output")]
     pub verbose: u8,
 

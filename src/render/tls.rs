@@ -155,7 +155,7 @@ pub fn sentence(fault: &Fault, now: i64) -> String {
         Fault::UnknownIssuer { issuer, .. } => format!("The certificate's issuer {} is not known here.", printable_str(issuer)),
         Fault::MissingIntermediate { issuer } => {
             format!(
-                "The server sends its own certificate alone, and its issuer {} is no root known here: an intermediate certificate is missing, or the authority is private.",
+                "The certificate's issuer {} is no root known here, and the server does not send its certificate: an intermediate one is missing, or the authority is private.",
                 printable_str(issuer)
             )
         }
@@ -231,7 +231,7 @@ pub fn failure_advice(failure: &TlsFailure, attempt: Attempt<'_>) -> Option<Row>
     let advice = match &failure.cause {
         TlsCause::Alert(name) => alert_advice(name, failure.client_certificate_asked, attempt)?,
         TlsCause::Closed | TlsCause::Reset if failure.client_certificate_asked => missing_certificate(attempt.options),
-        TlsCause::Closed | TlsCause::Reset if attempt.options.groups.is_empty() => {
+        TlsCause::Closed | TlsCause::Reset if attempt.options.has_long_hello() => {
             "An old server that cannot agree, or a device on the way that forbids TLS or does not like its long first message: --tls-groups X25519 makes it short."
         }
         TlsCause::Closed | TlsCause::Reset => "An old server that cannot agree, or a device on the way that forbids TLS.",
@@ -244,7 +244,7 @@ pub fn failure_advice(failure: &TlsFailure, attempt: Attempt<'_>) -> Option<Row>
         }
         TlsCause::Incompatible(_) if attempt.options.is_narrowed() => NARROWED,
         TlsCause::Incompatible(_) => "The server's TLS is too old or too narrow.",
-        TlsCause::TimedOut(_) if attempt.options.groups.is_empty() => {
+        TlsCause::TimedOut(_) if attempt.options.has_long_hello() => {
             "The server does not answer the first message: a device on the way may swallow it because it is long (--tls-groups X25519 makes it short)."
         }
         TlsCause::TimedOut(_) => "The server does not answer the first message: a device on the way may swallow it.",

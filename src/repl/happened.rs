@@ -171,8 +171,8 @@ impl Repl {
         } else if let Some(meant) = meant {
             let back = if self.is_terminal() { " (Up brings the line back.)" } else { "" };
             self.screen.hint(format!("Did you mean {meant}?{back}"));
-        } else if !self.memory.cancelling && !(situation.lacks_certificate && *to == Expected::Greeting) {
-            // The diagnosis of an opening that failed tells of the certificate.
+        } else if !(self.memory.cancelling || situation.lacks_certificate && *to == Expected::Greeting) {
+            // (The diagnosis of an opening that failed tells of the certificate.)
             self.explain_refusal(reply, &situation);
         }
         if situation.verb == "AUTH" {

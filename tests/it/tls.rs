@@ -20,7 +20,7 @@ fn every_fault_has_its_sentence_and_stops_a_script() {
         ("self-signed", 7, "is self-signed"),
         ("expired", 7, "The certificate expired"),
         ("wrong-name", 7, "The certificate is not for"),
-        ("missing-intermediate", 7, "sends its own certificate alone"),
+        ("missing-intermediate", 7, "issuer Practice Issuing CA 1 is no root known here, and the server does not send its certificate"),
         ("client-certificate", 7, "certificate_required"),
         ("starttls-refused", 7, "STARTTLS is refused"),
         ("starttls-stripped", 7, "STARTTLS is not offered"),

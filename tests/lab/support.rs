@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Nothing in the lab takes this long: 100 MB through a debug build are the slowest.
+/// Nothing in the lab takes this long: 300 MB through a debug build are the slowest.
 const DEADLINE: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(5);
 

@@ -63,9 +63,9 @@ fn lines_that_begin_with_r_and_q_are_lines_like_others_inside_tls() {
 }
 
 #[test]
-fn message_of_100_megabytes_arrives_through_tls_byte_for_byte_within_24_mib_of_memory() {
+fn message_of_300_megabytes_arrives_through_tls_byte_for_byte_within_24_mib_of_memory() {
     let ca = authority();
-    by_stream(&["-S", "--cacert", &ca], "postfix.smtp");
+    by_stream(&["-S", "--cacert", &ca], "postfix.smtp", 300);
 }
 
 #[test]

@@ -2,17 +2,19 @@
 //! feature `legacy-tls`, and only when the operator asks for such a version.
 
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{ErrorCode, Ssl, SslConnector, SslConnectorBuilder, SslMethod, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::AsyncReadExt as _;
 use tokio_openssl::SslStream;
 
 use super::certificate::Certificate;
 use super::files::Identity;
+use super::peek::Peek;
 use super::{Roots, Stream, TlsCause, TlsFailure, TlsOptions, TlsReport, Version, judge_chain};
 
 /// Does the handshake as a client, with whatever version and cipher OpenSSL still has.
@@ -30,8 +32,15 @@ pub(super) async fn connect(
     let sni = (!options.no_sni && matches!(server_name, ServerName::DnsName(_))).then(|| name.to_owned());
     let ssl = prepare(options, sni.as_deref()).map_err(|error| failed(error.to_string()))?;
     let started = Instant::now();
+    let (stream, head) = Peek::new(stream);
     let mut stream = SslStream::new(ssl, stream).map_err(|error| failed(error.to_string()))?;
-    Pin::new(&mut stream).connect().await.map_err(|error| TlsFailure { cause: cause(&error), client_certificate_asked: false })?;
+    if let Err(error) = Pin::new(&mut stream).connect().await {
+        if !super::begins_record(&head.bytes()) {
+            // OpenSSL reads five bytes; what else has come tells who speaks there.
+            let _ = tokio::time::timeout(Duration::from_millis(100), stream.get_mut().read(&mut [0; 128])).await;
+        }
+        return Err(TlsFailure { cause: cause(&error, &head.bytes()), client_certificate_asked: false });
+    }
     let session = stream.ssl();
     let sent =
         session.peer_cert_chain().map(|chain| chain.iter().filter_map(|one| one.to_der().ok()).collect::<Vec<_>>()).unwrap_or_default();
@@ -96,8 +105,11 @@ fn give(builder: &mut SslConnectorBuilder, identity: &Identity) -> Result<(), Er
     builder.set_private_key(&key)
 }
 
-fn cause(error: &openssl::ssl::Error) -> TlsCause {
+fn cause(error: &openssl::ssl::Error, head: &[u8]) -> TlsCause {
     use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    if !head.is_empty() && !super::begins_record(head) {
+        return TlsCause::NotTls(head.to_vec());
+    }
     let reason = error.ssl_error().and_then(|stack| stack.errors().first()?.reason()).unwrap_or_default();
     // `sslv3 alert handshake failure`, `tlsv1 alert protocol version`.
     if let Some((_, alert)) = reason.split_once(" alert ") {
@@ -132,7 +144,7 @@ mod tests {
     use std::io::Write as _;
 
     use openssl::ssl::{SslAcceptor, SslOptions};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::io::AsyncWriteExt as _;
 
     use super::super::load_roots;
     use super::*;
@@ -188,7 +200,8 @@ mod tests {
 
     #[tokio::test]
     async fn failures_are_told_apart() {
-        let cases: [(&[u8], TlsCause); 3] = [
+        let cases: [(&[u8], TlsCause); 4] = [
+            (b"500 what", TlsCause::NotTls(b"500 what".to_vec())),
             (&[21, 3, 1, 0, 2, 2, 40], TlsCause::Alert("handshake_failure".to_owned())),
             (&[21, 3, 1, 0, 2, 2, 70], TlsCause::Alert("protocol_version".to_owned())),
             (b"", TlsCause::Closed),

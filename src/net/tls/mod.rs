@@ -93,6 +93,12 @@ impl TlsOptions {
         self.min > Some(Version::Tls12) || self.max.is_some_and(|max| max < Version::Tls13) || !self.groups.is_empty()
     }
 
+    /// Whether the first message is longer than a segment, because it carries a key of X25519MLKEM768: some
+    /// devices on the way do not like that.
+    pub fn has_long_hello(&self) -> bool {
+        self.groups.is_empty() && !self.wants_legacy()
+    }
+
     /// Whether a version is wished for that rustls does not have.
     fn wants_legacy(&self) -> bool {
         let old = |version: Option<Version>| version.is_some_and(|version| version < Version::Tls12);
@@ -119,19 +125,16 @@ pub fn load_roots(ca_file: Option<&std::path::Path>, extra: Vec<CertificateDer<'
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(extra);
     let mut trouble = None;
-    match ca_file {
-        Some(path) => {
-            for certificate in files::certificates(path)? {
-                store.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
-            }
+    if let Some(path) = ca_file {
+        for certificate in files::certificates(path)? {
+            store.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
         }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            store.add_parsable_certificates(found.certs);
-            let wished = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
-            if wished || store.is_empty() {
-                trouble = found.errors.first().map(ToString::to_string);
-            }
+    } else {
+        let found = rustls_native_certs::load_native_certs();
+        store.add_parsable_certificates(found.certs);
+        let wished = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+        if wished || store.is_empty() {
+            trouble = found.errors.first().map(ToString::to_string);
         }
     }
     let count = store.len();
@@ -377,13 +380,18 @@ fn cause(error: &io::Error, head: &[u8]) -> TlsCause {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match (tls, error.kind()) {
         (Some(rustls::Error::AlertReceived(alert)), _) => TlsCause::Alert(alert_name(&format!("{alert:?}"))),
-        (Some(rustls::Error::InvalidMessage(_)), _) if !matches!(head, [20..=24, 3, ..]) => TlsCause::NotTls(head.to_vec()),
+        (Some(rustls::Error::InvalidMessage(_)), _) if !begins_record(head) => TlsCause::NotTls(head.to_vec()),
         (Some(rustls::Error::PeerIncompatible(what)), _) => TlsCause::Incompatible(format!("{what:?}")),
         (Some(other), _) => TlsCause::Other(other.to_string()),
         (None, io::ErrorKind::UnexpectedEof) => TlsCause::Closed,
         (None, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => TlsCause::Reset,
         (None, _) => TlsCause::Other(super::dial::system_words(error)),
     }
+}
+
+/// Whether the bytes begin with a record of TLS: its type, its major version (RFC 8446 §5.1).
+fn begins_record(head: &[u8]) -> bool {
+    matches!(head, [20..=24, 3, ..])
 }
 
 /// Whether the other side ended TLS with an alert, such as for want of our certificate (TLS 1.3 tells it

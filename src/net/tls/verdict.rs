@@ -45,7 +45,7 @@ pub enum Fault {
         /// How many roots were looked at.
         roots: usize,
     },
-    /// The server sends its own certificate alone, and its issuer is no root.
+    /// The server does not send the certificate of the issuer, which is no root.
     MissingIntermediate {
         /// The issuer.
         issuer: String,

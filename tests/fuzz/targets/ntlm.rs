@@ -16,10 +16,10 @@ fn host() -> Host {
     Host { name: "mail.contoso.test".to_owned(), users, password, now: 1_700_000_000_000, ..Host::default() }
 }
 
-/// What stands in place of `message`: itself with bytes changed and its end cut, or something else.
+/// What stands in place of `message`: itself, also with bytes changed and its end cut, or something else.
 fn damaged(message: &[u8], input: &mut Input<'_>) -> Vec<u8> {
     let kind = input.byte();
-    if kind % 4 == 0 {
+    if kind % 8 == 7 {
         return input.bytes().to_vec();
     }
     let mut out = message.to_vec();

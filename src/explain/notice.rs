@@ -67,7 +67,7 @@ pub fn difference(before: &Capabilities, after: &Capabilities) -> Option<String>
     let lines = |offer: &Capabilities| {
         // STARTTLS is never offered inside (RFC 3207 section 4.2): that it is gone is no news.
         let others = offer.keywords.iter().filter(|keyword| !keyword.name.eq_ignore_ascii_case("STARTTLS"));
-        others.flat_map(|keyword| line_or_mechanisms(keyword)).collect::<Vec<_>>()
+        others.flat_map(line_or_mechanisms).collect::<Vec<_>>()
     };
     let (before, after) = (lines(before), lines(after));
     let only = |words: &str, one: &[String], other: &[String]| {

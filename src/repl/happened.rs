@@ -1,12 +1,11 @@
 //! What is shown and done when the session tells something.
 
 use super::settings::Explain;
-use super::{Outcome, Repl, now_ms};
+use super::{Outcome, Repl};
+use crate::explain::notice;
 use crate::explain::reply::{Fact, Situation, explain};
-use crate::explain::{blob, login, notice};
 use crate::net::Connection;
 use crate::render::{Row, Sign, human};
-use crate::sasl;
 use crate::session::{Ending, Event, Expected, Security, redact};
 use crate::text::{printable, printable_str};
 use crate::wire::command::Command;
@@ -123,39 +122,6 @@ impl Repl {
         self.screen.hint(format!("{domain} is not a domain of this host's name: if you are an outsider and it is not hosted here, this server relays for anybody. (RSET to stop here.)"));
     }
 
-    fn show_challenge(&mut self) {
-        let Some(dialogue) = self.connection.as_ref().and_then(|connection| connection.session().dialogue()) else { return };
-        let (mechanism, challenge, said) = (dialogue.mechanism.clone(), dialogue.challenge.clone(), dialogue.describe_challenge(now_ms()));
-        if sasl::lookup(&mechanism).is_none_or(|known| known.readable) {
-            self.warn_of_clear_text();
-        }
-        if self.settings.raw_answers {
-            if let Ok(reading) = blob::read(&challenge.raw) {
-                self.screen.note(format!("The challenge says \"{}\".", reading.text));
-            }
-            return;
-        }
-        let carried = self.carrying.is_some();
-        self.screen.show(&human::challenge(&mechanism, &challenge, said.as_ref(), carried));
-    }
-
-    fn warn_of_clear_text(&mut self) {
-        let clear = self.session().is_some_and(|session| session.security() == Security::Clear);
-        if !clear || self.memory.told.clear_text || !self.is_terminal() || self.options.raw {
-            return;
-        }
-        self.memory.told.clear_text = true;
-        let offered = self.session().and_then(|session| session.capabilities()).is_some_and(|offer| offer.has("STARTTLS"));
-        let way_out = if offered { " STARTTLS is offered;" } else { "" };
-        let text = if self.options.practice.is_some() {
-            "This connection is not encrypted: elsewhere the password could be read on the way. (The practice server is on this machine.)"
-                .to_owned()
-        } else {
-            format!("This connection is not encrypted: the password could be read on the way.{way_out} * cancels this login.")
-        };
-        self.screen.warning(text);
-    }
-
     fn refused(&mut self, reply: &Reply, to: &Expected) {
         let situation = self.situation(to);
         if situation.verb == "AUTH" && self.wants_other_form(reply) {
@@ -229,23 +195,6 @@ impl Repl {
         self.memory.explained.push(fact.id);
         let more = if self.is_terminal() { "  :explain" } else { "" };
         self.screen.hint(format!("{text}{more}"));
-    }
-
-    /// What can be seen in the bytes of a login that was refused. They are forgotten then.
-    fn look_at_login(&mut self) {
-        let Some(connection) = &mut self.connection else { return };
-        let Some(dialogue) = connection.take_refused_login() else { return };
-        let session = connection.session();
-        let refused = login::Refused {
-            mechanism: &dialogue.mechanism,
-            lines: dialogue.messages().iter().map(|message| (message.from, message.line.expose().as_slice())).collect(),
-            encrypted: session.security() != Security::Clear,
-            tls_offered: session.capabilities().is_some_and(|offer| offer.has("STARTTLS")),
-            now: now_ms(),
-        };
-        if self.settings.explain != Explain::Off && !self.memory.cancelling {
-            login::findings(&refused).into_iter().for_each(|sentence| self.screen.hint(sentence));
-        }
     }
 
     pub(super) fn is_encrypted(&self) -> bool {

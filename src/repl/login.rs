@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::editor::Given;
 use super::{Outcome, Repl};
 use crate::jobs::credentials::{PasswordSource, first_line};
-use crate::render::description;
 use crate::sasl::{self, Channel, Client, Login, Mechanism, Needs, Party, Proof, Trouble};
 use crate::secret::Secret;
 use crate::session::client::Answer;
@@ -306,14 +305,6 @@ impl Repl {
         carrying.has_initial_response = false;
         carrying.other_form_wanted = matches!(reply.code.number(), 500 | 501 | 504);
         carrying.other_form_wanted
-    }
-
-    /// What an answer of ours says, where a person could not read it off the line.
-    pub(super) fn tell_answer(&mut self, mechanism: &str, said: &sasl::Description) {
-        let is_plain = sasl::lookup(mechanism).is_some_and(|known| known.by_hand == sasl::ByHand::PlainText);
-        if !is_plain && !self.options.raw && !said.title.is_empty() {
-            self.screen.show(&description::rows(said));
-        }
     }
 
     // ---- what is asked of the operator ---------------------------------------------------------

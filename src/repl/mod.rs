@@ -5,6 +5,7 @@
 //! command.
 
 mod answer;
+mod challenge;
 mod commands;
 mod data;
 mod editor;

@@ -15,6 +15,9 @@ impl Repl {
         if sasl::lookup(&mechanism).is_none_or(|known| known.readable) {
             self.warn_of_clear_text();
         }
+        if self.screen.quiet {
+            return;
+        }
         if self.settings.raw_answers {
             if let Ok(reading) = blob::read(&challenge.raw) {
                 self.screen.note(format!("The challenge says \"{}\".", reading.text));
@@ -45,7 +48,7 @@ impl Repl {
     /// What an answer of ours says, where a person could not read it off the line.
     pub(super) fn tell_answer(&mut self, mechanism: &str, said: &sasl::Description) {
         let is_plain = sasl::lookup(mechanism).is_some_and(|known| known.by_hand == sasl::ByHand::PlainText);
-        if !is_plain && !self.options.raw && !said.title.is_empty() {
+        if !is_plain && !self.options.raw && !self.screen.quiet && !said.title.is_empty() {
             self.screen.show(&description::rows(said));
         }
     }

@@ -234,6 +234,11 @@ impl Repl {
         }
     }
 
+    /// Where the session is.
+    pub(super) fn place(&self) -> String {
+        place(&self.target)
+    }
+
     fn tell_said(&mut self, said: &[Vec<u8>]) {
         for line in said {
             self.screen.note(format!("The command says: {}", printable(line)));

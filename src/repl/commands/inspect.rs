@@ -85,8 +85,7 @@ impl Repl {
             Security::Unverified => "encrypted, certificate with faults (:tls)",
         };
         let age = self.connection.as_ref().map(crate::net::Connection::age).unwrap_or_default();
-        let mut rows =
-            vec![field("Server", &format!("{} port {}, for {}, {security}", self.target.host, self.target.port, human::duration(age)))];
+        let mut rows = vec![field("Server", &format!("{}, for {}, {security}", self.place(), human::duration(age)))];
         if let Some(greeting) = session.greeting() {
             rows.push(field("Greeting", &String::from_utf8_lossy(greeting.first_text())));
         }
@@ -106,7 +105,7 @@ impl Repl {
                 rows.extend(transaction.refused.iter().map(|to| field("Refused", &format!("<{to}>"))));
             }
         }
-        rows.push(field("Next", next_step(session)));
+        rows.push(field("Next", next_step(session, self.target.protocol.hello())));
         rows
     }
 
@@ -261,11 +260,11 @@ fn overview() -> Vec<Row> {
 }
 
 /// What the server most likely expects now.
-fn next_step(session: &Session) -> &'static str {
+fn next_step(session: &Session, hello: &'static str) -> &'static str {
     let transaction = session.transaction();
     match session.stage() {
         Stage::Greeting => "the server greets",
-        Stage::Greeted => "EHLO",
+        Stage::Greeted => hello,
         Stage::Auth => "an answer within AUTH; * cancels",
         Stage::Message => "the message; a lone dot ends it",
         Stage::Closed => "nothing: the connection is closed",

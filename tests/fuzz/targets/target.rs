@@ -15,8 +15,10 @@ fuzz_target!(|data: &[u8]| {
             Ok(target) => {
                 assert!(!target.host.is_empty() && target.port > 0);
                 assert!(!target.host.contains(|c: char| c.is_control() || c.is_whitespace()));
+                assert!(!target.socket.as_ref().is_some_and(|path| path.contains(char::is_control)));
                 let again = Target::parse(&target.to_string(), None).expect("a target");
                 assert_eq!((again.host, again.port), (target.host, target.port));
+                assert_eq!((again.protocol, again.socket), (target.protocol, target.socket));
             }
             Err(error) => assert_printable(&error.to_string()),
         }

@@ -5,7 +5,7 @@ mod dialogue;
 use super::character::Character;
 use super::scenario::{At, Quirk, Scenario};
 use super::{Facts, Hello, LOCAL_DOMAIN, Mode, Server, TlsFacts};
-use crate::sasl::{self, Host, Mechanism, Needs};
+use crate::sasl::{self, Host, Needs};
 use crate::secret::Secret;
 use dialogue::Turn;
 

@@ -4,7 +4,7 @@ use super::super::tests::{EXCHANGE, NOW, POSTFIX, TOKEN, after_hello, dialogue, 
 use super::super::{NAME, Server, TlsFacts};
 use super::dialogue::MAX_CHALLENGES;
 use super::*;
-use crate::sasl::{Channel, Login, Proof, Trouble};
+use crate::sasl::{Channel, Login, Mechanism, Proof, Trouble};
 use crate::wire::base64;
 
 #[test]

@@ -1,4 +1,5 @@
-//! Where to connect: `host`, `host:port`, `[v6]:port`, `smtp://host`, a service name for the port.
+//! Where to connect: `host`, `host:port`, `[v6]:port`, `smtp://host`, `lmtp://host`, a service name for the
+//! port; `unix:/path` and, as Postfix writes it, `lmtp:unix:/path` for a socket of this machine.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -11,18 +12,45 @@ pub const SMTP: u16 = 25;
 /// The port of submission with TLS from the first byte (RFC 8314 §7.3).
 pub const SUBMISSIONS: u16 = 465;
 
+/// The port of LMTP: RFC 2033 §5 forbids 25, and 24 is for any private mail system.
+pub const LMTP: u16 = 24;
+
 /// Service names that are understood in the place of a port number (the IANA registry's names).
 pub const SERVICES: &[(&str, u16)] = &[("smtp", 25), ("submission", 587), ("submissions", 465), ("smtps", 465)];
+
+/// What is spoken there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// RFC 5321.
+    #[default]
+    Smtp,
+    /// RFC 2033: LHLO for EHLO, and a reply for each recipient after the final dot.
+    Lmtp,
+}
+
+impl Protocol {
+    /// The verb that opens a session and asks for the extensions.
+    pub fn hello(self) -> &'static str {
+        match self {
+            Self::Smtp => "EHLO",
+            Self::Lmtp => "LHLO",
+        }
+    }
+}
 
 /// A server to connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// A name or an address, without brackets.
+    /// A name (in its ASCII form) or an address, without brackets; `localhost` for a socket.
     pub host: String,
-    /// The port, 25 unless the operator said another.
+    /// The port, 25 unless the operator said another; of no meaning for a socket.
     pub port: u16,
     /// TLS from the first byte (RFC 8314 §3).
     pub implicit_tls: bool,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// The path of a Unix socket of this machine, in the place of host and port.
+    pub socket: Option<String>,
 }
 
 /// What is wrong with an argument that should name a server.
@@ -39,8 +67,16 @@ pub enum TargetError {
         /// The part behind the `@`.
         domain: String,
     },
+    /// A name in letters beyond ASCII that has no ASCII form, or none that this build can make.
+    NotAscii(String),
     /// Neither a number from 1 to 65535 nor a service name.
     BadPort(String),
+    /// Several ports, where there can be one only.
+    SeveralPorts(String),
+    /// The path of a socket is empty or holds a control character.
+    BadPath(String),
+    /// A port behind a socket.
+    PortOfSocket(String),
     /// The port stands in the host and again behind it, and they differ.
     TwoPorts(u16, u16),
     /// `http://…` and the like.
@@ -54,10 +90,20 @@ impl fmt::Display for TargetError {
             Self::BadHost(host) => write!(f, "'{}' is not a host name or an address", printable_str(cut(host, 80))),
             Self::MailAddress { address, domain } => write!(
                 f,
-                "'{}' is a mail address, not a server: look up the mail servers of {} (nslookup -type=mx) and give one of them",
+                "'{}' is a mail address, not a server: --mx {} connects to the mail server of its domain",
                 printable_str(cut(address, 80)),
                 printable_str(cut(domain, 80))
             ),
+            Self::NotAscii(host) => write!(
+                f,
+                "'{}' has no form in ASCII that could be looked up: write it as the DNS does (xn--...)",
+                printable_str(cut(host, 80))
+            ),
+            Self::SeveralPorts(ports) => {
+                write!(f, "'{}' are several ports, and a session has one: give one of them", printable_str(cut(ports, 80)))
+            }
+            Self::BadPath(path) => write!(f, "'{}' is not the path of a socket", printable_str(cut(path, 80))),
+            Self::PortOfSocket(port) => write!(f, "a socket has no port: leave out '{}'", printable_str(cut(port, 80))),
             Self::BadPort(port) => {
                 write!(
                     f,
@@ -67,7 +113,7 @@ impl fmt::Display for TargetError {
             }
             Self::TwoPorts(one, other) => write!(f, "two ports were given, {one} and {other}: give one"),
             Self::UnknownScheme(scheme) => {
-                write!(f, "'{}://' is not understood: use smtp://, smtps:// or submission://", printable_str(cut(scheme, 80)))
+                write!(f, "'{}://' is not understood: use smtp://, smtps://, submission:// or lmtp://", printable_str(cut(scheme, 80)))
             }
         }
     }
@@ -76,22 +122,63 @@ impl fmt::Display for TargetError {
 impl std::error::Error for TargetError {}
 
 impl Target {
+    /// A host and a port, plain SMTP.
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self { host: host.into(), port, implicit_tls: false, protocol: Protocol::Smtp, socket: None }
+    }
+
     /// Reads the operator's arguments.
     ///
     /// # Errors
     /// [`TargetError`] says what is wrong with them; nothing that holds a control character passes (P33).
     pub fn parse(host: &str, port: Option<&str>) -> Result<Self, TargetError> {
-        let (scheme, rest) = split_scheme(host.trim_matches(' '))?;
+        match &*Self::parse_ports(host, port)? {
+            [one] => Ok(one.clone()),
+            several => {
+                let ports: Vec<String> = several.iter().map(|target| target.port.to_string()).collect();
+                Err(TargetError::SeveralPorts(ports.join(",")))
+            }
+        }
+    }
+
+    /// Reads a host with one port or several: `host:25,465,587`; each port once, in the order given.
+    ///
+    /// # Errors
+    /// As [`Target::parse`]. The list is never empty.
+    pub fn parse_ports(host: &str, port: Option<&str>) -> Result<Vec<Self>, TargetError> {
+        let host = host.trim_matches(' ');
+        if let Some((protocol, path)) = split_socket(host) {
+            return Self::of_socket(protocol, path, port).map(|target| vec![target]);
+        }
+        let (scheme, rest) = split_scheme(host)?;
         let (host, inner) = split_port(rest)?;
-        check_host(host)?;
-        let inner = inner.map(parse_port).transpose()?;
-        let outer = port.map(|p| parse_port(p.trim())).transpose()?;
-        let port = match (inner, outer) {
-            (Some(a), Some(b)) if a != b => return Err(TargetError::TwoPorts(a, b)),
-            (a, b) => b.or(a).or(scheme.map(|scheme| scheme.port)).unwrap_or(SMTP),
+        let host = check_host(host)?;
+        let inner = inner.map(parse_port_list).transpose()?;
+        let outer = port.map(|p| parse_port_list(p.trim())).transpose()?;
+        let ports = match (inner, outer) {
+            (Some(a), Some(b)) if a != b => return Err(TargetError::TwoPorts(a[0], b[0])),
+            (a, b) => b.or(a).unwrap_or_else(|| vec![scheme.map_or(SMTP, |scheme| scheme.port)]),
         };
-        let implicit_tls = scheme.map_or(port == SUBMISSIONS, |scheme| scheme.implicit_tls);
-        Ok(Self { host: host.to_owned(), port, implicit_tls })
+        let of_port = |port| Self {
+            host: host.clone(),
+            port,
+            implicit_tls: scheme.map_or(port == SUBMISSIONS, |scheme| scheme.implicit_tls),
+            protocol: scheme.map_or(Protocol::Smtp, |scheme| scheme.protocol),
+            socket: None,
+        };
+        Ok(ports.into_iter().map(of_port).collect())
+    }
+
+    fn of_socket(protocol: Protocol, path: &str, port: Option<&str>) -> Result<Self, TargetError> {
+        if let Some(port) = port {
+            return Err(TargetError::PortOfSocket(port.to_owned()));
+        }
+        // `unix:///run/x` as the other URLs have it.
+        let path = if path.starts_with("//") { format!("/{}", path.trim_start_matches('/')) } else { path.to_owned() };
+        if path.is_empty() || printable_str(&path) != path {
+            return Err(TargetError::BadPath(path));
+        }
+        Ok(Self { protocol, socket: Some(path), ..Self::new("localhost", SMTP) })
     }
 
     /// The address, when the host is one rather than a name.
@@ -100,12 +187,22 @@ impl Target {
     }
 }
 
-/// `mail.contoso.test`, `192.0.2.25:587`, `[2001:db8::1]:25`: the port is shown unless it is 25.
+/// `mail.contoso.test`, `192.0.2.25:587`, `[2001:db8::1]:25`, `lmtp://mail.contoso.test`, `lmtp:unix:/path`: the
+/// port is shown unless it is the usual one, 25 (LMTP: 24).
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lmtp = self.protocol == Protocol::Lmtp;
+        if let Some(path) = &self.socket {
+            return write!(f, "{}unix:{path}", if lmtp { "lmtp:" } else { "" });
+        }
+        let usual = if lmtp { LMTP } else { SMTP };
+        if lmtp {
+            f.write_str("lmtp://")?;
+        }
         let v6 = self.host.parse::<Ipv6Addr>().is_ok();
         match (self.port, v6) {
-            (SMTP, _) => f.write_str(&self.host),
+            (port, true) if port == usual && lmtp => write!(f, "[{}]", self.host),
+            (port, _) if port == usual => f.write_str(&self.host),
             (port, true) => write!(f, "[{}]:{port}", self.host),
             (port, false) => write!(f, "{}:{port}", self.host),
         }
@@ -118,15 +215,25 @@ struct Scheme {
     name: &'static str,
     port: u16,
     implicit_tls: bool,
+    protocol: Protocol,
 }
 
 /// The schemes that are understood.
 const SCHEMES: &[Scheme] = &[
-    Scheme { name: "smtp", port: SMTP, implicit_tls: false },
-    Scheme { name: "submission", port: 587, implicit_tls: false },
-    Scheme { name: "smtps", port: SUBMISSIONS, implicit_tls: true },
-    Scheme { name: "submissions", port: SUBMISSIONS, implicit_tls: true },
+    Scheme { name: "smtp", port: SMTP, implicit_tls: false, protocol: Protocol::Smtp },
+    Scheme { name: "submission", port: 587, implicit_tls: false, protocol: Protocol::Smtp },
+    Scheme { name: "smtps", port: SUBMISSIONS, implicit_tls: true, protocol: Protocol::Smtp },
+    Scheme { name: "submissions", port: SUBMISSIONS, implicit_tls: true, protocol: Protocol::Smtp },
+    Scheme { name: "lmtp", port: LMTP, implicit_tls: false, protocol: Protocol::Lmtp },
 ];
+
+/// What stands before the path of a socket.
+const SOCKETS: &[(&str, Protocol)] = &[("unix:", Protocol::Smtp), ("lmtp:unix:", Protocol::Lmtp)];
+
+fn split_socket(text: &str) -> Option<(Protocol, &str)> {
+    let begins = |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    SOCKETS.iter().find(|(prefix, _)| begins(prefix)).map(|(prefix, protocol)| (*protocol, &text[prefix.len()..]))
+}
 
 fn split_scheme(text: &str) -> Result<(Option<Scheme>, &str), TargetError> {
     let Some((scheme, rest)) = text.split_once("://") else { return Ok((None, text)) };
@@ -158,7 +265,8 @@ fn split_port(text: &str) -> Result<(&str, Option<&str>), TargetError> {
     }
 }
 
-fn check_host(host: &str) -> Result<(), TargetError> {
+/// The host in its ASCII form.
+fn check_host(host: &str) -> Result<String, TargetError> {
     if host.is_empty() {
         return Err(TargetError::Empty);
     }
@@ -167,14 +275,41 @@ fn check_host(host: &str) -> Result<(), TargetError> {
     {
         return Err(TargetError::MailAddress { address: host.to_owned(), domain: domain.to_owned() });
     }
+    // What `text` would have to escape (bidirectional and invisible characters too) is in no name.
+    if printable_str(host) != host {
+        return Err(TargetError::BadHost(host.to_owned()));
+    }
+    let ascii = if host.is_ascii() { host.to_owned() } else { to_ascii(host)? };
     let odd = |c: char| {
         c.is_control() || c.is_whitespace() || matches!(c, '/' | '@' | '<' | '>' | ',' | ';' | '"' | '\\' | '?' | '#' | '[' | ']')
     };
-    // What `text` would have to escape (bidirectional and invisible characters too) is in no name.
-    if printable_str(host) != host || host.chars().any(odd) || host.len() > 255 || host.starts_with('-') {
+    if ascii.is_empty() || ascii.chars().any(odd) || ascii.len() > 255 || ascii.starts_with('-') {
         return Err(TargetError::BadHost(host.to_owned()));
     }
-    Ok(())
+    Ok(ascii)
+}
+
+/// A-labels, as they stand in the DNS (RFC 5891).
+#[cfg(feature = "dns")]
+fn to_ascii(host: &str) -> Result<String, TargetError> {
+    idna::domain_to_ascii_strict(host).map_err(|_| TargetError::NotAscii(host.to_owned()))
+}
+
+#[cfg(not(feature = "dns"))]
+fn to_ascii(host: &str) -> Result<String, TargetError> {
+    Err(TargetError::NotAscii(host.to_owned()))
+}
+
+/// `25,465,587`: ports or service names, each once.
+fn parse_port_list(text: &str) -> Result<Vec<u16>, TargetError> {
+    let mut ports = Vec::new();
+    for port in text.split(',').map(parse_port) {
+        let port = port?;
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
+    }
+    Ok(ports)
 }
 
 /// A port number or a service name.
@@ -219,6 +354,56 @@ mod tests {
         ] {
             let got = Target::parse(host, port).unwrap();
             assert_eq!((got.port, got.implicit_tls), (want_port, implicit), "{host}");
+        }
+    }
+
+    #[test]
+    fn lmtp_and_sockets_are_understood_and_shown_as_they_are_written() {
+        for (text, protocol, socket, port, shown) in [
+            ("lmtp://mail.contoso.test", Protocol::Lmtp, None, 24, "lmtp://mail.contoso.test"),
+            ("LMTP://mail.contoso.test:2424", Protocol::Lmtp, None, 2424, "lmtp://mail.contoso.test:2424"),
+            ("lmtp://[::1]", Protocol::Lmtp, None, 24, "lmtp://[::1]"),
+            ("lmtp://[::1]:25", Protocol::Lmtp, None, 25, "lmtp://[::1]:25"),
+            ("unix:/run/smtp", Protocol::Smtp, Some("/run/smtp"), 25, "unix:/run/smtp"),
+            ("unix:///run/smtp", Protocol::Smtp, Some("/run/smtp"), 25, "unix:/run/smtp"),
+            ("unix:private/smtp", Protocol::Smtp, Some("private/smtp"), 25, "unix:private/smtp"),
+            ("lmtp:unix:/run/a b", Protocol::Lmtp, Some("/run/a b"), 25, "lmtp:unix:/run/a b"),
+        ] {
+            let got = Target::parse(text, None).unwrap();
+            assert_eq!((got.protocol, got.socket.as_deref(), got.port), (protocol, socket, port), "{text}");
+            assert_eq!(got.to_string(), shown);
+            assert_eq!(Target::parse(shown, None).unwrap(), got);
+        }
+        // P33
+        for text in ["unix:", "unix:/a\n", "lmtp:unix:", "unix:/\u{202e}"] {
+            assert!(matches!(Target::parse(text, None), Err(TargetError::BadPath(_))), "{text:?}");
+        }
+        assert_eq!(Target::parse("unix:/a", Some("25")), Err(TargetError::PortOfSocket("25".to_owned())));
+    }
+
+    #[test]
+    fn several_ports_are_for_those_who_can_use_them() {
+        let ports = |host, port| Target::parse_ports(host, port).map(|list| list.iter().map(|one| one.port).collect::<Vec<_>>());
+        assert_eq!(ports("h:25,submission,465,25", None), Ok(vec![25, 587, 465]));
+        assert_eq!(ports("h", Some("465,587")), Ok(vec![465, 587]));
+        assert_eq!(ports("[::1]:25,26", None), Ok(vec![25, 26]));
+        assert_eq!(ports("h", None), Ok(vec![25]));
+        let implicit: Vec<bool> = Target::parse_ports("h:25,465", None).unwrap().iter().map(|one| one.implicit_tls).collect();
+        assert_eq!(implicit, [false, true]);
+        assert!(ports("h:25,,26", None).is_err() && ports("h:25,", None).is_err());
+        assert_eq!(Target::parse("h:25,26", None), Err(TargetError::SeveralPorts("25,26".to_owned())));
+    }
+
+    #[cfg(feature = "dns")]
+    #[test]
+    fn a_name_beyond_ascii_becomes_its_form_in_the_dns() {
+        for (typed, want) in
+            [("bücher.test", "xn--bcher-kva.test"), ("BÜCHER.test:587", "xn--bcher-kva.test"), ("１２７.0.0.1", "127.0.0.1")]
+        {
+            assert_eq!(Target::parse(typed, None).unwrap().host, want, "{typed}");
+        }
+        for typed in ["büc her.test", "ü\u{202e}.test", "a\u{ff0f}ü.test", "xn--\u{fc}.test"] {
+            assert!(Target::parse(typed, None).is_err(), "{typed:?}");
         }
     }
 

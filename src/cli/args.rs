@@ -18,7 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 )]
 pub struct Cli {
     /// The server
-    #[arg(required = true, help = "Server: name, address, HOST:PORT, [IPv6]:PORT or smtp://HOST")]
+    #[arg(required = true, help = "Server: name, address, HOST:PORT, [IPv6]:PORT, lmtp://HOST, unix:PATH")]
     pub host: Option<String>,
 
     /// Port number or service name (smtp, submission, submissions) [default: 25]
@@ -46,7 +46,7 @@ pub struct Cli {
 }
 
 /// Flags of connecting.
-#[derive(Debug, Default, Clone, Copy, Args)]
+#[derive(Debug, Default, Clone, Args)]
 pub struct DialArgs {
     /// IPv4 only
     #[arg(short = '4', long, help_heading = "Connection", conflicts_with = "ipv6")]
@@ -57,12 +57,42 @@ pub struct DialArgs {
     pub ipv6: bool,
 
     /// Connect from this local address
-    #[arg(short, long, value_name = "ADDRESS", help_heading = "Connection")]
+    #[arg(short, long, value_name = "ADDRESS", help_heading = "Connection", hide_short_help = true)]
     pub bind: Option<IpAddr>,
 
     /// Seconds to wait for the connection [default: 30]
-    #[arg(long, value_name = "SECS", help_heading = "Connection", value_parser = seconds)]
+    #[arg(long, value_name = "SECS", help_heading = "Connection", value_parser = seconds, hide_short_help = true)]
     pub connect_timeout: Option<std::time::Duration>,
+
+    /// HOST is a mail domain: use its mail server
+    #[arg(long, help_heading = "Connection")]
+    pub mx: bool,
+
+    /// Look names up at this name server [default: as the system does]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Connection", hide_short_help = true)]
+    pub resolver: Option<String>,
+
+    /// Through a proxy: socks5://HOST:PORT or http://HOST:PORT
+    ///
+    /// SOCKS 4a, SOCKS 5 or CONNECT of HTTP. The proxy looks the name of the server up. With a user:
+    /// socks5://USER@HOST:PORT, and the password in `EHLO_PROXY_PASSWORD`.
+    #[arg(long, value_name = "URL", help_heading = "Connection", hide_short_help = true)]
+    pub proxy: Option<String>,
+
+    /// Through a program: 'ssh -W %h:%p jump' (%h host, %p port, %% percent sign)
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        help_heading = "Connection",
+        conflicts_with_all = ["proxy", "bind", "ipv4", "ipv6"],
+        hide_short_help = true
+    )]
+    pub proxy_command: Option<String>,
+
+    /// Send the header of the PROXY protocol first: v1 or v2, with other addresses than the real ones
+    /// v2,SOURCE:PORT,DESTINATION:PORT, as a health check v2,local
+    #[arg(long, value_name = "VERSION", help_heading = "Connection", hide_short_help = true)]
+    pub proxy_protocol: Option<String>,
 }
 
 /// Flags of a session.
@@ -89,11 +119,11 @@ pub struct SessionArgs {
     pub insecure: bool,
 
     /// Trust the certificates in FILE (PEM) in the place of the system's
-    #[arg(long = "cacert", alias = "ca-file", value_name = "FILE", help_heading = "TLS")]
+    #[arg(long = "cacert", alias = "ca-file", value_name = "FILE", help_heading = "TLS", hide_short_help = true)]
     pub ca_file: Option<PathBuf>,
 
     /// Name to ask for and to check [default: HOST]
-    #[arg(long = "servername", alias = "tls-sni", value_name = "NAME", help_heading = "TLS")]
+    #[arg(long = "servername", alias = "tls-sni", value_name = "NAME", help_heading = "TLS", hide_short_help = true)]
     pub server_name: Option<String>,
 
     /// Do not send the name (SNI)
@@ -120,12 +150,40 @@ pub struct SessionArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "TLS", hide_short_help = true)]
     pub tls_groups: Vec<String>,
 
-    /// Log in as USER (AUTH PLAIN or LOGIN); the password is asked for
+    /// Log in as USER; the password is asked for
     #[arg(short, long, value_name = "USER", env = "EHLO_USER", hide_env_values = true, help_heading = "Login")]
     pub user: Option<String>,
 
+    /// Log in by METHOD [default: the best one that the server offers]
+    #[arg(long, value_name = "METHOD", value_parser = mechanisms(), ignore_case = true, hide_possible_values = true, help_heading = "Login")]
+    pub auth: Option<String>,
+
+    /// Run CMD; the first line it prints is the password (or OAuth token)
+    #[arg(long, value_name = "CMD", help_heading = "Login", group = "password")]
+    pub password_command: Option<String>,
+
+    /// The first line of FILE is the password (or OAuth token)
+    #[arg(long, value_name = "FILE", help_heading = "Login", group = "password", hide_short_help = true)]
+    pub password_file: Option<PathBuf>,
+
+    /// The first line of the input is the password; a script may follow
+    #[arg(long, help_heading = "Login", group = "password", hide_short_help = true)]
+    pub password_stdin: bool,
+
+    /// Take user and password from ~/.netrc
+    #[arg(long, help_heading = "Login", group = "password", hide_short_help = true)]
+    pub netrc: bool,
+
+    /// Ask for the rights of another user (authorization identity)
+    #[arg(long, value_name = "USER", help_heading = "Login", hide_short_help = true)]
+    pub authzid: Option<String>,
+
+    /// Channel binding of the -PLUS methods [default: tls-exporter]
+    #[arg(long, value_name = "TYPE", value_enum, help_heading = "Login", hide_short_help = true)]
+    pub channel_binding: Option<ChannelBinding>,
+
     /// Let passwords go over an unencrypted connection without a question
-    #[arg(long, help_heading = "Login")]
+    #[arg(long, help_heading = "Login", hide_short_help = true)]
     pub allow_cleartext: bool,
 
     /// Write the session to FILE; secrets are left out
@@ -133,7 +191,7 @@ pub struct SessionArgs {
     pub log: Option<PathBuf>,
 
     /// Script: go on after a refusal
-    #[arg(long, help_heading = "Session")]
+    #[arg(long, help_heading = "Session", hide_short_help = true)]
     pub keep_going: bool,
 
     /// No hints, no explanations, no prompt decoration: bytes in, bytes out
@@ -149,7 +207,7 @@ pub struct OutputArgs {
     pub color: When,
 
     /// Words instead of signs, no colour, no redrawing (screen readers)
-    #[arg(long, global = true, help_heading = "Output", env = "EHLO_PLAIN", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, help_heading = "Output", env = "EHLO_PLAIN", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new(), hide_short_help = true)]
     pub plain: bool,
 
     /// More detail: DNS answers, each address tried
@@ -176,6 +234,15 @@ pub enum TlsVersion {
     /// TLS 1.3
     #[value(name = "1.3")]
     Tls13,
+}
+
+/// A type of channel binding on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ChannelBinding {
+    /// From the keys of the connection (RFC 9266), TLS 1.3
+    TlsExporter,
+    /// From the server's certificate (RFC 5929)
+    TlsServerEndPoint,
 }
 
 /// When colours are used.
@@ -266,6 +333,12 @@ pub struct SandboxArgs {
     /// How to talk
     #[command(flatten)]
     pub session: SessionArgs,
+}
+
+/// The mechanisms by their names, for `--auth`.
+fn mechanisms() -> clap::builder::PossibleValuesParser {
+    let names = crate::sasl::MECHANISMS.iter().map(|known| clap::builder::PossibleValue::new(known.name));
+    clap::builder::PossibleValuesParser::new(names.collect::<Vec<_>>())
 }
 
 fn seconds(text: &str) -> Result<std::time::Duration, String> {

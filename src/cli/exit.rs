@@ -1,6 +1,7 @@
 //! Exit statuses: one table, from types alone.
 
 use crate::explain::failure::Failure;
+use crate::explain::route::Trouble;
 use crate::repl::{Outcome, Signal};
 
 /// All that was asked was done.
@@ -56,11 +57,20 @@ pub(super) fn of_failure(failure: &Failure) -> u8 {
         | Failure::Prohibited
         | Failure::BadLocalAddress(_)
         | Failure::ConnectOther(_) => CONNECT,
+        Failure::Route(failure) => of_route(&failure.trouble),
         Failure::NoGreeting(_) => TIMEOUT,
-        Failure::TlsEnded(_) => TLS,
+        Failure::TlsEnded(_) | Failure::CertificateWanted(_) => TLS,
         Failure::ClosedAtOnce { .. } | Failure::LostAtOnce(_) | Failure::NotSmtp(_) | Failure::TooLong => LOST,
         Failure::GreetingRefused(_) => REFUSED,
         Failure::GreetingLater(_) => TRY_LATER,
+    }
+}
+
+/// The exit status of a way that failed.
+fn of_route(trouble: &Trouble) -> u8 {
+    match trouble {
+        Trouble::NullMx | Trouble::NoSuchDomain | Trouble::MxWithoutAddress { .. } | Trouble::NoMxAnswer(_) | Trouble::MailDomain(_) => DNS,
+        _ => CONNECT,
     }
 }
 

@@ -1,21 +1,22 @@
 //! The main form: `ehlo HOST [PORT]`, at a terminal or with a script on standard input.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::args::{DialArgs, OutputArgs, SessionArgs, TlsVersion};
+use super::args::{ChannelBinding, DialArgs, OutputArgs, SessionArgs, TlsVersion};
 use super::{check, complain, exit, style};
+use crate::jobs::credentials::{LoginOptions, PasswordSource, VARIABLE};
 use crate::net::Limits;
-use crate::net::dial::{DialOptions, Family};
 use crate::net::tls::files::Identity;
 use crate::net::tls::{TlsOptions, Version};
 use crate::repl::{History, Options, Outcome, Repl, Screen, Source, Terminal, history_path};
+use crate::sasl::Binding;
 use crate::target::Target;
 
 /// A session with the server that the arguments name.
-pub(super) fn run(host: &str, port: Option<&str>, dial: DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<u8> {
+pub(super) fn run(host: &str, port: Option<&str>, dial: &DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<u8> {
     let target = Target::parse(host, port)?;
     run_on(target, dial, session, output, |_| {})
 }
@@ -23,7 +24,7 @@ pub(super) fn run(host: &str, port: Option<&str>, dial: DialArgs, session: Sessi
 /// A session with options changed at will. `prepare` runs inside the runtime's thread before connecting.
 pub(super) fn run_on(
     target: Target,
-    dial: DialArgs,
+    dial: &DialArgs,
     session: SessionArgs,
     output: &OutputArgs,
     prepare: impl FnOnce(&mut Options),
@@ -50,29 +51,22 @@ pub(super) fn status(outcome: &Outcome) -> u8 {
     exit::of(outcome)
 }
 
-fn options(target: Target, dial: DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<Options> {
+fn options(target: Target, dial: &DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<Options> {
     check(&session)?;
     let tls = tls_options(&session)?;
+    let login = login_options(&session)?;
     let mut target = target;
     target.implicit_tls |= session.tls;
     // Whoever says -S wants STARTTLS, on port 465 too.
     target.implicit_tls &= !session.starttls;
-    let family = match (dial.ipv4, dial.ipv6) {
-        (true, _) => Family::V4,
-        (_, true) => Family::V6,
-        _ => Family::Any,
-    };
-    if let Some(address) = target.address()
-        && (family == Family::V4 && address.is_ipv6() || family == Family::V6 && address.is_ipv4())
-    {
-        anyhow::bail!("{address} is not an address of the IP version that -4 or -6 asks for");
-    }
+    let dial_options = super::dial::options(dial, &target)?;
     Ok(Options {
         target,
-        dial: DialOptions { family, bind: dial.bind, timeout: dial.connect_timeout.unwrap_or(Duration::from_secs(30)) },
+        mx: dial.mx,
+        dial: dial_options,
         limits: Limits::new(session.timeout),
         hello_name: session.hello_name.unwrap_or_else(own_name),
-        user: session.user,
+        login,
         log: session.log,
         allow_cleartext: session.allow_cleartext,
         practice: None,
@@ -85,6 +79,40 @@ fn options(target: Target, dial: DialArgs, session: SessionArgs, output: &Output
         tour: false,
         preface: None,
     })
+}
+
+fn login_options(session: &SessionArgs) -> anyhow::Result<LoginOptions> {
+    let password = if let Some(command) = &session.password_command {
+        PasswordSource::Command(command.clone())
+    } else if let Some(path) = &session.password_file {
+        PasswordSource::File(path.clone())
+    } else if session.password_stdin {
+        PasswordSource::Input
+    } else if session.netrc {
+        PasswordSource::Netrc(netrc_path().context("there is no home directory to look for .netrc in")?)
+    } else if std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty()) {
+        PasswordSource::Environment
+    } else {
+        PasswordSource::Prompt
+    };
+    Ok(LoginOptions {
+        is_wanted: session.user.is_some() || session.auth.is_some() || session.netrc,
+        user: session.user.clone(),
+        authzid: session.authzid.clone(),
+        mechanism: session.auth.as_deref().and_then(crate::sasl::lookup),
+        binding: session.channel_binding.map(|binding| match binding {
+            ChannelBinding::TlsExporter => Binding::Exporter,
+            ChannelBinding::TlsServerEndPoint => Binding::ServerEndPoint,
+        }),
+        password,
+    })
+}
+
+/// `~/.netrc`, on Windows also `_netrc`.
+fn netrc_path() -> Option<PathBuf> {
+    let home = PathBuf::from(std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"))?);
+    let other = home.join("_netrc");
+    Some(if cfg!(windows) && other.exists() { other } else { home.join(".netrc") })
 }
 
 fn tls_options(session: &SessionArgs) -> anyhow::Result<TlsOptions> {

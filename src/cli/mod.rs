@@ -5,6 +5,7 @@
 
 mod args;
 mod base64;
+mod dial;
 mod exit;
 mod interactive;
 mod sandbox;
@@ -57,7 +58,7 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
         Some(Command::Decode(args)) => base64::decode(&args, &output),
         Some(Command::Encode(args)) => base64::encode(&args, &output),
         Some(Command::Sandbox(args)) => sandbox::run(args, &output),
-        Some(Command::Connect(args)) => interactive::run(&args.host, args.port.as_deref(), args.dial, args.session, &output),
+        Some(Command::Connect(args)) => interactive::run(&args.host, args.port.as_deref(), &args.dial, args.session, &output),
         None => {
             let host = host.unwrap_or_default();
             let port = match (port, port_option) {
@@ -67,7 +68,7 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
             if let Some(port) = &port {
                 suggest_command(&host, port)?;
             }
-            interactive::run(&host, port.as_deref(), dial, session, &output)
+            interactive::run(&host, port.as_deref(), &dial, session, &output)
         }
     }
 }
@@ -75,30 +76,12 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
 /// `ehlo --timeout 5 decode x` would silently ignore the flag.
 fn refuse_flags_before_command(matches: &clap::ArgMatches) -> anyhow::Result<()> {
     let name = matches.subcommand_name().unwrap_or_default();
-    let top = [
-        "host",
-        "port",
-        "port_option",
-        "ipv4",
-        "ipv6",
-        "bind",
-        "hello_name",
-        "timeout",
-        "connect_timeout",
-        "user",
-        "allow_cleartext",
-        "log",
-        "keep_going",
-        "raw",
-    ];
-    let given = top.iter().find(|id| matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine));
-    match given {
-        Some(id) => anyhow::bail!(
-            "the flag or argument {} stands before the command '{name}': put it behind (ehlo {name} ...)",
-            id.replace('_', "-")
-        ),
-        None => Ok(()),
-    }
+    let command = Cli::command();
+    let mut top = command.get_arguments().filter(|arg| !arg.is_global_set());
+    let given = top.find(|arg| matches.value_source(arg.get_id().as_str()) == Some(clap::parser::ValueSource::CommandLine));
+    let Some(arg) = given else { return Ok(()) };
+    let flag = arg.get_long().map_or_else(|| arg.get_id().to_string(), |long| format!("--{long}"));
+    anyhow::bail!("the flag or argument {flag} stands before the command '{name}': put it behind (ehlo {name} ...)")
 }
 
 /// `ehlo dekode TEXT`: the second word is no port, and the first is nearly a command.

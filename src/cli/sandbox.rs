@@ -142,8 +142,8 @@ fn serve_and_talk(args: SandboxArgs, server: Options, authority: &Authority, out
         }
     })?;
     let address = receive.recv().context("the practice server did not start")??;
-    let target = Target { host: address.ip().to_string(), port: address.port(), implicit_tls: false };
-    run_on(target, DialArgs::default(), args.session, output, |options| {
+    let target = Target::new(address.ip().to_string(), address.port());
+    run_on(target, &DialArgs::default(), args.session, output, |options| {
         options.practice = Some(NAME);
         options.tls.extra_roots.push(authority.root());
         options.tour = tour;

@@ -1,13 +1,4 @@
-//! Faults of certificates and failed handshakes in words: what it is, what it means for mail, what next.
-
-/// What is said of a fault. One entry each.
-#[derive(Debug, Clone)]
-pub struct Remark {
-    /// One sentence: what is wrong.
-    pub sentence: String,
-    /// What it means for mail, and the next step.
-    pub advice: String,
-}
+//! Faults of certificates: what each means for mail, and what to do next.
 
 /// The kinds of faults, as far as their advice differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +39,6 @@ pub enum Kind {
 
 /// What the fault means for mail and what to do.
 pub fn advice(kind: Kind) -> &'static str {
-    const MEANING: &str = "Mail from most servers still comes in (they do not verify), but clients, DANE and MTA-STS senders stop.";
     match kind {
         Kind::Expired => {
             "Mail from most servers still comes in (they do not verify), but clients, DANE and MTA-STS senders stop. Renew it and bind it to SMTP."
@@ -76,6 +66,8 @@ pub fn advice(kind: Kind) -> &'static str {
             "Was the authority made anew? Then install its new root (--cacert FILE), or have the server's certificate issued again."
         }
         Kind::BadSignature => "Somebody changed it, or key and certificate do not belong together: look at what the server has installed.",
-        Kind::Unreadable | Kind::Other => MEANING,
+        Kind::Unreadable | Kind::Other => {
+            "Mail from most servers still comes in (they do not verify), but clients, DANE and MTA-STS senders stop."
+        }
     }
 }

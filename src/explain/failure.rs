@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::route::{self, RouteFailure};
 use crate::text::printable_str;
 use crate::wire::foreign::Foreign;
 
@@ -31,6 +32,8 @@ pub enum Failure {
     BadLocalAddress(String),
     /// The system's words.
     ConnectOther(String),
+    /// The way through a socket, a proxy, a program or the MX records of a domain failed.
+    Route(RouteFailure),
     /// Connected, and no greeting came.
     NoGreeting(Duration),
     /// Closed before the greeting.
@@ -42,6 +45,9 @@ pub enum Failure {
     LostAtOnce(String),
     /// The server ended TLS before its greeting, in the words of the alert.
     TlsEnded(String),
+    /// In the handshake the server asked for our certificate and got none, and ended it before its greeting,
+    /// or with a refusal in its place: how.
+    CertificateWanted(String),
     /// What answered does not speak SMTP.
     NotSmtp(Option<Foreign>),
     /// More than a reply may have.
@@ -75,10 +81,12 @@ pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
         | Failure::ClosedAtOnce { .. }
         | Failure::LostAtOnce(_)
         | Failure::TlsEnded(_)
+        | Failure::CertificateWanted(_)
         | Failure::NotSmtp(_)
         | Failure::TooLong
         | Failure::GreetingRefused(_)
         | Failure::GreetingLater(_) => words.greeting(failure),
+        Failure::Route(failure) => route::diagnose(failure, &words.host, port),
         _ => words.connecting(failure),
     }
 }
@@ -88,7 +96,7 @@ struct Words {
     port: u16,
 }
 
-fn diagnosis(headline: String, happened: &str, likely: &[&str], next: &[&str]) -> Diagnosis {
+pub(super) fn diagnosis(headline: String, happened: &str, likely: &[&str], next: &[&str]) -> Diagnosis {
     let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
     Diagnosis { headline, happened: happened.to_owned(), likely: owned(likely), next: owned(next) }
 }
@@ -105,7 +113,7 @@ impl Words {
                     "An internal name, asked from outside (or the reverse).",
                     "The domain has expired or its zone is broken.",
                 ],
-                &["Check the spelling.", &format!("Is it a mail domain? Ask for its mail servers: nslookup -type=mx {host}")],
+                &["Check the spelling.", "Ask another name server: --resolver ADDRESS"],
             ),
             Failure::NoAddress { other_family: true } => diagnosis(
                 format!("{host} has no address of the wanted kind"),
@@ -117,7 +125,7 @@ impl Words {
                 format!("{host} exists but has no address"),
                 "The name server knows the name, but has no A or AAAA record for it.",
                 &["It is a mail domain, not a host: its mail servers have other names.", "The address record was deleted."],
-                &[&format!("Ask for its mail servers: nslookup -type=mx {host}")],
+                &[&format!("Is it a mail domain?  ehlo --mx {host}"), "Ask another name server: --resolver ADDRESS"],
             ),
             Failure::ResolverSilent => diagnosis(
                 format!("No answer from the name server about {host}"),
@@ -226,11 +234,21 @@ impl Words {
             Failure::TlsEnded(words) => diagnosis(
                 format!("{host} port {port} ended TLS before its greeting: {}", printable_str(words)),
                 "The handshake went well on this side, and then the server refused it.",
+                &["It does not accept the certificate that was given (TLS 1.3 tells it only now).", "Its own settings are broken."],
+                &["Look at the server's log: it says why."],
+            ),
+            Failure::CertificateWanted(how) => diagnosis(
+                format!("{host} port {port} wants a certificate of yours: {}", printable_str(how)),
+                "In the TLS handshake the server asked for a certificate of this side and got none; then it did not greet as usual.",
                 &[
-                    "The server wants a certificate of yours (TLS 1.3 tells it only now).",
-                    "It does not accept the certificate that was given.",
+                    "It serves only clients whose certificate it knows.",
+                    "Something else: the server's words, if there are any, stand above.",
                 ],
-                &["Give one: --cert FILE --key FILE", "Look at the server's log: it says why."],
+                &[
+                    "Give one: --cert FILE --key FILE",
+                    "Is this the right port? Others need none (587, 25).",
+                    "Look at the server's log: it says why.",
+                ],
             ),
             Failure::LostAtOnce(words) => diagnosis(
                 format!("The connection to {host} port {port} broke before the greeting: {}", printable_str(words)),
@@ -301,6 +319,7 @@ mod tests {
             Failure::ClosedAtOnce { partial: false },
             Failure::LostAtOnce("x".to_owned()),
             Failure::TlsEnded("x".to_owned()),
+            Failure::CertificateWanted("x".to_owned()),
             Failure::NotSmtp(Some(Foreign::Http)),
             Failure::TooLong,
             Failure::GreetingRefused(554),

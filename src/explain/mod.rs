@@ -3,5 +3,7 @@
 pub mod blob;
 pub mod certificate;
 pub mod failure;
+pub mod login;
 pub mod notice;
 pub mod reply;
+pub mod route;

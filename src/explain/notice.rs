@@ -62,6 +62,37 @@ pub fn capabilities(offer: &Capabilities) -> (String, Vec<String>) {
     (summary, remarks)
 }
 
+/// What EHLO offers inside TLS beside what it offered before; `None` when that is the same.
+pub fn difference(before: &Capabilities, after: &Capabilities) -> Option<String> {
+    let lines = |offer: &Capabilities| {
+        // STARTTLS is never offered inside (RFC 3207 section 4.2): that it is gone is no news.
+        let others = offer.keywords.iter().filter(|keyword| !keyword.name.eq_ignore_ascii_case("STARTTLS"));
+        others.map(|keyword| [vec![keyword.name.clone()], keyword.parameters.clone()].concat().join(" ")).collect::<Vec<_>>()
+    };
+    let (before, after) = (lines(before), lines(after));
+    let only = |words: &str, one: &[String], other: &[String]| {
+        let list: Vec<_> = one.iter().filter(|line| !other.contains(line)).map(|line| printable(line.as_bytes()).into_owned()).collect();
+        if list.is_empty() { String::new() } else { format!(" {words}: {}.", list.join(", ")) }
+    };
+    let parts = only("New", &after, &before) + &only("Gone", &before, &after);
+    (!parts.is_empty()).then(|| format!("Inside TLS the offer differs.{parts}"))
+}
+
+/// Inside TLS the server says that it is another. Both texts begin with its name.
+pub fn other_name(before: &str, after: &str) -> Option<String> {
+    let name = |text: &str| printable(text.split(' ').next().unwrap_or_default().as_bytes()).into_owned();
+    let (before, after) = (name(before), name(after));
+    let same = before.eq_ignore_ascii_case(&after) || before.is_empty() || after.is_empty();
+    (!same).then(|| {
+        format!(
+            "Inside TLS the server calls itself {after}, before it {before}: a proxy or load balancer answers for one of them, or the server has two configurations."
+        )
+    })
+}
+
+/// STARTTLS is offered inside TLS.
+pub const STARTTLS_AGAIN: &str = "STARTTLS is offered inside TLS again, which RFC 3207 section 4.2 forbids: TLS may end at a proxy before the server, and what lies behind is in clear.";
+
 /// `XXXXXXXA` and the like: what a firewall makes of keywords that it does not know.
 fn is_overwritten(name: &str) -> bool {
     let head = name.trim_end_matches(['A', 'B', 'C', 'D']);
@@ -118,6 +149,32 @@ mod tests {
         for (text, want) in table {
             let remarks = greeting(&reply(text), "mail.contoso.test").join(" ");
             assert!(remarks.contains(want) && want.is_empty() == remarks.is_empty(), "{text}: {remarks}");
+        }
+    }
+
+    #[test]
+    fn what_changes_inside_tls_is_told() {
+        let offer = |text: &str| Capabilities::from_reply(&reply(text));
+        let before = offer("250-mx.contoso.test\n250-SIZE 100\n250 STARTTLS\n");
+        let table = [
+            ("250-mx.contoso.test\n250 SIZE 100\n", None),
+            ("250-mx.contoso.test\n250-size 100\n250 STARTTLS\n", Some("Inside TLS the offer differs. New: size 100. Gone: SIZE 100.")),
+            (
+                "250-mx.contoso.test\n250-SIZE 200\n250 AUTH PLAIN\n",
+                Some("Inside TLS the offer differs. New: SIZE 200, AUTH PLAIN. Gone: SIZE 100."),
+            ),
+        ];
+        for (after, want) in table {
+            assert_eq!(difference(&before, &offer(after)).as_deref(), want, "{after}");
+        }
+        for (before, after, told) in [
+            ("mx.contoso.test ESMTP", "MX.contoso.test Hello [127.0.0.1]", false),
+            ("mx.contoso.test ESMTP", "", false),
+            ("mx.contoso.test ESMTP", "back\x1bend.contoso.test", true),
+        ] {
+            let text = other_name(before, after);
+            assert_eq!(text.is_some(), told, "{text:?}");
+            assert!(text.is_none_or(|text| text.contains(r"calls itself back\x1bend.contoso.test, before it mx.contoso.test")));
         }
     }
 

@@ -3,7 +3,8 @@
 //! # Shape of a row
 //! `id`, `on` (the verb, `AUTH` for a whole login, `*` for any), `code` (alternatives, `4xx` for a
 //! class), `status` (alternatives, `*` for any), `words` (alternatives, in lower case), then the texts;
-//! ` || ` separates the items of a list. `{user}`, `{domain}` and `{host}` are filled in.
+//! ` || ` separates the items of a list. `{user}`, `{domain}` and `{host}` are filled in. A row on `TLS` is for
+//! a server that asked for our certificate and got none.
 
 use crate::text::printable_str;
 use crate::wire::code::Class;
@@ -20,6 +21,8 @@ pub struct Situation {
     pub user: Option<String>,
     /// The domain of the address in the command.
     pub domain: Option<String>,
+    /// In the TLS handshake the server asked for our certificate and got none.
+    pub lacks_certificate: bool,
 }
 
 /// A row of the table.
@@ -46,6 +49,11 @@ impl Fact {
         fill(self.hint, situation)
     }
 
+    /// Whether the server itself names our certificate, or the lack of one, as its reason.
+    pub fn is_about_our_certificate(&self) -> bool {
+        matches!(self.id, "certificate-wanted" | "certificate-refused")
+    }
+
     /// Likely causes.
     pub fn likely(&self) -> impl Iterator<Item = &'static str> {
         self.likely.split(" || ")
@@ -57,11 +65,14 @@ impl Fact {
     }
 
     /// How well the row fits; `None` when it does not.
-    fn fit(&self, verb: &str, reply: &Reply, text: &str) -> Option<u32> {
+    fn fit(&self, situation: &Situation, reply: &Reply, text: &str) -> Option<u32> {
         let mut points = 0;
+        if self.on == "TLS" {
+            situation.lacks_certificate.then_some(())?;
+            points += 4;
         // A reply that was pasted comes without its command.
-        if self.on != "*" && !verb.is_empty() {
-            (self.on == verb).then_some(())?;
+        } else if self.on != "*" && !situation.verb.is_empty() {
+            (self.on == situation.verb).then_some(())?;
             points += 4;
         }
         let code = reply.code.to_string();
@@ -109,7 +120,7 @@ pub fn explain(situation: &Situation, reply: &Reply) -> Option<Fact> {
         return None;
     }
     let text = reply.texts().map(|text| String::from_utf8_lossy(text).to_lowercase()).collect::<Vec<_>>().join(" ");
-    let fitting = facts().filter_map(|fact| fact.fit(&situation.verb, reply, &text).map(|points| (points, fact)));
+    let fitting = facts().filter_map(|fact| fact.fit(situation, reply, &text).map(|points| (points, fact)));
     // Of equals the first row wins: the table goes from the particular to the general.
     fitting.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, fact)| fact)
 }
@@ -163,6 +174,7 @@ mod tests {
             ("NOOP", "421 4.4.2 mail.contoso.test Error: timeout exceeded", Some("timeout-421")),
             ("greeting", "554 no SMTP service here", Some("no-service")),
             ("MAIL FROM", "550 5.7.23 SPF validation failed", Some("spf")),
+            ("EHLO", "421 4.7.1 mail.contoso.test Error: Client certificate not trusted", Some("certificate-refused")),
             ("", "550 5.7.1 Unable to relay", Some("relay-denied")),
             ("NOOP", "450 x", Some("temporary")),
             ("NOOP", "599 x", None),
@@ -171,6 +183,27 @@ mod tests {
         ];
         for (verb, line, want) in table {
             assert_eq!(best(verb, line), want, "{verb}: {line}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_got_no_certificate_is_understood_unless_it_says_another_reason() {
+        let table = [
+            ("421 4.7.1 mail.contoso.test Error: No client certificate presented", Some("certificate-wanted")),
+            ("421 4.3.2 closing", Some("certificate-missing")),
+            ("554 5.7.1 no", Some("certificate-missing")),
+            ("421 4.4.2 mail.contoso.test Error: timeout exceeded", Some("timeout-421")),
+            ("550 5.1.1 no such user", Some("user-unknown")),
+            ("451 4.7.1 greylisted", Some("greylist")),
+        ];
+        for (line, want) in table {
+            let mut parser = ReplyParser::default();
+            parser.push(format!("{line}\r\n").as_bytes());
+            let Ok(Some(Received::Reply(reply))) = parser.next_received() else { panic!("{line}") };
+            let situation = Situation { verb: "RCPT TO".to_owned(), lacks_certificate: true, ..Situation::default() };
+            assert_eq!(explain(&situation, &reply).map(|fact| fact.id), want, "{line}");
+            let without = explain(&Situation { lacks_certificate: false, ..situation }, &reply).map(|fact| fact.id);
+            assert!(without.is_some_and(|id| !matches!(id, "certificate-wanted" | "certificate-missing")), "{line}: {without:?}");
         }
     }
 

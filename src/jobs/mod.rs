@@ -1,5 +1,7 @@
 //! What the subcommands do; values in, values out, nothing printed.
 
+pub mod credentials;
+mod netrc;
 pub mod old_tls;
 pub mod opening;
 pub mod practice;

@@ -16,8 +16,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Whether the failure may come from a server that is too old.
 pub fn may_be_old(failure: &TlsFailure, options: &TlsOptions) -> bool {
-    if options.is_narrowed() {
-        // Our own wishes explain it better.
+    // Our own wishes explain it better, and so does the certificate that it asked for: by then it had agreed
+    // to a version and a suite.
+    if options.is_narrowed() || failure.client_certificate_asked {
         return false;
     }
     match &failure.cause {
@@ -32,36 +33,92 @@ pub fn may_be_old(failure: &TlsFailure, options: &TlsOptions) -> bool {
 
 /// Whether the answer explains the failure: a server that just hangs up may do so for other reasons, and
 /// is old only if its version is.
-pub fn explains(answer: &Answer, failure: &TlsFailure) -> bool {
+fn explains(answer: &Answer, failure: &TlsFailure) -> bool {
     let Answer::Hello { version, .. } = answer else { return false };
     !matches!(failure.cause, TlsCause::Closed | TlsCause::Reset) || *version < 0x0303
 }
 
-/// Connects again and asks. `None` when the server answers nothing of use within ten seconds.
-pub async fn what_it_speaks(target: &Target, options: &DialOptions, hello_name: &str, server_name: Option<&str>) -> Option<Answer> {
+/// Connects again and asks; gives version and suite in words. `None` when the server answers nothing within
+/// ten seconds that would explain the failure.
+pub async fn what_it_speaks(
+    failure: &TlsFailure,
+    target: &Target,
+    options: &DialOptions,
+    hello_name: &str,
+    server_name: Option<&str>,
+) -> Option<String> {
     let asking = async {
         let stream = dial(target, options, &mut |_| {}).await.ok()?.stream;
-        let stream: Box<dyn crate::net::connection::Stream> =
-            if target.implicit_tls { Box::new(stream) } else { through_starttls(Box::new(stream), hello_name).await? };
+        let hello = format!("{} {hello_name}", target.protocol.hello());
+        let stream = if target.implicit_tls { stream } else { through_starttls(stream, &hello).await? };
         Some(ask(stream, server_name).await)
     };
-    tokio::time::timeout(LIMIT, asking).await.ok().flatten().filter(|answer| matches!(answer, Answer::Hello { .. }))
+    let answer = tokio::time::timeout(LIMIT, asking).await.ok().flatten()?;
+    if explains(&answer, failure) { answer.describe() } else { None }
 }
 
 /// Greeting, EHLO, STARTTLS; then the stream is ready for a handshake.
-async fn through_starttls(
-    stream: Box<dyn crate::net::connection::Stream>,
-    hello_name: &str,
-) -> Option<Box<dyn crate::net::connection::Stream>> {
+async fn through_starttls(stream: Box<dyn crate::net::connection::Stream>, hello: &str) -> Option<Box<dyn crate::net::connection::Stream>> {
     let mut connection = Connection::new(stream, Limits::new(Some(LIMIT)));
     loop {
         match connection.next().await {
             Event::Reply { reply, to, .. } if reply.is_success() => match to {
-                Expected::Greeting => connection.send(format!("EHLO {hello_name}").as_bytes()),
+                Expected::Greeting => connection.send(hello.as_bytes()),
                 Expected::Command(Command::Ehlo) => connection.send(b"STARTTLS"),
                 _ => return Some(connection.into_stream()),
             },
             _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::tls::Version;
+
+    fn failed(cause: TlsCause, client_certificate_asked: bool) -> TlsFailure {
+        TlsFailure { cause, client_certificate_asked }
+    }
+
+    fn alert(name: &str) -> TlsCause {
+        TlsCause::Alert(name.to_owned())
+    }
+
+    #[test]
+    fn only_what_age_can_explain_is_asked_again() {
+        let (any, at_most_12) = (TlsOptions::default(), TlsOptions { max: Some(Version::Tls12), ..TlsOptions::default() });
+        let at_least_12 = TlsOptions { min: Some(Version::Tls12), ..TlsOptions::default() };
+        let table = [
+            (alert("protocol_version"), false, &any, true),
+            (alert("handshake_failure"), false, &any, true),
+            (alert("handshake_failure"), false, &at_least_12, true),
+            (alert("handshake_failure"), false, &at_most_12, false),
+            // It had agreed to version and suite before it asked for our certificate.
+            (alert("handshake_failure"), true, &any, false),
+            (alert("unrecognized_name"), false, &any, false),
+            (TlsCause::Closed, false, &any, true),
+            (TlsCause::NotTls(b"220 mx".to_vec()), false, &any, false),
+        ];
+        for (cause, asked, options, want) in table {
+            let failure = failed(cause, asked);
+            assert_eq!(may_be_old(&failure, options), want, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_is_old_only_if_its_version_is() {
+        let speaks = |version| Answer::Hello { version, suite: 0xc028 };
+        let table = [
+            (TlsCause::Closed, speaks(0x0301), true),
+            (TlsCause::Closed, speaks(0x0303), false),
+            (TlsCause::Reset, speaks(0x0303), false),
+            (alert("handshake_failure"), speaks(0x0303), true),
+            (alert("handshake_failure"), Answer::Alert(40), false),
+            (alert("handshake_failure"), Answer::Nothing, false),
+        ];
+        for (cause, answer, want) in table {
+            assert_eq!(explains(&answer, &failed(cause.clone(), false)), want, "{cause:?} {answer:?}");
         }
     }
 }

@@ -1,36 +1,148 @@
 //! Opening a session: dial, greeting, and what is wrong when there is none.
 
-use crate::explain::failure::Failure;
-use crate::net::dial::{Cause, DialError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::explain::failure::{Failure, diagnose};
+use crate::explain::route::{RouteFailure, Trouble};
+use crate::net::command;
+use crate::net::dial::{Cause, DialError, DialOptions, Route, SocketFault};
+use crate::net::dns::mx::{MxError, mail_servers};
+use crate::net::dns::{DnsError, Resolver};
+use crate::net::proxy;
 use crate::session::{Ending, Event, Expected};
+use crate::target::Target;
 use crate::wire::code::Class;
 
+/// How long a look at MX records may take that nobody has asked for.
+const SIDE_GLANCE: Duration = Duration::from_secs(3);
+
 /// Why dialling failed, for the operator. Of several addresses the most telling cause is taken.
-pub fn dial_failure(error: &DialError, limit: std::time::Duration) -> Failure {
+pub fn dial_failure(error: &DialError, target: &Target, options: &DialOptions) -> Failure {
+    let route = |way: &dyn std::fmt::Display, trouble| Failure::Route(RouteFailure { way: way.to_string(), trouble });
+    let way = match (&target.socket, &options.route) {
+        (Some(path), _) => path.clone(),
+        (None, Route::Direct) => target.host.clone(),
+        (None, Route::Proxy(proxy)) => proxy.to_string(),
+        (None, Route::Command(template)) => template.to_string(),
+    };
     match error {
         DialError::NoSuchName => Failure::NoSuchName,
         DialError::NoAddress { other_family } => Failure::NoAddress { other_family: *other_family },
         DialError::Resolver(words) => Failure::Resolver(words.clone()),
         DialError::ResolverSilent => Failure::ResolverSilent,
-        DialError::Unreachable(attempts) => {
-            let telling = |cause: &Cause| match cause {
-                Cause::BadLocalAddress(_) => 5,
-                Cause::Refused => 4,
-                Cause::Prohibited => 3,
-                Cause::TimedOut => 2,
-                Cause::Other(_) => 1,
-                Cause::NoRoute => 0,
-            };
-            match attempts.iter().map(|attempt| &attempt.cause).max_by_key(|cause| telling(cause)) {
-                Some(Cause::Refused) => Failure::Refused,
-                Some(Cause::TimedOut) => Failure::ConnectTimedOut(limit),
-                Some(Cause::Prohibited) => Failure::Prohibited,
-                Some(Cause::BadLocalAddress(words)) => Failure::BadLocalAddress(words.clone()),
-                Some(Cause::Other(words)) => Failure::ConnectOther(words.clone()),
-                Some(Cause::NoRoute) | None => Failure::NoRoute,
-            }
-        }
+        DialError::Unreachable(attempts) => unreachable(attempts.iter().map(|attempt| &attempt.cause), options.timeout),
+        DialError::Socket(fault) => route(&way, socket_trouble(fault)),
+        DialError::ProxyUnreachable(inner) => route(&way, Trouble::ProxyUnreachable(proxy_words(inner, options))),
+        DialError::Proxy(fault) => route(&way, proxy_trouble(fault, options.timeout)),
+        DialError::Command(command::Fault::OddHost) => route(&way, Trouble::OddHost(target.host.clone())),
+        DialError::Command(command::Fault::NotStarted(words)) => route(&way, Trouble::CommandNotStarted(words.clone())),
+        DialError::Header(words) => route(&way, Trouble::HeaderLost(words.clone())),
     }
+}
+
+fn unreachable<'a>(causes: impl Iterator<Item = &'a Cause>, limit: Duration) -> Failure {
+    let telling = |cause: &Cause| match cause {
+        Cause::BadLocalAddress(_) => 5,
+        Cause::Refused => 4,
+        Cause::Prohibited => 3,
+        Cause::TimedOut => 2,
+        Cause::Other(_) => 1,
+        Cause::NoRoute => 0,
+    };
+    match causes.max_by_key(|cause| telling(cause)) {
+        Some(Cause::Refused) => Failure::Refused,
+        Some(Cause::TimedOut) => Failure::ConnectTimedOut(limit),
+        Some(Cause::Prohibited) => Failure::Prohibited,
+        Some(Cause::BadLocalAddress(words)) => Failure::BadLocalAddress(words.clone()),
+        Some(Cause::Other(words)) => Failure::ConnectOther(words.clone()),
+        Some(Cause::NoRoute) | None => Failure::NoRoute,
+    }
+}
+
+fn socket_trouble(fault: &SocketFault) -> Trouble {
+    match fault {
+        SocketFault::Missing => Trouble::SocketMissing,
+        SocketFault::Refused => Trouble::SocketRefused,
+        SocketFault::Forbidden => Trouble::SocketForbidden,
+        SocketFault::TimedOut => Trouble::SocketOther("no answer in time".to_owned()),
+        SocketFault::Other(words) => Trouble::SocketOther(words.clone()),
+    }
+}
+
+fn proxy_trouble(fault: &proxy::Fault, limit: Duration) -> Trouble {
+    match fault {
+        proxy::Fault::LoginWanted => Trouble::ProxyLoginWanted,
+        proxy::Fault::LoginRefused => Trouble::ProxyLoginRefused,
+        proxy::Fault::Forbidden(words) => Trouble::ProxyForbids(words.clone()),
+        proxy::Fault::NotReached(words) => Trouble::ProxyNotReached(words.clone()),
+        proxy::Fault::Refused(words) => Trouble::ProxyRefused(words.clone()),
+        proxy::Fault::NotAProxy(head) => Trouble::NotAProxy(head.clone()),
+        proxy::Fault::Closed => Trouble::ProxyClosed,
+        proxy::Fault::Silent => Trouble::ProxySilent(limit),
+        proxy::Fault::Lost(words) => Trouble::ProxyLost(words.clone()),
+    }
+}
+
+/// The headline that a server in the place of the proxy would have had.
+fn proxy_words(inner: &DialError, options: &DialOptions) -> String {
+    let (host, port) = match &options.route {
+        Route::Proxy(proxy) => (proxy.host.clone(), proxy.port),
+        Route::Direct | Route::Command(_) => (String::new(), 0),
+    };
+    let straight = DialOptions { route: Route::Direct, ..options.clone() };
+    let failure = dial_failure(inner, &Target::new(host.clone(), port), &straight);
+    diagnose(&failure, &host, port).headline
+}
+
+/// Why a domain has no mail servers, for the operator.
+pub fn mx_failure(error: &MxError, domain: &str) -> Failure {
+    let trouble = match error {
+        MxError::Null => Trouble::NullMx,
+        MxError::Dns(DnsError::NoSuchName) => Trouble::NoSuchDomain,
+        MxError::Dns(other) => Trouble::NoMxAnswer(other.to_string()),
+    };
+    Failure::Route(RouteFailure { way: domain.to_owned(), trouble })
+}
+
+/// Of a mail server that a domain names, a missing address is told as a fault of that domain.
+pub fn mail_server_failure(failure: Failure, host: &str) -> Failure {
+    let exists = match failure {
+        Failure::NoSuchName => false,
+        Failure::NoAddress { other_family: false } => true,
+        _ => return failure,
+    };
+    Failure::Route(RouteFailure { way: host.to_owned(), trouble: Trouble::MxWithoutAddress { exists } })
+}
+
+/// A host without address may be a mail domain: then that is what there is to say.
+pub async fn or_mail_domain(failure: Failure, target: &Target, options: &DialOptions) -> Failure {
+    let direct = matches!(options.route, Route::Direct) && target.socket.is_none();
+    if failure != (Failure::NoAddress { other_family: false }) || !direct {
+        return failure;
+    }
+    let Ok(resolver) = options.resolver.clone().map_or_else(|| Resolver::new(None), Ok) else { return failure };
+    match mail_servers(&target.host, &resolver, Instant::now() + SIDE_GLANCE).await {
+        Ok(found) if !found.implicit => {
+            let servers = found.servers.into_iter().map(|mx| mx.host).collect();
+            Failure::Route(RouteFailure { way: target.host.clone(), trouble: Trouble::MailDomain(servers) })
+        }
+        Err(error @ MxError::Null) => mx_failure(&error, &target.host),
+        Ok(_) | Err(MxError::Dns(_)) => failure,
+    }
+}
+
+/// The same failure of a server that had asked for our certificate and got none: that it insists it tells
+/// only now.
+pub fn without_certificate(failure: Failure) -> Failure {
+    let how = match failure {
+        Failure::GreetingLater(code) | Failure::GreetingRefused(code) => code.to_string(),
+        Failure::TlsEnded(words) | Failure::LostAtOnce(words) => words,
+        Failure::ClosedAtOnce { .. } => "it closed the connection".to_owned(),
+        other => return other,
+    };
+    Failure::CertificateWanted(how)
 }
 
 /// What the first event on a new connection means for it: `None` when the server greeted as it should.

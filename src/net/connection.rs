@@ -16,6 +16,7 @@ use zeroize::Zeroize;
 
 use super::tls::{self, Roots, TlsCause, TlsFailure, TlsOptions, TlsReport};
 use crate::session::client::Answer;
+use crate::session::dialogue::{Dialogue, Sent};
 use crate::session::event::Expected;
 use crate::session::{Event, Security, Session};
 use crate::wire::dot::{Changes, NulByte};
@@ -108,15 +109,21 @@ impl Connection {
     /// Sends a command line, without its end.
     pub fn send(&mut self, line: &[u8]) {
         let bytes = self.session.send(self.age(), line);
-        self.holds_secret |= crate::wire::command::without_secret(line).is_some();
+        self.holds_secret |= crate::session::redact::hides(line);
         self.queue(bytes);
     }
 
-    /// Answers a challenge.
-    pub fn answer(&mut self, answer: &Answer) {
-        let bytes = self.session.answer(self.age(), answer);
+    /// Answers a challenge. Returns what may be seen of it.
+    pub fn answer(&mut self, answer: &Answer) -> Sent {
+        let (bytes, sent) = self.session.answer(self.age(), answer);
         self.holds_secret = true;
         self.queue(bytes);
+        sent
+    }
+
+    /// The login that was refused, for a last look.
+    pub fn take_refused_login(&mut self) -> Option<Dialogue> {
+        self.session.take_refused_login()
     }
 
     /// Sends bytes as they are.
@@ -172,7 +179,13 @@ impl Connection {
     /// Closes without a word.
     pub fn close(&mut self) {
         self.session.close(self.opened.elapsed());
+        self.hang_up();
         self.tidy_all();
+    }
+
+    /// Lets the stream go: a program that it leads through is ended. What was received stays.
+    pub fn hang_up(&mut self) {
+        self.stream = Box::new(tokio::io::empty());
     }
 
     /// After a greeting that never came: the first message of TLS, and what it provokes within a second.
@@ -431,6 +444,26 @@ mod tests {
         connection.send(&[b'a'; 1000]);
         let event = connection.next().await;
         assert!(matches!(event, Event::Ended(Ending::TimedOut { .. })), "{event:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trickle_does_not_extend_the_limit_for_a_handshake() {
+        // P7: the beginning of a ServerHello of 16000 bytes, a byte every half second.
+        let (mut connection, mut server) = connection(4096);
+        let trickle = async {
+            for byte in [&[22, 3, 3, 0x3e, 0x80, 2, 0, 0x3e, 0x7c, 3, 3][..], &[7; 100]].concat() {
+                if server.write_all(&[byte]).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        };
+        let (options, roots) = (TlsOptions::default(), tls::load_roots(None, Vec::new()).unwrap());
+        let started = Instant::now();
+        let (result, ()) = tokio::join!(connection.start_tls("mx.contoso.test", &options, &roots), trickle);
+        assert_eq!(result.err().map(|failure| failure.cause), Some(TlsCause::TimedOut(Duration::from_secs(5))));
+        assert!(started.elapsed() < Duration::from_secs(7), "{:?}", started.elapsed());
+        assert!(!connection.session().is_open());
     }
 
     #[tokio::test]

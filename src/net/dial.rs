@@ -1,15 +1,24 @@
-//! From a target to a connected stream: resolving, then every address, raced as RFC 8305 says, and
-//! each attempt told.
+//! From a target to a connected stream: every address raced as RFC 8305 says and each attempt told, or a
+//! socket of this machine, or the way through a proxy or a program. One deadline for all of it.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::command::{self, Template, Watch};
+use super::connection::Stream;
+use super::dns::Resolver;
+use super::header::Header;
+use super::proxy::{self, Proxy};
+use super::resolve::{Resolved, resolve};
 use crate::target::Target;
 
 /// How long an attempt runs alone before the next address is tried beside it (RFC 8305 §5).
@@ -27,37 +36,65 @@ pub enum Family {
     V6,
 }
 
+/// Which way leads to a server that is not a socket of this machine.
+#[derive(Debug, Clone, Default)]
+pub enum Route {
+    /// Straight there.
+    #[default]
+    Direct,
+    /// Through a proxy, which is given the name of the server.
+    Proxy(Arc<Proxy>),
+    /// Through a program.
+    Command(Template),
+}
+
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct DialOptions {
-    /// Which addresses may be used.
+    /// Which addresses may be used; of a proxy, its own.
     pub family: Family,
     /// The local address to connect from.
     pub bind: Option<IpAddr>,
-    /// The limit for resolving and connecting together.
+    /// The limit for all phases together: resolving, connecting, the proxy, the header.
     pub timeout: Duration,
+    /// Who resolves names; the system when it is left open.
+    pub resolver: Option<Resolver>,
+    /// The way.
+    pub route: Route,
+    /// What is sent before everything else.
+    pub header: Option<Header>,
 }
 
 impl Default for DialOptions {
     fn default() -> Self {
-        Self { family: Family::Any, bind: None, timeout: Duration::from_secs(30) }
+        let timeout = Duration::from_secs(30);
+        Self { family: Family::Any, bind: None, timeout, resolver: None, route: Route::Direct, header: None }
     }
 }
 
-/// What happens on the way.
+/// What happens on the way. Addresses are those of the proxy when there is one.
 #[derive(Debug)]
 pub enum DialEvent<'a> {
     /// The name resolved.
-    Resolved {
-        /// The addresses, in the order in which they will be tried.
-        addresses: &'a [SocketAddr],
-        /// How long it took.
-        took: Duration,
-    },
+    Resolved(&'a Resolved),
     /// An attempt began.
     Trying(SocketAddr),
     /// An attempt failed.
     Failed(&'a Attempt),
+    /// An address is connected; a proxy is now asked, or there is nothing more to do.
+    Connected {
+        /// The address.
+        address: SocketAddr,
+        /// How long the attempt took.
+        took: Duration,
+    },
+    /// The proxy leads to the server.
+    Proxied {
+        /// How long the proxy took.
+        took: Duration,
+    },
+    /// The header of the PROXY protocol was sent, which says this.
+    Header(&'a str),
 }
 
 /// An attempt that failed.
@@ -88,6 +125,21 @@ pub enum Cause {
     Other(String),
 }
 
+/// Why a socket of this machine could not be connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SocketFault {
+    /// There is no such file.
+    Missing,
+    /// Nobody listens there any more, or the file is no socket.
+    Refused,
+    /// We may not.
+    Forbidden,
+    /// Its queue was full until the limit.
+    TimedOut,
+    /// Anything else, in the system's words.
+    Other(String),
+}
+
 /// Why no stream came of it.
 #[derive(Debug)]
 pub enum DialError {
@@ -104,17 +156,63 @@ pub enum DialError {
     ResolverSilent,
     /// Every address failed.
     Unreachable(Vec<Attempt>),
+    /// The socket cannot be connected to.
+    Socket(SocketFault),
+    /// The proxy itself was not reached; never holds an error of this kind or the next in turn.
+    ProxyUnreachable(Box<DialError>),
+    /// The proxy did not lead to the server.
+    Proxy(proxy::Fault),
+    /// The program was not started.
+    Command(command::Fault),
+    /// The connection broke while the header was sent, in the system's words.
+    Header(String),
+}
+
+/// How the server was reached.
+#[derive(Debug)]
+pub enum Peer {
+    /// At an address.
+    Address(SocketAddr),
+    /// At a socket of this machine.
+    Socket,
+    /// Through a proxy at this address.
+    Proxy(SocketAddr),
+    /// Through a program.
+    Command(Watch),
+}
+
+/// How long the phases took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timings {
+    /// The name; nothing for an address, a socket, a program.
+    pub resolve: Option<Duration>,
+    /// The attempt that succeeded.
+    pub connect: Duration,
+    /// The proxy.
+    pub proxy: Option<Duration>,
+}
+
+impl Timings {
+    /// From the attempt that succeeded on.
+    pub fn after_name(&self) -> Duration {
+        self.connect + self.proxy.unwrap_or_default()
+    }
 }
 
 /// A stream and how it was reached.
-#[derive(Debug)]
 pub struct Dialed {
     /// The stream.
-    pub stream: TcpStream,
-    /// The address.
-    pub address: SocketAddr,
-    /// How long the successful attempt took.
-    pub took: Duration,
+    pub stream: Box<dyn Stream>,
+    /// The other end.
+    pub peer: Peer,
+    /// The phases.
+    pub timings: Timings,
+}
+
+impl fmt::Debug for Dialed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialed").field("peer", &self.peer).field("timings", &self.timings).finish_non_exhaustive()
+    }
 }
 
 /// Connects to a target.
@@ -122,63 +220,134 @@ pub struct Dialed {
 /// # Errors
 /// [`DialError`], which holds every attempt and its cause.
 pub async fn dial(target: &Target, options: &DialOptions, tell: &mut dyn FnMut(DialEvent<'_>)) -> Result<Dialed, DialError> {
-    let started = Instant::now();
-    let deadline = started + options.timeout;
-    let addresses = resolve(target, options.family, deadline).await?;
-    tell(DialEvent::Resolved { addresses: &addresses, took: started.elapsed() });
-    race(addresses, options.bind, deadline, tell).await
-}
-
-async fn resolve(target: &Target, family: Family, deadline: Instant) -> Result<Vec<SocketAddr>, DialError> {
-    let all = match target.address() {
-        Some(ip) => vec![SocketAddr::new(ip, target.port)],
-        None => match timeout_at(deadline, lookup_host((target.host.as_str(), target.port))).await {
-            Err(_) => return Err(DialError::ResolverSilent),
-            Ok(Err(error)) => return Err(resolver_error(&error)),
-            Ok(Ok(found)) => found.collect(),
-        },
-    };
-    let other_family = !all.is_empty();
-    let wanted = all.into_iter().filter(|address| match family {
-        Family::Any => true,
-        Family::V4 => address.is_ipv4(),
-        Family::V6 => address.is_ipv6(),
-    });
-    let addresses = interleave(wanted);
-    if addresses.is_empty() { Err(DialError::NoAddress { other_family }) } else { Ok(addresses) }
-}
-
-/// The system's resolver tells its errors only in words.
-fn resolver_error(error: &io::Error) -> DialError {
-    let words = error.to_string();
-    let has = |part: &str| words.contains(part);
-    if has("Name or service not known") || has("nodename nor servname") || has("No such host is known") || has("Name does not resolve") {
-        DialError::NoSuchName
-    } else if has("No address associated") || has("no data of the requested type") {
-        DialError::NoAddress { other_family: false }
-    } else {
-        let detail = words.rsplit(": ").next().unwrap_or(&words);
-        DialError::Resolver(detail.to_owned())
-    }
-}
-
-/// The resolver's order, with the families taking turns (RFC 8305 §4); doubles are left out.
-fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    let mut unique: Vec<SocketAddr> = Vec::new();
-    for address in addresses {
-        if !unique.contains(&address) {
-            unique.push(address);
+    let deadline = Instant::now() + options.timeout;
+    match (&target.socket, &options.route) {
+        (Some(path), _) => {
+            let started = Instant::now();
+            let stream = connect_socket(path, deadline).await.map_err(DialError::Socket)?;
+            let timings = Timings { connect: started.elapsed(), ..Timings::default() };
+            complete(stream, None, Peer::Socket, timings, options, deadline, tell).await.map_err(DialError::Header)
+        }
+        (None, Route::Direct) => {
+            let (reached, resolve) = reach(&target.host, target.port, options, deadline, tell).await?;
+            let timings = Timings { resolve, connect: reached.took, proxy: None };
+            let ends = ends(&reached.stream);
+            complete(Box::new(reached.stream), ends, Peer::Address(reached.address), timings, options, deadline, tell)
+                .await
+                .map_err(DialError::Header)
+        }
+        (None, Route::Proxy(proxy)) => through(proxy, target, options, deadline, tell).await,
+        (None, Route::Command(template)) => {
+            let line = template.fill(&target.host, target.port).map_err(DialError::Command)?;
+            let (stream, watch) = command::start(&line).map_err(DialError::Command)?;
+            complete(Box::new(stream), None, Peer::Command(watch), Timings::default(), options, deadline, tell)
+                .await
+                .map_err(DialError::Header)
         }
     }
-    let first_is_v6 = unique.first().is_some_and(SocketAddr::is_ipv6);
-    let (one, other): (VecDeque<_>, VecDeque<_>) = unique.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
-    let mut queues = [one, other];
-    let mut out = Vec::new();
-    while let Some(address) = queues[0].pop_front().or_else(|| queues[1].pop_front()) {
-        out.push(address);
-        queues.swap(0, 1);
+}
+
+/// Connects to one address alone, straight, and sends the header if one is wanted.
+///
+/// # Errors
+/// The attempt.
+pub async fn dial_address(address: SocketAddr, options: &DialOptions, deadline: Instant) -> Result<Dialed, Attempt> {
+    let started = Instant::now();
+    let Reached { stream, took, .. } = attempt(address, options.bind, deadline).await?;
+    let timings = Timings { connect: took, ..Timings::default() };
+    let ends = ends(&stream);
+    let completed = complete(Box::new(stream), ends, Peer::Address(address), timings, options, deadline, &mut |_| {}).await;
+    completed.map_err(|words| Attempt { address, cause: Cause::Other(words), took: started.elapsed() })
+}
+
+/// The local end and the other one.
+fn ends(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
+    stream.local_addr().ok().zip(stream.peer_addr().ok())
+}
+
+/// What remains when the stream stands: the header. The system's words when it breaks there.
+async fn complete(
+    mut stream: Box<dyn Stream>,
+    ends: Option<(SocketAddr, SocketAddr)>,
+    peer: Peer,
+    timings: Timings,
+    options: &DialOptions,
+    deadline: Instant,
+    tell: &mut dyn FnMut(DialEvent<'_>),
+) -> Result<Dialed, String> {
+    if let Some(header) = &options.header {
+        let (bytes, words) = header.encode(ends);
+        let sending = async {
+            stream.write_all(&bytes).await?;
+            stream.flush().await
+        };
+        let sent = timeout_at(deadline, sending).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        sent.map_err(|error| system_words(&error))?;
+        tell(DialEvent::Header(&words));
     }
-    out
+    Ok(Dialed { stream, peer, timings })
+}
+
+async fn through(
+    proxy: &Proxy,
+    target: &Target,
+    options: &DialOptions,
+    deadline: Instant,
+    tell: &mut dyn FnMut(DialEvent<'_>),
+) -> Result<Dialed, DialError> {
+    let reached = reach(&proxy.host, proxy.port, options, deadline, tell).await;
+    let (reached, resolve) = reached.map_err(|error| DialError::ProxyUnreachable(Box::new(error)))?;
+    let started = Instant::now();
+    let asked = timeout_at(deadline, proxy.connect(reached.stream, &target.host, target.port)).await;
+    let stream = asked.unwrap_or(Err(proxy::Fault::Silent)).map_err(DialError::Proxy)?;
+    let timings = Timings { resolve, connect: reached.took, proxy: Some(started.elapsed()) };
+    tell(DialEvent::Proxied { took: started.elapsed() });
+    // Whom the server sees is the proxy's matter: nothing true could stand in a header.
+    complete(Box::new(stream), None, Peer::Proxy(reached.address), timings, options, deadline, tell).await.map_err(DialError::Header)
+}
+
+#[cfg(unix)]
+async fn connect_socket(path: &str, deadline: Instant) -> Result<Box<dyn Stream>, SocketFault> {
+    match timeout_at(deadline, tokio::net::UnixStream::connect(path)).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => Err(match error.kind() {
+            io::ErrorKind::NotFound => SocketFault::Missing,
+            io::ErrorKind::ConnectionRefused => SocketFault::Refused,
+            io::ErrorKind::PermissionDenied => SocketFault::Forbidden,
+            _ => SocketFault::Other(system_words(&error)),
+        }),
+        Err(_) => Err(SocketFault::TimedOut),
+    }
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::unused_async, reason = "the same signature as on Unix")]
+async fn connect_socket(_path: &str, _deadline: Instant) -> Result<Box<dyn Stream>, SocketFault> {
+    Err(SocketFault::Other("this system has no Unix sockets".to_owned()))
+}
+
+/// A connected address.
+#[derive(Debug)]
+struct Reached {
+    stream: TcpStream,
+    address: SocketAddr,
+    took: Duration,
+}
+
+/// Resolves a name and connects to one of its addresses; says how long the name took, if it was one.
+async fn reach(
+    host: &str,
+    port: u16,
+    options: &DialOptions,
+    deadline: Instant,
+    tell: &mut dyn FnMut(DialEvent<'_>),
+) -> Result<(Reached, Option<Duration>), DialError> {
+    let resolved = resolve(host, port, options, deadline).await?;
+    tell(DialEvent::Resolved(&resolved));
+    let by_name = host.parse::<IpAddr>().is_err();
+    let reached = race(resolved.addresses, options.bind, deadline, tell).await?;
+    tell(DialEvent::Connected { address: reached.address, took: reached.took });
+    Ok((reached, by_name.then_some(resolved.took)))
 }
 
 async fn race(
@@ -186,7 +355,14 @@ async fn race(
     bind: Option<IpAddr>,
     deadline: Instant,
     tell: &mut dyn FnMut(DialEvent<'_>),
-) -> Result<Dialed, DialError> {
+) -> Result<Reached, DialError> {
+    if let [address] = addresses[..] {
+        tell(DialEvent::Trying(address));
+        return attempt(address, bind, deadline).await.map_err(|attempt| {
+            tell(DialEvent::Failed(&attempt));
+            DialError::Unreachable(vec![attempt])
+        });
+    }
     let mut waiting: VecDeque<SocketAddr> = addresses.into();
     let mut running = JoinSet::new();
     let mut failed = Vec::new();
@@ -202,7 +378,7 @@ async fn race(
             () = &mut stagger, if !waiting.is_empty() => None,
         };
         match finished {
-            Some(Ok(Ok(dialed))) => return Ok(dialed),
+            Some(Ok(Ok(reached))) => return Ok(reached),
             Some(Ok(Err(attempt))) => {
                 tell(DialEvent::Failed(&attempt));
                 failed.push(attempt);
@@ -215,11 +391,11 @@ async fn race(
     }
 }
 
-async fn attempt(address: SocketAddr, bind: Option<IpAddr>, deadline: Instant) -> Result<Dialed, Attempt> {
+async fn attempt(address: SocketAddr, bind: Option<IpAddr>, deadline: Instant) -> Result<Reached, Attempt> {
     let started = Instant::now();
     let failed = |cause| Attempt { address, cause, took: started.elapsed() };
     match timeout_at(deadline, connect(address, bind)).await {
-        Ok(Ok(stream)) => Ok(Dialed { stream, address, took: started.elapsed() }),
+        Ok(Ok(stream)) => Ok(Reached { stream, address, took: started.elapsed() }),
         Ok(Err(cause)) => Err(failed(cause)),
         Err(_) => Err(failed(Cause::TimedOut)),
     }
@@ -263,14 +439,7 @@ mod tests {
     use super::*;
 
     fn target(host: &str, port: u16) -> Target {
-        Target { host: host.to_owned(), port, implicit_tls: false }
-    }
-
-    #[test]
-    fn families_take_turns_and_doubles_go() {
-        let parse = |list: &[&str]| list.iter().map(|a| a.parse().unwrap()).collect::<Vec<SocketAddr>>();
-        let given = parse(&["[::1]:25", "[::2]:25", "[::1]:25", "1.0.0.1:25", "1.0.0.2:25", "1.0.0.3:25"]);
-        assert_eq!(interleave(given.into_iter()), parse(&["[::1]:25", "1.0.0.1:25", "[::2]:25", "1.0.0.2:25", "1.0.0.3:25"]));
+        Target::new(host, port)
     }
 
     #[tokio::test]
@@ -298,9 +467,56 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_family_without_address_is_told() {
-        let options = DialOptions { family: Family::V6, ..DialOptions::default() };
-        let result = dial(&target("127.0.0.1", 25), &options, &mut |_| {}).await;
-        assert!(matches!(result, Err(DialError::NoAddress { other_family: true })), "{result:?}");
+    async fn an_address_alone_is_connected_to_and_told() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let live = listener.local_addr().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let options = DialOptions { header: Some(Header::parse("v1,local").unwrap()), ..DialOptions::default() };
+        let dialed = dial_address(live, &options, deadline).await.unwrap();
+        assert!(matches!(dialed.peer, Peer::Address(address) if address == live));
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut header = [0; 15];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut header).await.unwrap();
+        assert_eq!(&header, b"PROXY UNKNOWN\r\n");
+        drop((listener, stream));
+        let attempt = dial_address(live, &options, deadline).await.unwrap_err();
+        assert_eq!(attempt.cause, Cause::Refused);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_socket_of_this_machine_is_connected_to_or_says_why_not() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("lmtp");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let reach = |path: std::path::PathBuf| async move {
+            let target = Target::parse(&format!("lmtp:unix:{}", path.display()), None).unwrap();
+            dial(&target, &DialOptions::default(), &mut |_| {}).await
+        };
+        assert!(matches!(reach(path.clone()).await.unwrap().peer, Peer::Socket));
+        drop(listener);
+        assert!(matches!(reach(path).await, Err(DialError::Socket(SocketFault::Refused))));
+        assert!(matches!(reach(folder.path().join("gone")).await, Err(DialError::Socket(SocketFault::Missing))));
+        assert!(matches!(reach(folder.path().join("x".repeat(200))).await, Err(DialError::Socket(SocketFault::Other(_)))));
+    }
+
+    #[tokio::test]
+    async fn a_silent_proxy_is_waited_for_no_longer_than_the_limit_for_all() {
+        // P7
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::parse(&format!("socks5://{}", listener.local_addr().unwrap())).unwrap();
+        let options = DialOptions { route: Route::Proxy(Arc::new(proxy)), timeout: Duration::from_millis(200), ..DialOptions::default() };
+        let result = dial(&target("mx.alt.test", 25), &options, &mut |_| {}).await;
+        assert!(matches!(result, Err(DialError::Proxy(proxy::Fault::Silent))), "{result:?}");
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_is_not_there_is_not_taken_for_the_server() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = Proxy::parse(&format!("socks5://{}", free.local_addr().unwrap())).unwrap();
+        drop(free);
+        let options = DialOptions { route: Route::Proxy(Arc::new(proxy)), ..DialOptions::default() };
+        let result = dial(&target("mx.alt.test", 25), &options, &mut |_| {}).await;
+        assert!(matches!(&result, Err(DialError::ProxyUnreachable(inner)) if matches!(**inner, DialError::Unreachable(_))), "{result:?}");
     }
 }

@@ -1,7 +1,12 @@
 //! The network: names, connecting, and the one driver loop between a stream and a session.
 
+pub mod command;
 pub mod connection;
 pub mod dial;
+pub mod dns;
+pub mod header;
+pub mod proxy;
+pub mod resolve;
 pub mod tls;
 
 pub use connection::{Connection, Limits};

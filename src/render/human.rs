@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::description;
 use super::style::{Row, Sign};
 use crate::explain::failure::Diagnosis;
 use crate::explain::reply::{Fact, Situation};
 use crate::net::dial::{Attempt, Cause};
+use crate::sasl::Description;
 use crate::session::dialogue::{Challenge, Question};
 use crate::session::{Ending, Expected};
 use crate::text::{printable, printable_str};
@@ -63,34 +65,44 @@ pub fn fact(fact: &Fact, situation: &Situation, reply: &Reply) -> Vec<Row> {
     rows
 }
 
-/// What a challenge says and what is wanted now.
-pub fn challenge(mechanism: &str, challenge: &Challenge) -> Vec<Row> {
+/// What a challenge says and what is wanted now. `carried`: the answer is given for the operator.
+pub fn challenge(mechanism: &str, challenge: &Challenge, said: Option<&Description>, carried: bool) -> Vec<Row> {
     let reading = challenge.decoded.as_ref().map(crate::explain::blob::describe);
-    let mut rows = Vec::new();
-    let says = match &reading {
-        Ok(reading) if reading.text.is_empty() => "The server asks without words.".to_owned(),
-        Ok(reading) if reading.is_text => format!("The server asks \"{}\".", reading.text),
-        Ok(reading) => format!("The challenge is {}.", reading.text),
-        Err(_) => format!("The challenge is not base64: \"{}\".", printable(&challenge.raw)),
+    let is_question = !matches!(challenge.asks, Question::Base64 { .. });
+    let mut rows = match (said, &reading) {
+        (Some(said), _) if !is_question => description::rows(said),
+        (_, Ok(reading)) if reading.text.is_empty() && is_question => vec![Row::note("The server asks without words.")],
+        (_, Ok(reading)) if reading.text.is_empty() => vec![Row::note("The server waits for the first message.")],
+        (_, Ok(reading)) if reading.is_text => vec![Row::note(format!("The server asks \"{}\".", reading.text))],
+        (_, Ok(reading)) => vec![Row::note(format!("The challenge is {}.", reading.text))],
+        (_, Err(_)) => vec![Row::note(format!("The challenge is not base64: \"{}\".", printable(&challenge.raw)))],
     };
-    let wants = match challenge.asks {
-        Question::UserName => "Type it as it is; it goes out as base64.",
-        Question::Password => "Your answer is not shown, logged or remembered.",
-        Question::UserNameAndPassword => "User name and password go out in one base64 message.",
-        Question::Base64 { binary: false } => "Base64 is sent as it is typed; * cancels.",
-        Question::Base64 { binary: true } => "",
-    };
-    rows.push(Row::note(format!("{says} {wants}").trim_end()));
-    if challenge.asks == (Question::Base64 { binary: true }) {
-        rows.push(Row::note(format!(
-            "{} is an exchange of binary messages: it cannot be typed by hand. * cancels; a line of base64 is sent as it is.",
-            printable_str(mechanism)
-        )));
+    let wants = if carried { "" } else { wanted(challenge.asks) };
+    match rows.last_mut() {
+        Some(row) if is_question && !wants.is_empty() => row.text = format!("{} {wants}", row.text),
+        Some(_) if is_question => {}
+        _ if carried => {}
+        _ => {
+            let name = printable_str(mechanism);
+            let by_itself = if crate::sasl::lookup(mechanism).is_some() { ":answer goes on for you, " } else { "" };
+            rows.push(Row::note(format!("{}{by_itself}* cancels; a line of base64 is sent as it is.", wants.replace("{name}", &name))));
+        }
     }
     if let Ok(reading) = reading {
         rows.extend(reading.remarks.iter().map(|remark| Row::hint(format!("The server's base64 is odd: {remark}."))));
     }
     rows
+}
+
+/// What the operator can do at a challenge.
+fn wanted(asks: Question) -> &'static str {
+    match asks {
+        Question::UserName => "Type it as it is; it goes out as base64.",
+        Question::Password => "Your answer is not shown, logged or remembered.",
+        Question::UserNameAndPassword => "User name and password go out in one base64 message.",
+        Question::Base64 { binary: false } => "",
+        Question::Base64 { binary: true } => "{name} is an exchange of binary messages: it cannot be typed by hand. ",
+    }
 }
 
 /// Why an address did not answer.
@@ -171,9 +183,27 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// A moment in milliseconds since 1970: `2026-11-23 15:20:11 UTC`.
+pub fn moment(ms: u64) -> String {
+    format!("{} UTC", utc_date(ms / 1000))
+}
+
+/// `2026-11-23 15:20:11`, from seconds since 1970.
+pub fn utc_date(seconds: u64) -> String {
+    let date = i64::try_from(seconds).ok().and_then(|seconds| time::OffsetDateTime::from_unix_timestamp(seconds).ok());
+    let Some(at) = date else { return format!("{seconds} s after 1970") };
+    format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", at.year(), u8::from(at.month()), at.day(), at.hour(), at.minute(), at.second())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_iso_dates() {
+        assert_eq!(moment(1_795_447_211_999), "2026-11-23 15:20:11 UTC");
+        assert_eq!(moment(u64::MAX), "18446744073709551 s after 1970 UTC");
+    }
 
     #[test]
     fn durations_are_for_people() {

@@ -152,7 +152,8 @@ impl Style {
     fn rows(&self, row: &Row) -> Vec<String> {
         let width = self.width.filter(|width| *width > 8);
         match (row.sign, width) {
-            (Sign::Block, width) => hanging(&row.text, width.unwrap_or(BLOCK_WIDTH) - 3, row.hang),
+            (Sign::Block, None) => hanging(&row.text, BLOCK_WIDTH - 3, row.hang),
+            (Sign::Block, Some(width)) => cut_words(hanging(&row.text, width - 3, row.hang), width - 3),
             (_, None) => vec![row.text.clone()],
             (Sign::Note | Sign::Hint | Sign::Warning, Some(width)) => text::wrap(&row.text, (width - 3).min(100)),
             (_, Some(width)) => cut_hard(&row.text, width - 3),
@@ -184,13 +185,31 @@ fn hanging(line: &str, columns: usize, hang: usize) -> Vec<String> {
     if text::width(line) <= columns {
         return vec![line.to_owned()];
     }
-    let hang = if hang * 2 > columns { 2 } else { hang };
+    if hang * 2 <= columns {
+        let label = text::cut(line, hang);
+        let rows = text::wrap(&line[label.len()..], columns - hang).into_iter().enumerate();
+        return rows.map(|(at, row)| if at == 0 { format!("{label}{row}") } else { format!("{:hang$}{row}", "") }).collect();
+    }
     let mut rows = text::wrap(line, columns).into_iter();
     let first = rows.next().unwrap_or_default();
     let rest = rows.collect::<Vec<_>>().join(" ");
-    let indent = " ".repeat(hang);
-    let below = text::wrap(rest.trim_start(), columns - hang).into_iter().filter(|row| !row.is_empty()).map(|row| format!("{indent}{row}"));
+    let below = text::wrap(rest.trim_start(), columns - 2).into_iter().filter(|row| !row.is_empty()).map(|row| format!("  {row}"));
     std::iter::once(first).chain(below).collect()
+}
+
+/// Cuts rows that a long word (a fingerprint) makes too wide for the terminal; what follows keeps its indent.
+fn cut_words(rows: Vec<String>, columns: usize) -> Vec<String> {
+    let cut = |row: String| {
+        if text::width(&row) <= columns {
+            return vec![row];
+        }
+        let word = row.trim_end().rfind(' ').map_or(0, |at| at + 1);
+        let indent = text::width(&row[..word]).min(columns / 2);
+        let (head, tail) = row.split_at(text::cut(&row, columns).len());
+        let below = cut_hard(tail, columns - indent).into_iter().map(|row| format!("{:indent$}{row}", ""));
+        std::iter::once(head.to_owned()).chain(below).collect()
+    };
+    rows.into_iter().flat_map(cut).collect()
 }
 
 /// Cuts a line into rows of at most `columns`, anywhere, losing nothing.
@@ -250,6 +269,15 @@ mod tests {
         let narrow = Style { width: Some(23), ..Style::PLAIN_TEXT };
         assert_eq!(text(narrow, &Row::field("Next  ", "one two three four")), "   Next  one two three\n         four\n");
         assert_eq!(text(Style::PLAIN_TEXT, &Row::field("A  ", "b")), "   A  b\n");
+    }
+
+    #[test]
+    fn a_word_that_is_too_long_is_cut_below_itself_on_a_terminal_only() {
+        let (row, narrow) = (Row::field("Hash  ", "0123456789abcdef01234567"), Style { width: Some(19), ..Style::PLAIN_TEXT });
+        assert_eq!(text(narrow, &row), "   Hash  0123456789\n         abcdef0123\n         4567\n");
+        assert_eq!(text(narrow, &Row::field("Hash  ", "a 0123456789abcdef")), "   Hash  a\n         0123456789\n         abcdef\n");
+        let long = "0".repeat(100);
+        assert_eq!(text(Style::PLAIN_TEXT, &Row::field("Hash  ", &long)), format!("   Hash  {long}\n"));
     }
 
     #[test]

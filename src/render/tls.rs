@@ -6,57 +6,49 @@ use crate::net::tls::certificate::Certificate;
 use crate::net::tls::verdict::Fault;
 use crate::net::tls::{TlsCause, TlsFailure, TlsOptions, TlsReport};
 use crate::text::{printable, printable_str};
+use crate::wire::foreign;
 
 /// The rows after a handshake: one line when all is well, else every fault and what it means.
 pub fn report(report: &TlsReport, now: i64) -> Vec<Row> {
-    let mut rows = Vec::new();
     let session = report.session();
-    let Some(leaf) = report.chain.first() else { return vec![Row::note(session)] };
-    if report.is_verified() {
-        rows.push(Row::note(format!("{session}; certificate of {} verified, {} days left.", leaf.common_name, leaf.days_left(now))));
-    } else {
-        for fault in &report.faults {
-            rows.push(Row::warning(sentence(fault, now)));
+    let mut rows = match report.chain.first() {
+        None => vec![Row::note(session)],
+        Some(leaf) if report.is_verified() => {
+            vec![Row::note(format!("{session}; certificate of {} verified, {} days left.", leaf.common_name, leaf.days_left(now)))]
         }
-        rows.push(Row::block(format!("Subject  {:<28} Issuer  {}", leaf.common_name, leaf.issuer_name)));
-        if !leaf.names.is_empty() {
-            rows.extend(hanging("Names    ", &list(&leaf.names)).into_iter().map(Row::block));
-        }
-        rows.push(Row::block(format!("Key      {}, {}", leaf.key, leaf.signature)));
-        rows.push(Row::block(format!("Serial   {}", leaf.serial)));
-        rows.push(Row::block(format!("Session  {session}")));
-        if let Some(fault) = report.faults.first() {
-            rows.push(Row::hint(advice(kind(fault))));
-        }
-    }
-    if report.client_certificate_asked.is_some() && !report.client_certificate_given {
+        Some(leaf) => faulty(report, leaf, now),
+    };
+    if report.lacks_client_certificate() {
         rows.push(Row::note("The server asked for a certificate of ours, and none was given (--cert FILE, --key FILE)."));
     }
     rows
 }
 
+/// Every fault, the certificate in short, then what the faults mean.
+fn faulty(report: &TlsReport, leaf: &Certificate, now: i64) -> Vec<Row> {
+    let mut rows: Vec<Row> = report.faults.iter().map(|fault| Row::warning(sentence(fault, now))).collect();
+    let mut field = |label: &str, text: &str| rows.push(Row::field(&format!("{label:<9}"), text));
+    field("Subject", &leaf.common_name);
+    if !leaf.names.is_empty() {
+        field("Names", &list(&leaf.names));
+    }
+    field("Issuer", &leaf.issuer_name);
+    field("Key", &format!("{}, {}", leaf.key, leaf.signature));
+    field("Serial", &leaf.serial);
+    field("Session", &report.session());
+    let mut meanings: Vec<&str> = report.faults.iter().map(|fault| advice(kind(fault))).collect();
+    meanings.dedup();
+    rows.extend(meanings.into_iter().map(Row::hint));
+    rows
+}
+
 /// Everything, as `:tls` shows it.
 pub fn details(report: &TlsReport, now: i64) -> Vec<Row> {
-    let yes_no = |given: bool| if given { "given" } else { "not given" };
-    let mut lines = vec![
-        format!("Session     {}, {}", report.version, report.suite),
-        format!("Exchange    {}", if report.group.is_empty() { "not known" } else { &report.group }),
-        format!("Handshake   {}, {}", report.kind, super::human::duration(report.took)),
-        format!("Name sent   {}", report.sni.as_deref().map_or_else(|| "none (SNI)".to_owned(), |name| printable_str(name).into_owned())),
-        format!("ALPN        {}", report.alpn.as_deref().map_or_else(|| "none".to_owned(), |alpn| printable(alpn).into_owned())),
-        format!("OCSP        {}", if report.ocsp > 0 { format!("stapled, {} bytes", report.ocsp) } else { "not stapled".to_owned() }),
-    ];
-    lines.push(match report.client_certificate_asked {
-        None => "Client      no certificate of ours was asked for".to_owned(),
-        Some(issuers) => {
-            format!("Client      our certificate was asked for ({issuers} issuers named), {}", yes_no(report.client_certificate_given))
-        }
-    });
+    let mut rows = session(report);
     for (at, certificate) in report.chain.iter().enumerate() {
-        lines.push(String::new());
-        lines.extend(describe(at, report.chain.len(), certificate, now));
+        rows.push(Row::block(""));
+        rows.extend(describe(at, report.chain.len(), certificate, now));
     }
-    let mut rows: Vec<Row> = lines.into_iter().map(Row::block).collect();
     if report.is_verified() {
         rows.push(Row::note("Chain, name and dates are verified."));
     }
@@ -67,35 +59,76 @@ pub fn details(report: &TlsReport, now: i64) -> Vec<Row> {
     rows
 }
 
-fn describe(at: usize, of: usize, certificate: &Certificate, now: i64) -> Vec<String> {
-    let mut lines = vec![format!("Certificate {} of {of}", at + 1)];
+/// What was negotiated.
+fn session(report: &TlsReport) -> Vec<Row> {
+    let ours = match (report.client_certificate_asked, report.client_certificate_given) {
+        (None, _) if report.through_openssl => "not known whether a certificate of ours was asked for".to_owned(),
+        (None, _) => "no certificate of ours was asked for".to_owned(),
+        (Some(issuers), given) => {
+            let issuers = if issuers == 1 { "1 issuer".to_owned() } else { format!("{issuers} issuers") };
+            format!("our certificate was asked for ({issuers} named), {}", if given { "given" } else { "not given" })
+        }
+    };
+    let fields = [
+        ("Session", format!("{}, {}", report.version, report.suite)),
+        ("Exchange", if report.group.is_empty() { "not known".to_owned() } else { report.group.clone() }),
+        ("Handshake", format!("{}, {}", report.kind, super::human::duration(report.took))),
+        ("Name sent", report.sni.as_deref().map_or_else(|| "none (SNI)".to_owned(), |name| printable_str(name).into_owned())),
+        ("ALPN", report.alpn.as_deref().map_or_else(|| "none".to_owned(), |alpn| printable(alpn).into_owned())),
+        ("OCSP", if report.ocsp > 0 { format!("stapled, {} bytes", report.ocsp) } else { "not stapled".to_owned() }),
+        ("Client", ours),
+    ];
+    fields.into_iter().map(|(label, text)| wide(label, text)).collect()
+}
+
+fn describe(at: usize, of: usize, certificate: &Certificate, now: i64) -> Vec<Row> {
+    let mut rows = vec![Row::block(format!("Certificate {} of {of}", at + 1))];
+    let mut field = |label: &str, text: &str| rows.push(wide(label, text));
     if let Some(words) = &certificate.unreadable {
-        lines.push(format!("Unreadable  {words}"));
-        lines.push(format!("SHA-256     {}", certificate.sha256));
-        return lines;
+        field("Unreadable", words);
+        field("SHA-256", &certificate.sha256);
+        return rows;
     }
     let left = certificate.days_left(now);
     let life = if left >= 0 { format!("{left} days left") } else { format!("ended {} ago", days((now - certificate.not_after) / 86_400)) };
-    lines.extend(hanging("Subject     ", &certificate.subject));
+    field("Subject", &certificate.subject);
     if !certificate.names.is_empty() {
-        lines.extend(hanging("Names       ", &list(&certificate.names)));
+        field("Names", &list(&certificate.names));
     }
-    lines.extend(hanging("Issuer      ", &certificate.issuer));
-    lines.push(format!("Valid       {} to {} ({life})", date(certificate.not_before), date(certificate.not_after)));
-    lines.push(format!("Key         {}, signed with {}", certificate.key, certificate.signature));
-    lines.push(format!("Serial      {}", certificate.serial));
-    lines.push(format!("SHA-256     {}", certificate.sha256));
-    lines.push(format!("TLSA 3 1 1  {}", certificate.spki_sha256));
-    lines
+    field("Issuer", &certificate.issuer);
+    field("Valid", &format!("{} to {} ({life})", date(certificate.not_before), date(certificate.not_after)));
+    field("Key", &format!("{}, signed with {}", certificate.key, certificate.signature));
+    field("Serial", &certificate.serial);
+    field("SHA-256", &certificate.sha256);
+    field("TLSA 3 1 1", &certificate.spki_sha256);
+    rows
 }
 
-/// A label and a long text below which it goes on indented.
-fn hanging(label: &str, text: &str) -> Vec<String> {
-    let rows = crate::text::wrap(text, 77 - label.len());
-    rows.iter()
-        .enumerate()
-        .map(|(at, row)| if at == 0 { format!("{label}{row}") } else { format!("{}{row}", " ".repeat(label.len())) })
-        .collect()
+fn wide(label: &str, text: impl AsRef<str>) -> Row {
+    Row::field(&format!("{label:<12}"), text)
+}
+
+/// What a server will hardly like about our certificate.
+pub fn own_certificate(certificate: &Certificate, now: i64) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if now > certificate.not_after {
+        let ago = days((now - certificate.not_after) / 86_400);
+        rows.push(Row::warning(format!("Our certificate (--cert) expired {ago} ago ({} UTC).", date(certificate.not_after))));
+    }
+    if now < certificate.not_before {
+        let wait = days((certificate.not_before - now) / 86_400);
+        rows.push(Row::warning(format!(
+            "Our certificate (--cert) is not valid yet: it begins in {wait} ({} UTC).",
+            date(certificate.not_before)
+        )));
+    }
+    if certificate.not_for_clients {
+        rows.push(Row::warning("Our certificate (--cert) is not meant for clients (its extended key usage lacks clientAuth)."));
+    }
+    if let Some(words) = &certificate.unreadable {
+        rows.push(Row::warning(format!("Our certificate (--cert) cannot be read: {words}.")));
+    }
+    rows
 }
 
 /// A fault in one sentence.
@@ -161,63 +194,117 @@ fn kind(fault: &Fault) -> Kind {
     }
 }
 
+/// How a handshake was begun, as far as the advice on its failure depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The wishes.
+    pub options: &'a TlsOptions,
+    /// TLS from the first byte, without STARTTLS.
+    pub implicit: bool,
+    /// A name was sent (SNI).
+    pub named: bool,
+}
+
 /// Why there is no TLS.
-pub fn failure(failure: &TlsFailure, options: &TlsOptions) -> Vec<Row> {
-    let (sentence, advice) = match &failure.cause {
-        TlsCause::Alert(name) => {
-            (format!("The server ended the TLS handshake with the alert {}.", printable_str(name)), alert_advice(name, options))
+pub fn failure(failure: &TlsFailure) -> Vec<Row> {
+    let sentence = match &failure.cause {
+        TlsCause::Alert(name) => format!("The server ended the TLS handshake with the alert {}.", printable_str(name)),
+        TlsCause::Closed => "The server closed the connection in the TLS handshake.".to_owned(),
+        TlsCause::Reset => "The connection was reset in the TLS handshake.".to_owned(),
+        TlsCause::NotTls(head) => {
+            let line = head.split(|&b| b == b'\n').next().unwrap_or_default();
+            format!("What answered is not TLS but: \"{}\"", printable(line.trim_ascii_end()))
         }
-        TlsCause::Closed => (
-            "The server closed the connection in the TLS handshake.".to_owned(),
-            "An old server that cannot agree, or a device on the way that forbids TLS.",
-        ),
-        TlsCause::Reset => (
-            "The connection was reset in the TLS handshake.".to_owned(),
-            "An old server that cannot agree, or a device on the way that forbids TLS.",
-        ),
-        TlsCause::NotTls(head) if head.starts_with(b"220") => (
-            format!("What answered is not TLS but: \"{}\"", printable(head.trim_ascii_end())),
-            "This port begins in plain text: leave out --tls; -S encrypts it by STARTTLS.",
-        ),
-        TlsCause::NotTls(head) => (
-            format!("What answered is not TLS but: \"{}\"", printable(head.trim_ascii_end())),
-            "The server goes on in plain text although it agreed to TLS: it is broken, or a device on the way interferes.",
-        ),
-        TlsCause::Incompatible(what) => (
-            format!("The server and this program have no TLS in common ({}).", printable_str(what)),
-            "The server's TLS is too old or too narrow.",
-        ),
-        TlsCause::TimedOut(after) => (
-            format!("The TLS handshake did not end within {}.", super::human::duration(*after)),
-            "The server does not answer the first message: a device on the way may swallow it.",
-        ),
-        TlsCause::Options(words) | TlsCause::Other(words) => (format!("TLS could not be started: {}.", printable_str(words)), ""),
+        TlsCause::Incompatible(what) => format!("The server and this program have no TLS in common ({}).", printable_str(what)),
+        TlsCause::TimedOut(after) => format!("The TLS handshake did not end within {}.", super::human::duration(*after)),
+        TlsCause::Options(words) | TlsCause::Other(words) => format!("TLS could not be started: {}.", printable_str(words)),
     };
     let mut rows = vec![Row::warning(sentence)];
     if failure.client_certificate_asked {
         rows.push(Row::note("Before that it asked for a certificate of ours (--cert FILE, --key FILE)."));
     }
-    if !advice.is_empty() {
-        rows.push(Row::hint(advice));
-    }
     rows
 }
 
-fn alert_advice(name: &str, options: &TlsOptions) -> &'static str {
-    match name {
-        "protocol_version" | "handshake_failure" if options.is_narrowed() => {
-            "Nothing in common with what --tls-min, --tls-max and --tls-groups leave over: try without them."
+/// What a failure usually means and what to try; nothing when its sentence says it all.
+pub fn failure_advice(failure: &TlsFailure, attempt: Attempt<'_>) -> Option<Row> {
+    let advice = match &failure.cause {
+        TlsCause::Alert(name) => alert_advice(name, failure.client_certificate_asked, attempt)?,
+        TlsCause::Closed | TlsCause::Reset if failure.client_certificate_asked => missing_certificate(attempt.options),
+        TlsCause::Closed | TlsCause::Reset if attempt.options.groups.is_empty() => {
+            "An old server that cannot agree, or a device on the way that forbids TLS or does not like its long first message: --tls-groups X25519 makes it short."
         }
-        "unrecognized_name" | "handshake_failure" if options.no_sni => "The server may want a name, and none was sent: leave out --no-sni.",
+        TlsCause::Closed | TlsCause::Reset => "An old server that cannot agree, or a device on the way that forbids TLS.",
+        TlsCause::NotTls(head) if attempt.implicit && head.starts_with(b"220") => {
+            "This port begins in plain text: -S in the place of --tls encrypts it by STARTTLS; without either (smtp://HOST:PORT) nothing is encrypted."
+        }
+        TlsCause::NotTls(head) if attempt.implicit => return Some(Row::hint(other_service(head))),
+        TlsCause::NotTls(_) => {
+            "The server goes on in plain text although it agreed to TLS: it is broken, or a device on the way interferes."
+        }
+        TlsCause::Incompatible(_) if attempt.options.is_narrowed() => NARROWED,
+        TlsCause::Incompatible(_) => "The server's TLS is too old or too narrow.",
+        TlsCause::TimedOut(_) if attempt.options.groups.is_empty() => {
+            "The server does not answer the first message: a device on the way may swallow it because it is long (--tls-groups X25519 makes it short)."
+        }
+        TlsCause::TimedOut(_) => "The server does not answer the first message: a device on the way may swallow it.",
+        TlsCause::Options(_) | TlsCause::Other(_) => return None,
+    };
+    Some(Row::hint(advice))
+}
+
+const NARROWED: &str = "Nothing in common with what --tls-min, --tls-max and --tls-groups leave over: try without them.";
+
+fn other_service(head: &[u8]) -> String {
+    let what = foreign::guess(head).map(|foreign| format!("It looks like {}. ", foreign.describe())).unwrap_or_default();
+    format!("{what}SMTP inside TLS is usual on port 465; on 25 and 587 it begins in plain text (-S encrypts it).")
+}
+
+fn missing_certificate(options: &TlsOptions) -> &'static str {
+    if options.identity.is_none() {
+        "The server wants a certificate of ours: --cert FILE, --key FILE."
+    } else {
+        "The server does not accept our certificate: its log says why (issuer, dates, purpose)."
+    }
+}
+
+fn alert_advice(name: &str, asked: bool, attempt: Attempt<'_>) -> Option<&'static str> {
+    let advice = match name {
+        "certificate_required" => missing_certificate(attempt.options),
+        // They are all that old servers say when they get no certificate, or not the right one.
+        "handshake_failure" | "bad_certificate" | "access_denied" if asked => missing_certificate(attempt.options),
+        "protocol_version" | "handshake_failure" if attempt.options.is_narrowed() => NARROWED,
+        "unrecognized_name" | "handshake_failure" if !attempt.named => {
+            "The server may want to be told the name that is meant, and none was sent: --servername NAME sends one."
+        }
         "protocol_version" => {
             "The server speaks only TLS 1.0 or 1.1, which this program does not: they are broken (RFC 8996). Update the server."
         }
         "handshake_failure" => "Nothing in common: the server wants old ciphers, or a certificate of ours, or does not like the name sent.",
         "unrecognized_name" => "The server has no certificate for the name that was sent: --servername NAME asks for another.",
-        "certificate_required" | "bad_certificate" => "The server wants a certificate of ours: --cert FILE, --key FILE.",
-        "unknown_ca" | "certificate_unknown" => "The server does not accept the issuer of our certificate.",
-        _ => "",
-    }
+        "unknown_ca" => "The server does not know the issuer of our certificate.",
+        "certificate_expired" => "Our certificate has expired.",
+        "bad_certificate" | "certificate_unknown" | "unsupported_certificate" | "certificate_revoked" | "access_denied" => {
+            "The server does not accept our certificate: its log says why (issuer, dates, purpose)."
+        }
+        _ => return None,
+    };
+    Some(advice)
+}
+
+/// What a server speaks instead, found out by asking again.
+pub fn older(spoken: &str) -> [Row; 2] {
+    let way = if cfg!(feature = "legacy-tls") {
+        "--tls-min 1.0 speaks it for a look."
+    } else {
+        "A build with the feature legacy-tls can talk to it."
+    };
+    [
+        Row::warning(format!("Asked again, the server speaks {spoken}.")),
+        Row::hint(format!(
+            "This program speaks TLS 1.2 and 1.3 with modern ciphers: what is older is broken (RFC 8996), and clients refuse it. Update the server or its settings (Exchange: Schannel). {way}"
+        )),
+    ]
 }
 
 /// Days in words.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::human;
 use super::style::{Row, Sign, Style};
 use crate::session::transcript::{Entry, What};
-use crate::text::printable;
+use crate::text::{printable, printable_str};
 
 /// The head of a file, as comments.
 pub fn header(version: &str, target: &str, date: &str) -> String {
@@ -16,7 +16,7 @@ pub fn header(version: &str, target: &str, date: &str) -> String {
 pub fn entry(entry: &Entry, out: &mut String) {
     let rows = match &entry.what {
         What::Sent(line) => vec![Row::new(Sign::Sent, printable(line))],
-        What::SentSecret(name) => vec![Row::new(Sign::Sent, format!("({name}, hidden)"))],
+        What::SentSecret(name) => vec![Row::new(Sign::Sent, printable_str(name))],
         What::SentMessage { bytes } => vec![Row::new(Sign::Sent, format!("({bytes} bytes of message, and the dot)"))],
         What::Received(reply) => human::reply(reply),
         What::Stray(line) => vec![human::stray(line)],
@@ -41,7 +41,7 @@ mod tests {
         let mut out = header("0.1.0", "mx.alt.test:587", "2026-11-23T15:20:01Z");
         let at = Duration::from_millis(1234);
         entry(&Entry { at, what: What::Sent(b"EHLO a\x1b".to_vec()) }, &mut out);
-        entry(&Entry { at, what: What::SentSecret("password") }, &mut out);
+        entry(&Entry { at, what: What::SentSecret("(password, hidden)".to_owned()) }, &mut out);
         entry(&Entry { at, what: What::Note("closed".to_owned()) }, &mut out);
         let want = "# ehlo 0.1.0\n# server mx.alt.test:587\n# begun 2026-11-23T15:20:01Z\n# 1.234 s\n>  EHLO a\\x1b\n# 1.234 s\n>  (password, hidden)\n*  closed\n";
         assert_eq!(out, want);

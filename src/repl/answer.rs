@@ -10,7 +10,7 @@ use crate::sasl;
 use crate::secret::Secret;
 use crate::session::client::Answer;
 use crate::session::dialogue::Question;
-use crate::session::{Security, Session};
+use crate::session::{Security, Session, redact};
 use crate::wire::base64::{self, NotBase64};
 use crate::wire::command::Command;
 
@@ -23,6 +23,23 @@ impl Repl {
 
     /// Reads a password from the terminal, hidden, and sends it if it may go out.
     pub(super) async fn password_turn(&mut self) {
+        let Some(password) = self.read_hidden("password> ").await else {
+            if self.outcome.is_none() {
+                self.cancel_login().await;
+            }
+            return;
+        };
+        if password.expose().is_empty() {
+            self.screen.note("Nothing was typed. * cancels the login.");
+        } else if self.clear_text_is_allowed().await {
+            self.answer_password(password).await;
+        } else {
+            self.cancel_login().await;
+        }
+    }
+
+    /// Reads a line from the terminal without showing it; `None` when the login is to be cancelled.
+    pub(super) async fn read_hidden(&mut self, prompt: &str) -> Option<Secret<Vec<u8>>> {
         let dropped = self.queue.len();
         self.queue.clear();
         if dropped > 0 {
@@ -32,24 +49,22 @@ impl Repl {
             self.screen.note("What was typed ahead is dropped: a password is only read at its prompt.");
         }
         b"(password)".as_slice().clone_into(&mut self.memory.typed);
-        let prompt = self.styled_prompt("password> ");
+        let prompt = self.styled_prompt(prompt);
         if let Some(terminal) = &self.terminal {
             terminal.hidden();
         }
         self.source.ask_password(prompt);
         match self.wait_for_operator().await {
-            Given::Password { password } if password.expose().is_empty() => self.screen.note("Nothing was typed. * cancels the login."),
-            Given::Password { password } if password.expose().as_slice() == b"*" => self.cancel_login().await,
-            Given::Password { password } => {
-                if self.clear_text_is_allowed().await {
-                    self.answer_password(password).await;
-                } else {
-                    self.cancel_login().await;
-                }
+            Given::Password { password } => (password.expose().as_slice() != b"*").then_some(password),
+            Given::Interrupted | Given::End => None,
+            Given::Failed(words) => {
+                self.input_failed(&words);
+                None
             }
-            Given::Interrupted | Given::End => self.cancel_login().await,
-            Given::Failed(words) => self.input_failed(&words),
-            Given::Line(mut line) => line.zeroize(),
+            Given::Line(mut line) => {
+                line.zeroize();
+                None
+            }
         }
     }
 
@@ -95,26 +110,20 @@ impl Repl {
             // A script cannot be asked: what decodes to clean text was encoded on purpose.
             let unchanged = self.ask(&format!("*  That is already base64 for \"{shown}\". Send it unchanged?"), true).await.unwrap_or(true);
             if unchanged {
-                self.give(&Answer::EncodedUserName { name: decoded, line: name.clone() }, &name).await;
+                self.send_as_typed(name.into_bytes()).await;
                 return;
             }
         }
-        let shown = base64::encode(name.as_bytes());
-        self.give(&Answer::UserName(name), &shown).await;
+        self.give(&Answer::Message(Secret::new(name.into_bytes()))).await;
     }
 
     async fn answer_password(&mut self, password: Secret<Vec<u8>>) {
-        if self.settings.raw_answers {
-            self.give(&Answer::AsTyped(password), "(answer, hidden)").await;
-            return;
-        }
-        match self.plain_user.take() {
-            None => self.give(&Answer::Secret(password), "(password, hidden)").await,
-            Some(user) => {
-                let message = sasl::plain::message("", &user, password.expose());
-                self.give(&Answer::Plain { user, message }, "(user name and password, hidden)").await;
-            }
-        }
+        let answer = match self.plain_user.take() {
+            _ if self.settings.raw_answers => Answer::AsTyped(password),
+            None => Answer::Message(password),
+            Some(user) => Answer::Message(sasl::plain::message("", &user, password.expose())),
+        };
+        self.give(&answer).await;
     }
 
     async fn answer_base64(&mut self, line: Vec<u8>) {
@@ -130,7 +139,7 @@ impl Repl {
             }
         }
         let mechanism = self.session().and_then(|session| session.dialogue()).map(|dialogue| dialogue.mechanism.clone());
-        if shows_password(mechanism.as_deref().unwrap_or_default()) && !self.clear_text_is_allowed().await {
+        if is_readable(mechanism.as_deref().unwrap_or_default()) && !self.clear_text_is_allowed().await {
             self.refuse_clear_text().await;
             return;
         }
@@ -139,7 +148,7 @@ impl Repl {
 
     /// Sends an answer without looking into it.
     pub(super) async fn send_as_typed(&mut self, line: Vec<u8>) {
-        self.give(&Answer::AsTyped(Secret::new(line)), "(answer, hidden)").await;
+        self.give(&Answer::AsTyped(Secret::new(line))).await;
     }
 
     /// `*`: gives the login up (RFC 4954 section 4).
@@ -147,7 +156,7 @@ impl Repl {
         self.plain_user = None;
         self.interrupts = 0;
         self.memory.cancelling = true;
-        self.give(&Answer::Cancel, "*").await;
+        self.give(&Answer::Cancel).await;
         let goes_on = self.session().is_some_and(|session| session.dialogue().is_some());
         let again = std::mem::replace(&mut self.memory.cancelling, goes_on);
         if !goes_on {
@@ -166,14 +175,24 @@ impl Repl {
         }
     }
 
-    async fn give(&mut self, answer: &Answer, shown: &str) {
+    /// Puts an answer on the wire, shows what may be seen of it, and waits for the reply.
+    pub(super) async fn give(&mut self, answer: &Answer) {
         if !self.is_open() {
             self.screen.note("Not sent: the connection is closed.");
             return;
         }
-        self.screen.row(Row::new(Sign::Sent, shown));
-        if let Some(connection) = &mut self.connection {
-            connection.answer(answer);
+        let mechanism = self.session().and_then(Session::dialogue).map(|dialogue| dialogue.mechanism.clone()).unwrap_or_default();
+        let Some(connection) = &mut self.connection else { return };
+        let sent = connection.answer(answer);
+        let open = match answer {
+            Answer::Message(message) if sent.hidden.is_none() => base64::encode(message.expose()),
+            Answer::AsTyped(line) if sent.hidden.is_none() => crate::text::printable(line.expose()).into_owned(),
+            _ => "*".to_owned(),
+        };
+        self.screen
+            .row(Row::new(Sign::Sent, sent.hidden.as_deref().map_or(open, |hidden| crate::text::printable_str(hidden).into_owned())));
+        if let Some(said) = &sent.description {
+            self.tell_answer(&mechanism, said);
         }
         self.settle().await;
         let endless = self.session().is_some_and(|session| session.dialogue_is_endless() && session.dialogue().is_some());
@@ -185,7 +204,7 @@ impl Repl {
     }
 
     /// Whether a password may go out now. Asks at a terminal; a script needs `--allow-cleartext` (P23).
-    async fn clear_text_is_allowed(&mut self) -> bool {
+    pub(super) async fn clear_text_is_allowed(&mut self) -> bool {
         let security = self.session().map_or(Security::Clear, Session::security);
         let practice = self.options.practice.is_some() && security == Security::Clear;
         if self.options.allow_cleartext || practice || security == Security::Verified {
@@ -212,7 +231,7 @@ impl Repl {
         }
     }
 
-    fn why_not_sent(&self, what: &str) -> String {
+    pub(super) fn why_not_sent(&self, what: &str) -> String {
         let why = match self.session().map_or(Security::Clear, Session::security) {
             Security::Clear => "this connection is not encrypted, and the password could be read on the way",
             _ => "the certificate is not in order, and the password could reach somebody else",
@@ -222,8 +241,8 @@ impl Repl {
 
     /// Whether a command line may go out: an AUTH with credentials in it needs a yes on a clear line.
     pub(super) async fn may_send_credentials(&mut self, line: &[u8]) -> bool {
-        let Command::Auth { mechanism, initial_response: true } = Command::parse(line) else { return true };
-        if crate::wire::command::without_secret(line).is_none() || !shows_password(&mechanism) {
+        let Command::Auth { mechanism, .. } = Command::parse(line) else { return true };
+        if self.carrying.is_some() || !redact::hides(line) || !is_readable(&mechanism) {
             return true;
         }
         if self.clear_text_is_allowed().await {
@@ -238,52 +257,9 @@ impl Repl {
         }
         false
     }
-
-    /// `-u USER`: EHLO and AUTH are said for the operator, the password is asked for.
-    pub(super) async fn log_in(&mut self) {
-        let Some(user) = self.options.user.clone() else { return };
-        if self.session().is_some_and(|session| session.capabilities().is_none()) {
-            self.say_hello().await;
-        }
-        let mechanisms = self
-            .session()
-            .and_then(|session| session.capabilities())
-            .map(crate::wire::keyword::Capabilities::mechanisms)
-            .unwrap_or_default();
-        let Some(mechanism) = ["PLAIN", "LOGIN"].into_iter().find(|name| mechanisms.iter().any(|offered| offered == name)) else {
-            if self.outcome.is_none() {
-                let inside = self.session().is_some_and(|session| {
-                    session.security() == Security::Clear && session.capabilities().is_some_and(|offer| offer.has("STARTTLS"))
-                });
-                let way = if inside { "perhaps inside TLS: -S, or :starttls and then AUTH" } else { "there is no login that can be typed" };
-                self.screen.warning(format!("The server offers neither AUTH PLAIN nor AUTH LOGIN here: {way}."));
-                if !self.is_terminal() {
-                    self.outcome = Some(Outcome::LoginRefused);
-                }
-            }
-            return;
-        };
-        if !self.is_terminal() {
-            self.screen.warning("-u asks for the password at a terminal, and there is none: write AUTH LOGIN, the user name and the password as lines of the input.");
-            self.outcome = Some(Outcome::LoginRefused);
-            return;
-        }
-        let line = format!("AUTH {mechanism}");
-        self.show_sent(line.as_bytes());
-        self.send_command(line.as_bytes()).await;
-        match self.session().and_then(|session| session.dialogue()).map(|dialogue| dialogue.challenge.asks) {
-            Some(Question::UserName) => {
-                let shown = base64::encode(user.as_bytes());
-                self.give(&Answer::UserName(user), &shown).await;
-            }
-            Some(Question::UserNameAndPassword) => self.plain_user = Some(user),
-            _ => {}
-        }
-    }
 }
 
-/// Whether an answer of this mechanism carries the password or a token that can be read.
-fn shows_password(mechanism: &str) -> bool {
-    let hashed = ["CRAM-", "DIGEST-", "SCRAM-", "NTLM", "GSSAPI", "GSS-SPNEGO", "EXTERNAL", "ANONYMOUS", "LOGIN"];
-    !hashed.iter().any(|start| mechanism.starts_with(start))
+/// Whether an answer of this mechanism carries what whoever reads the line can use.
+fn is_readable(mechanism: &str) -> bool {
+    sasl::lookup(mechanism).is_none_or(|known| known.readable)
 }

@@ -247,7 +247,7 @@ impl Repl {
             &transaction.accepted,
             &self.options.hello_name,
             now,
-            &super::commands::utc_date(now),
+            &crate::render::human::utc_date(now),
         )
     }
 

@@ -74,6 +74,9 @@ impl Repl {
                 outcome = Outcome::Lost;
             }
         }
+        if !matches!(outcome, Outcome::Done | Outcome::Quit) {
+            self.tell_command().await;
+        }
         self.drop_connection("");
         if matches!(outcome, Outcome::Done | Outcome::Quit)
             && let Some(refusal) = self.first_refusal.take()

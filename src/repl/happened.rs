@@ -1,12 +1,13 @@
 //! What is shown and done when the session tells something.
 
 use super::settings::Explain;
-use super::{Outcome, Repl};
-use crate::explain::reply::{Situation, explain};
-use crate::explain::{blob, notice};
+use super::{Outcome, Repl, now_ms};
+use crate::explain::reply::{Fact, Situation, explain};
+use crate::explain::{blob, login, notice};
 use crate::net::Connection;
 use crate::render::{Row, Sign, human};
-use crate::session::{Ending, Event, Expected, Security};
+use crate::sasl;
+use crate::session::{Ending, Event, Expected, Security, redact};
 use crate::text::{printable, printable_str};
 use crate::wire::command::Command;
 use crate::wire::reply::Reply;
@@ -76,6 +77,7 @@ impl Repl {
                     self.screen.note(summary);
                     remarks.into_iter().for_each(|remark| self.screen.hint(remark));
                 }
+                self.compare_offers();
             }
             Expected::Command(Command::Rcpt(Some(recipient))) if reply.is_success() => self.remark_on_relaying(recipient),
             _ => {}
@@ -102,7 +104,8 @@ impl Repl {
     fn remark_on_relaying(&mut self, recipient: &str) {
         let Some(domain) = address::domain(recipient) else { return };
         let session = self.connection.as_ref().map(Connection::session);
-        if self.memory.told.relay || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
+        let lmtp = self.target.protocol == crate::target::Protocol::Lmtp;
+        if lmtp || self.memory.told.relay || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
             return;
         }
         let greeting =
@@ -121,50 +124,74 @@ impl Repl {
     }
 
     fn show_challenge(&mut self) {
-        let Some(dialogue) = self.connection.as_ref().and_then(|connection| connection.session().dialogue().cloned()) else { return };
+        let Some(dialogue) = self.connection.as_ref().and_then(|connection| connection.session().dialogue()) else { return };
+        let (mechanism, challenge, said) = (dialogue.mechanism.clone(), dialogue.challenge.clone(), dialogue.describe_challenge(now_ms()));
+        if sasl::lookup(&mechanism).is_none_or(|known| known.readable) {
+            self.warn_of_clear_text();
+        }
+        if self.settings.raw_answers {
+            if let Ok(reading) = blob::read(&challenge.raw) {
+                self.screen.note(format!("The challenge says \"{}\".", reading.text));
+            }
+            return;
+        }
+        let carried = self.carrying.is_some();
+        self.screen.show(&human::challenge(&mechanism, &challenge, said.as_ref(), carried));
+    }
+
+    fn warn_of_clear_text(&mut self) {
         let clear = self.session().is_some_and(|session| session.security() == Security::Clear);
-        if clear && !self.memory.told.clear_text && self.is_terminal() && !self.options.raw {
-            self.memory.told.clear_text = true;
-            let offered = self.session().and_then(|session| session.capabilities()).is_some_and(|offer| offer.has("STARTTLS"));
-            let way_out = if offered { " STARTTLS is offered;" } else { "" };
-            let text = if self.options.practice.is_some() {
-                "This connection is not encrypted: elsewhere the password could be read on the way. (The practice server is on this machine.)".to_owned()
-            } else {
-                format!("This connection is not encrypted: the password could be read on the way.{way_out} * cancels this login.")
-            };
-            self.screen.warning(text);
+        if !clear || self.memory.told.clear_text || !self.is_terminal() || self.options.raw {
+            return;
         }
-        if !self.settings.raw_answers {
-            self.screen.show(&human::challenge(&dialogue.mechanism, &dialogue.challenge));
-        } else if let Ok(reading) = blob::read(&dialogue.challenge.raw) {
-            self.screen.note(format!("The challenge says \"{}\".", reading.text));
-        }
+        self.memory.told.clear_text = true;
+        let offered = self.session().and_then(|session| session.capabilities()).is_some_and(|offer| offer.has("STARTTLS"));
+        let way_out = if offered { " STARTTLS is offered;" } else { "" };
+        let text = if self.options.practice.is_some() {
+            "This connection is not encrypted: elsewhere the password could be read on the way. (The practice server is on this machine.)"
+                .to_owned()
+        } else {
+            format!("This connection is not encrypted: the password could be read on the way.{way_out} * cancels this login.")
+        };
+        self.screen.warning(text);
     }
 
     fn refused(&mut self, reply: &Reply, to: &Expected) {
         let situation = self.situation(to);
+        if situation.verb == "AUTH" && self.wants_other_form(reply) {
+            return;
+        }
         let meant = match to {
             Expected::Command(Command::Other(verb)) if matches!(reply.code.number(), 500 | 502) => super::input::did_you_mean(verb),
             _ => None,
         };
-        if let Some(meant) = meant {
+        let again = *to == Expected::Command(Command::StartTls) && self.is_encrypted();
+        if again {
+            self.screen.hint("The connection is encrypted already: STARTTLS is said once. :tls shows what was negotiated.");
+        } else if let Some(meant) = meant {
             let back = if self.is_terminal() { " (Up brings the line back.)" } else { "" };
             self.screen.hint(format!("Did you mean {meant}?{back}"));
-        } else if !self.memory.cancelling {
+        } else if !self.memory.cancelling && !(situation.lacks_certificate && *to == Expected::Greeting) {
+            // The diagnosis of an opening that failed tells of the certificate.
             self.explain_refusal(reply, &situation);
         }
-        if *to == Expected::Command(Command::StartTls) {
+        if situation.verb == "AUTH" {
+            self.look_at_login();
+        }
+        if *to == Expected::Command(Command::StartTls) && !again {
             // TLS was asked for and is not to be had: nothing more goes out in clear (P19).
             self.stop_script_always(Outcome::Tls);
         }
         let code = reply.code.number();
         let is_login = situation.verb == "AUTH";
+        let for_certificate = explain(&situation, reply).is_some_and(|fact| Fact::is_about_our_certificate(&fact));
         self.memory.refusal = Some((situation, reply.clone()));
         if *to == Expected::Command(Command::Quit) && self.messages_accepted > 0 {
             // Delivered stays delivered (P12).
             return;
         }
         self.stop_script(match code {
+            _ if for_certificate => Outcome::Tls,
             _ if is_login => Outcome::LoginRefused,
             400..500 => Outcome::TryLater(code),
             _ => Outcome::Refused(code),
@@ -189,6 +216,7 @@ impl Repl {
             host: self.target.host.clone(),
             user: self.session().and_then(|session| session.claimed_user()).map(str::to_owned),
             domain: address.and_then(address::domain).map(str::to_owned),
+            lacks_certificate: self.lacks_client_certificate(),
         }
     }
 
@@ -203,12 +231,38 @@ impl Repl {
         self.screen.hint(format!("{text}{more}"));
     }
 
+    /// What can be seen in the bytes of a login that was refused. They are forgotten then.
+    fn look_at_login(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        let Some(dialogue) = connection.take_refused_login() else { return };
+        let session = connection.session();
+        let refused = login::Refused {
+            mechanism: &dialogue.mechanism,
+            lines: dialogue.messages().iter().map(|message| (message.from, message.line.expose().as_slice())).collect(),
+            encrypted: session.security() != Security::Clear,
+            tls_offered: session.capabilities().is_some_and(|offer| offer.has("STARTTLS")),
+            now: now_ms(),
+        };
+        if self.settings.explain != Explain::Off && !self.memory.cancelling {
+            login::findings(&refused).into_iter().for_each(|sentence| self.screen.hint(sentence));
+        }
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.session().is_some_and(|session| session.security() != Security::Clear)
+    }
+
     fn consequences(&mut self, reply: &Reply, to: &Expected) {
         let ends_message = matches!(to, Expected::FinalDot | Expected::Command(Command::Bdat { last: true, .. }));
         let accepted = ends_message && reply.is_success();
         self.messages_accepted += u32::from(accepted);
         self.out_of_step(reply, to);
         match to {
+            Expected::Command(Command::StartTls) if reply.has_code(220) && self.is_encrypted() => {
+                self.screen.warning("The server now waits for a second handshake inside TLS, which is never done: nothing more can be said, and the connection is closed. :reconnect opens another.");
+                self.drop_connection("");
+                self.stop_script_always(Outcome::Tls);
+            }
             Expected::Command(Command::Ehlo | Command::Helo) if reply.is_success() => {
                 self.memory.hello_line = Some(self.memory.command.clone());
             }
@@ -244,8 +298,11 @@ impl Repl {
         self.show_reply(reply);
         self.tell_oddities(reply);
         self.memory.reply = Some(reply.lines.clone());
-        if reply.is_refusal() {
-            let situation = Situation { verb: String::new(), ..self.situation(&Expected::Raw) };
+        let is_refusal = reply.is_refusal();
+        if is_refusal && self.options.dial.header.is_some() && self.memory.command.is_empty() {
+            self.screen.hint("Nothing was sent but the PROXY header: this port takes it for a command. Leave out --proxy-protocol.");
+        } else if is_refusal {
+            let situation = Situation { verb: "no command".to_owned(), ..self.situation(&Expected::Raw) };
             self.explain_refusal(reply, &situation);
             self.memory.refusal = Some((situation, reply.clone()));
         } else {
@@ -271,6 +328,7 @@ impl Repl {
             rows.push(Row::warning("The server closed the connection."));
         }
         self.screen.show(&rows);
+        self.explain_end_inside_tls(ending);
         self.message.draft.clear();
         self.plain_user = None;
         self.tell_closed(asked, farewell);
@@ -326,7 +384,7 @@ impl Repl {
 
     /// Shows a line of ours that went out by itself.
     pub(super) fn show_sent(&mut self, line: &[u8]) {
-        self.screen.row(Row::new(Sign::Sent, printable(line)));
+        self.screen.row(Row::new(Sign::Sent, printable(&redact::command(line))));
     }
 }
 

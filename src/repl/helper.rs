@@ -103,9 +103,9 @@ fn complete_local(rest: &str, snapshot: &Snapshot) -> (usize, Vec<String>) {
             let names = commands::COMMANDS.iter().map(|command| command.name).chain(verb::VERBS.iter().map(|verb| verb.name));
             names.map(str::to_lowercase).collect()
         }
+        Some(Completes::Mechanisms) => snapshot.mechanisms.iter().filter(|name| crate::sasl::lookup(name).is_some()).cloned().collect(),
         _ => Vec::new(),
     };
-    let _ = snapshot;
     (start, starting_with(words.into_iter(), argument))
 }
 
@@ -114,7 +114,7 @@ fn complete_command(head: &str, snapshot: &Snapshot) -> (usize, Vec<String>) {
         return (0, Vec::new());
     }
     let upper = head.to_ascii_uppercase();
-    if upper.starts_with("EHLO ") || upper.starts_with("HELO ") {
+    if ["EHLO ", "HELO ", "LHLO "].iter().any(|verb| upper.starts_with(verb)) {
         return (5, starting_with([snapshot.own_name.clone()].into_iter(), &head[5..]));
     }
     if upper.starts_with("AUTH ") {
@@ -145,10 +145,11 @@ fn complete_path(head: &str, opening: usize, verb: &str, snapshot: &Snapshot) ->
 fn makes_sense(verb: &Verb, snapshot: &Snapshot) -> bool {
     match verb.when {
         When::Always => true,
-        When::Greeting => !snapshot.hello,
+        When::Greeting => !snapshot.hello && !snapshot.lmtp,
         When::Idle => snapshot.hello && !snapshot.mail,
         When::Mail => snapshot.mail,
         When::Recipient => snapshot.recipient,
+        When::Offered("LMTP") => snapshot.lmtp && !snapshot.hello,
         When::Offered("CHUNKING") => snapshot.recipient && snapshot.offers("CHUNKING"),
         When::Offered(keyword) => snapshot.hello && !snapshot.mail && snapshot.offers(keyword),
     }
@@ -210,10 +211,13 @@ mod tests {
         let begun = Snapshot { mail: true, ..snapshot() };
         let reached = Snapshot { mail: true, recipient: true, ..snapshot() };
         let fresh = Snapshot { hello: false, ..snapshot() };
+        let lmtp = Snapshot { hello: false, lmtp: true, ..snapshot() };
         let silent = Snapshot { greeted: false, ..snapshot() };
         let table: &[(&Snapshot, &str, usize, &[&str])] = &[
             (&silent, "E", 0, &[]),
             (&fresh, "", 0, &["EHLO ", "HELO ", "NOOP", "HELP", "QUIT"]),
+            (&lmtp, "", 0, &["LHLO ", "NOOP", "HELP", "QUIT"]),
+            (&lmtp, "lhlo ", 5, &["client.alt.test"]),
             (&idle, "m", 0, &["mail from:<"]),
             (&idle, "MA", 0, &["MAIL FROM:<"]),
             (&idle, "ST", 0, &[]),

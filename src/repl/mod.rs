@@ -14,10 +14,12 @@ mod helper;
 mod history;
 mod input;
 mod log;
+mod login;
 mod message;
 mod opening;
 mod outcome;
 mod prompt;
+mod route;
 mod screen;
 mod script;
 mod secure;
@@ -34,6 +36,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use history::{History, default_path as history_path};
+use login::now_ms;
 pub use outcome::Outcome;
 pub use screen::Screen;
 pub use signals::{Signal, Signals};
@@ -41,10 +44,10 @@ pub use source::Source;
 pub use terminal::Terminal;
 
 use crate::explain::reply::Situation;
+use crate::jobs::credentials::LoginOptions;
 use crate::net::dial::DialOptions;
 use crate::net::tls::TlsOptions;
 use crate::net::{Connection, Limits};
-use crate::render::Row;
 use crate::session::{Session, Stage};
 use crate::target::Target;
 use crate::wire::reply::Reply;
@@ -56,14 +59,16 @@ use snapshot::Mode;
 pub struct Options {
     /// The server.
     pub target: Target,
+    /// The target is a mail domain: the session is with one of its mail servers.
+    pub mx: bool,
     /// How to connect.
     pub dial: DialOptions,
     /// How long to wait for replies.
     pub limits: Limits,
     /// The name to say in EHLO.
     pub hello_name: String,
-    /// Log in as this user once connected.
-    pub user: Option<String>,
+    /// Log in once connected, or what `:auth` needs.
+    pub login: LoginOptions,
     /// Write a log there.
     pub log: Option<PathBuf>,
     /// Passwords may go over a clear line without a question.
@@ -98,6 +103,8 @@ pub struct Repl {
     history: History,
     settings: Settings,
     connection: Option<Connection>,
+    /// The program that the connection leads through.
+    command: Option<crate::net::command::Watch>,
     target: Target,
     log: Option<log::Log>,
     /// Lines that wait for their turn: a paste, or type-ahead that was no answer to a question.
@@ -109,6 +116,8 @@ pub struct Repl {
     message: Message,
     /// The user name of a PLAIN login that waits for its password.
     plain_user: Option<String>,
+    /// The login that is carried out for the operator.
+    carrying: Option<login::Carrying>,
     /// The header word that was held back; typed again it is sent.
     held_back: Option<Vec<u8>>,
     /// The log could not be written: the exit status must say so.
@@ -155,6 +164,7 @@ struct Told {
     clear_text: bool,
     relay: bool,
     quit_in_message: bool,
+    starttls_again: bool,
     oddities: Vec<crate::wire::reply::Oddity>,
 }
 
@@ -185,6 +195,7 @@ impl Repl {
             terminal,
             history,
             connection: None,
+            command: None,
             target,
             log: None,
             queue: VecDeque::new(),
@@ -193,6 +204,7 @@ impl Repl {
             memory: Memory::default(),
             message: Message::default(),
             plain_user: None,
+            carrying: None,
             held_back: None,
             log_broken: false,
             messages_accepted: 0,
@@ -221,7 +233,7 @@ impl Repl {
         if self.outcome.is_none() && self.options.starttls && self.is_open() {
             self.start_tls().await;
         }
-        if self.outcome.is_none() && self.options.user.is_some() {
+        if self.outcome.is_none() && self.options.login.is_wanted {
             self.log_in().await;
         }
         while self.outcome.is_none() {
@@ -243,6 +255,7 @@ impl Repl {
     /// One line, and all that follows from it.
     async fn turn(&mut self) {
         self.tour_step();
+        self.tell_command().await;
         // Before anything that waits in the queue: a pasted line must not become the password (P24).
         if let Mode::Answer(question) = self.mode()
             && self.wants_password(question)
@@ -388,8 +401,7 @@ impl Repl {
         self.memory.cancelled_before = false;
         self.remember_address(line);
         if !self.is_terminal() {
-            let shown = crate::wire::command::without_secret(line).unwrap_or_else(|| line.to_vec());
-            self.screen.row(Row::new(crate::render::Sign::Sent, crate::text::printable(&shown)));
+            self.show_sent(line);
         }
         if let Some(connection) = &mut self.connection {
             connection.send(line);
@@ -431,6 +443,8 @@ impl Repl {
             && connection.session().is_open()
         {
             connection.close();
+            // How it ends now is our doing.
+            self.command = None;
             if !words.is_empty() {
                 self.screen.note(words);
             }
@@ -460,7 +474,7 @@ impl Repl {
 
     fn prompt(&self) -> String {
         let columns = Terminal::width().unwrap_or(80);
-        let practice = self.options.practice.map(|name| Target { host: name.to_owned(), port: crate::target::SMTP, implicit_tls: false });
+        let practice = self.options.practice.map(|name| Target::new(name, crate::target::SMTP));
         let prompt = prompt::prompt(self.session(), practice.as_ref().unwrap_or(&self.target), self.settings.full_prompt, columns);
         self.styled_prompt(&prompt)
     }

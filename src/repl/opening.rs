@@ -6,11 +6,10 @@ use super::log::Log;
 use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
-use crate::jobs::opening::{dial_failure, greeting_failure};
-use crate::net::dial::{DialEvent, Dialed, dial};
-use crate::net::{Connection, Limits};
+use crate::jobs::opening::{greeting_failure, without_certificate};
+use crate::net::Limits;
 use crate::render::{Row, human, transcript};
-use crate::session::{Ending, Event, Security, Stage};
+use crate::session::{Ending, Event, Security, Stage, redact};
 use crate::target::Target;
 use crate::text::printable_str;
 use crate::wire::foreign::{self, Foreign};
@@ -24,7 +23,7 @@ impl Repl {
                 self.outcome = Some(Outcome::NotOpened(failure));
             }
             Some(_) => {}
-            None if self.history.is_first && self.is_terminal() && !self.options.tour => {
+            None if self.history.is_first && self.is_open() && self.is_terminal() && !self.options.tour => {
                 self.screen.note("Type SMTP as you would in telnet. Tab completes, :help helps, QUIT ends.");
             }
             None => {}
@@ -35,10 +34,11 @@ impl Repl {
     pub(super) async fn open(&mut self) -> Option<Failure> {
         self.drop_connection("");
         self.connection = None;
-        let failure = match self.dial().await {
+        let failure = match self.find_a_way().await {
             Ok(Some(dialed)) => {
                 self.connected(dialed);
-                if self.target.implicit_tls && !self.handshake().await { None } else { self.await_greeting().await }
+                let failure = if self.target.implicit_tls && !self.handshake().await { None } else { self.await_greeting().await };
+                self.or_command_failure(failure).await
             }
             Ok(None) => None,
             Err(failure) => Some(failure),
@@ -50,74 +50,6 @@ impl Repl {
             self.screen.show(shown);
         }
         failure
-    }
-
-    async fn dial(&mut self) -> Result<Option<Dialed>, Failure> {
-        if self.target.implicit_tls || self.options.starttls {
-            self.begin_loading_roots();
-        }
-        let target = self.target.clone();
-        let options = self.options.dial.clone();
-        let verbose = self.options.verbose > 0;
-        let several = std::cell::Cell::new(false);
-        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel::<Row>();
-        let by_name = target.address().is_none();
-        let mut on = |event: DialEvent<'_>| {
-            let row = match event {
-                DialEvent::Resolved { addresses, took } => {
-                    several.set(addresses.len() > 1);
-                    let list = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
-                    let took = if verbose { format!(" ({})", human::duration(took)) } else { String::new() };
-                    (by_name && (several.get() || verbose)).then(|| Row::note(format!("{} is {list}{took}", printable_str(&target.host))))
-                }
-                DialEvent::Trying(address) => verbose.then(|| Row::note(format!("{} port {}: connecting", address.ip(), address.port()))),
-                DialEvent::Failed(attempt) => (several.get() || verbose).then(|| human::attempt(attempt)),
-            };
-            row.map(|row| tell.send(row));
-        };
-        let dialing = dial(&target, &options, &mut on);
-        tokio::pin!(dialing);
-        let slow = tokio::time::sleep(Duration::from_secs(1));
-        tokio::pin!(slow);
-        let mut waiting = self.is_terminal();
-        let result = loop {
-            tokio::select! {
-                biased;
-                Some(row) = told.recv() => self.screen.row(row),
-                result = &mut dialing => break result,
-                signal = self.signals.next() => {
-                    if signal == Signal::Continue {
-                        continue;
-                    }
-                    self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
-                    return Ok(None);
-                }
-                () = &mut slow, if waiting => {
-                    waiting = false;
-                    self.screen.note(format!("{} port {}: connecting (up to {}; Ctrl-C gives up)", printable_str(&target.host), target.port, human::duration(options.timeout)));
-                }
-            }
-        };
-        while let Ok(row) = told.try_recv() {
-            self.screen.row(row);
-        }
-        result.map(Some).map_err(|error| dial_failure(&error, options.timeout))
-    }
-
-    fn connected(&mut self, dialed: Dialed) {
-        let Dialed { stream, address, took } = dialed;
-        let (host, port, took) = (printable_str(&self.target.host), address.port(), human::duration(took));
-        let text = match self.target.address() {
-            Some(ip) => format!("Connected to {ip} port {port} in {took}"),
-            None => format!("{host} is {}; connected to port {port} in {took}", address.ip()),
-        };
-        self.screen.note(&text);
-        let mut connection = Connection::new(Box::new(stream), self.options.limits);
-        connection.note(text);
-        self.connection = Some(connection);
-        self.memory.told.clear_text = false;
-        self.secure.report = None;
-        self.restart_log();
     }
 
     async fn await_greeting(&mut self) -> Option<Failure> {
@@ -144,6 +76,7 @@ impl Repl {
                 }
             };
             let failure = greeting_failure(&event);
+            let failure = if self.lacks_client_certificate() { failure.map(without_certificate) } else { failure };
             self.show_opening_event(event);
             let greeted = self.session().is_none_or(|session| session.stage() != Stage::Greeting);
             if let Some(Failure::NoGreeting(_)) = failure {
@@ -185,7 +118,7 @@ impl Repl {
     /// The connection is gone and a line was typed: it is kept, and sent after a reconnect.
     pub(super) async fn reconnect_for(&mut self, line: &[u8]) -> bool {
         if !self.is_terminal() {
-            self.screen.warning(format!("Not sent, the connection is closed: {}", crate::text::printable(&shown(line))));
+            self.screen.warning(format!("Not sent, the connection is closed: {}", crate::text::printable(&redact::command(line))));
             self.outcome = Some(Outcome::Lost);
             return false;
         }
@@ -256,7 +189,7 @@ impl Repl {
             self.screen.note("Nothing is open. :reconnect opens the connection again.");
             return;
         }
-        let line = format!("EHLO {}", self.options.hello_name);
+        let line = format!("{} {}", self.target.protocol.hello(), self.options.hello_name);
         if self.is_terminal() {
             self.show_sent(line.as_bytes());
         }
@@ -307,10 +240,10 @@ impl Repl {
 
     pub(super) fn log_header(&self) -> String {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-        transcript::header(env!("CARGO_PKG_VERSION"), &self.target.to_string(), &format!("{} UTC", super::commands::utc_date(now)))
+        transcript::header(env!("CARGO_PKG_VERSION"), &self.target.to_string(), &format!("{} UTC", human::utc_date(now)))
     }
 
-    fn restart_log(&mut self) {
+    pub(super) fn restart_log(&mut self) {
         let header = self.log_header();
         if let Some(log) = &mut self.log
             && let Err(error) = log.begin(&header, None)
@@ -336,8 +269,4 @@ impl Repl {
         }
         self.log_broken = true;
     }
-}
-
-fn shown(line: &[u8]) -> Vec<u8> {
-    crate::wire::command::without_secret(line).unwrap_or_else(|| line.to_vec())
 }

@@ -33,8 +33,12 @@ pub(super) fn prompt(session: Option<&Session>, target: &Target, with_port: bool
 
 fn place(session: &Session, target: &Target, with_port: bool, short: bool) -> String {
     let is_address = target.address().is_some();
+    if let Some(path) = &target.socket {
+        let user = session.user().map(|user| format!("{}@", printable_str(user))).unwrap_or_default();
+        return format!("{user}{}", printable_str(if short { path.rsplit('/').next().unwrap_or(path) } else { path }));
+    }
     let host = if short && !is_address { target.host.split('.').next().unwrap_or_default() } else { &target.host };
-    let port = if with_port || !matches!(target.port, 25 | 465 | 587) { format!(":{}", target.port) } else { String::new() };
+    let port = if with_port || !matches!(target.port, 24 | 25 | 465 | 587) { format!(":{}", target.port) } else { String::new() };
     let host = if target.host.contains(':') && !port.is_empty() { format!("[{host}]") } else { host.to_owned() };
     let user = session.user().map(|user| {
         let user = if short { user.split('@').next().unwrap_or_default() } else { user };
@@ -73,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_state_is_said_in_words() {
-        let target = Target { host: "mail.contoso.test".to_owned(), port: 25, implicit_tls: false };
+        let target = Target::new("mail.contoso.test", 25);
         let hello = ["S: 220 mx", "C: EHLO a", "S: 250 mx"];
         let table: &[(&[&str], usize, &str)] = &[
             (&["S: 220 mx"], 80, "mail.contoso.test> "),
@@ -97,7 +101,7 @@ mod tests {
             assert_eq!(prompt(Some(&session(&all)), &target, false, *columns), *want, "{lines:?}");
         }
         assert_eq!(prompt(None, &target, false, 80), "not connected> ");
-        let local = Target { host: "::1".to_owned(), port: 2525, implicit_tls: false };
+        let local = Target::new("::1", 2525);
         assert_eq!(prompt(Some(&session(&["S: 220 mx"])), &local, false, 80), "[::1]:2525> ");
     }
 }

@@ -1,15 +1,17 @@
 //! TLS in the conversation: STARTTLS typed or asked for, TLS from the first byte, the verdict.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::task::JoinHandle;
 
 use super::signals::Signal;
 use super::{Outcome, Repl};
+use crate::explain::notice;
 use crate::jobs::old_tls;
-use crate::net::tls::{Roots, TlsFailure, TlsReport, load_roots};
+use crate::net::tls::{Roots, TlsFailure, TlsOptions, TlsReport, key_log, load_roots};
 use crate::render::{Row, human, tls};
-use crate::session::{Security, Session, Stage};
+use crate::session::{Ending, Security, Session, Stage};
+use crate::text::printable_str;
 use crate::wire::keyword::Capabilities;
 
 /// TLS of the session: what was wished, loaded and negotiated.
@@ -20,8 +22,25 @@ pub(super) struct Secure {
     roots: Option<Roots>,
     /// `:starttls` says the EHLO that follows.
     running: bool,
+    /// What the server said of itself before STARTTLS, until EHLO is said inside.
+    before: Option<Before>,
+    /// What is wrong with our certificate was told.
+    own_told: bool,
     /// What the last handshake on this connection brought.
     pub(super) report: Option<TlsReport>,
+}
+
+impl Secure {
+    /// What was learnt of a server is not true of the next connection.
+    pub(super) fn forget_server(&mut self) {
+        (self.report, self.before) = (None, None);
+    }
+}
+
+/// The server as it was before STARTTLS.
+struct Before {
+    name: String,
+    offer: Option<Capabilities>,
 }
 
 impl Repl {
@@ -36,13 +55,29 @@ impl Repl {
     async fn roots(&mut self) -> Result<Roots, String> {
         self.begin_loading_roots();
         if let Some(loading) = self.secure.loading.take() {
-            self.secure.roots = Some(loading.await.map_err(|_| "the root certificates were not read".to_owned())??);
+            let roots = loading.await.map_err(|_| "the root certificates were not read".to_owned())??;
+            self.tell_of_roots(&roots);
+            self.secure.roots = Some(roots);
         }
         self.secure.roots.clone().ok_or_else(|| "the root certificates were not read".to_owned())
     }
 
+    fn tell_of_roots(&mut self, roots: &Roots) {
+        let why = roots.trouble.as_deref().map(|words| format!(" ({})", printable_str(words))).unwrap_or_default();
+        if roots.count == 0 {
+            self.screen.warning(format!("No root certificates were found{why}: no certificate can be verified. --cacert FILE gives some."));
+        } else if !why.is_empty() {
+            self.screen.hint(format!("Some root certificates could not be read{why}."));
+        }
+    }
+
     /// After the 220 to STARTTLS.
     pub(super) async fn upgrade(&mut self) {
+        self.secure.before = self.session().map(|session| {
+            let offer = session.capabilities().cloned();
+            let greeting = session.greeting().map(|reply| String::from_utf8_lossy(reply.first_text()).into_owned());
+            Before { name: offer.as_ref().map_or(greeting.unwrap_or_default(), |offer| offer.greeting.clone()), offer }
+        });
         let injected = self.connection.as_mut().map(crate::net::Connection::take_injected).unwrap_or_default();
         if !injected.is_empty() {
             let rows: Vec<Row> = injected
@@ -67,7 +102,7 @@ impl Repl {
         let roots = match self.roots().await {
             Ok(roots) => roots,
             Err(words) => {
-                self.screen.warning(format!("TLS cannot be started: {}.", crate::text::printable_str(&words)));
+                self.screen.warning(format!("TLS cannot be started: {}.", printable_str(&words)));
                 self.drop_connection("");
                 self.tls_failed();
                 return false;
@@ -76,19 +111,8 @@ impl Repl {
         // The practice server has its own name, whatever the address; another that is connected to later has not.
         let host = self.options.practice.map_or_else(|| self.target.host.clone(), str::to_owned);
         let options = self.options.tls.clone();
-        let Self { connection: Some(connection), signals, .. } = self else { return false };
-        let result: Result<TlsReport, TlsFailure> = tokio::select! {
-            result = connection.start_tls(&host, &options, &roots) => result,
-            signal = signals.next() => {
-                if signal == Signal::Interrupt && !self.target.implicit_tls && self.terminal.is_some() {
-                    self.screen.progress("\n");
-                    self.drop_connection("Stopped; the connection is closed. :reconnect opens it again.");
-                    return false;
-                }
-                self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
-                return false;
-            }
-        };
+        self.tell_of_own_certificate();
+        let Some(result) = self.handshake_or_signal(&host, &options, &roots).await else { return false };
         self.update_log();
         match result {
             Ok(report) => {
@@ -105,8 +129,7 @@ impl Repl {
                 true
             }
             Err(failure) => {
-                self.screen.show(&tls::failure(&failure, &self.options.tls));
-                self.look_for_old_tls(&failure).await;
+                self.handshake_failed(&failure).await;
                 if self.is_terminal() {
                     self.screen.note("The connection is closed. :reconnect opens it again.");
                 }
@@ -116,42 +139,135 @@ impl Repl {
         }
     }
 
+    /// `None` when a signal ended it, and what that means was done.
+    async fn handshake_or_signal(&mut self, host: &str, options: &TlsOptions, roots: &Roots) -> Option<Result<TlsReport, TlsFailure>> {
+        let patient = self.is_terminal();
+        let Self { connection: Some(connection), signals, screen, .. } = self else { return None };
+        let limit = human::duration(connection.limits_mut().reply);
+        let ended_by = {
+            let handshake = connection.start_tls(host, options, roots);
+            let slow = tokio::time::sleep(Duration::from_secs(1));
+            tokio::pin!(handshake, slow);
+            loop {
+                tokio::select! {
+                    result = &mut handshake => return Some(result),
+                    signal = signals.next() => {
+                        if signal != Signal::Continue {
+                            break signal;
+                        }
+                    }
+                    () = &mut slow, if patient && !slow.is_elapsed() => {
+                        screen.note(format!("Waiting for the TLS handshake (up to {limit}; Ctrl-C gives up)."));
+                    }
+                }
+            }
+        };
+        self.handshake_interrupted(ended_by);
+        None
+    }
+
+    fn handshake_interrupted(&mut self, signal: Signal) {
+        if signal == Signal::Interrupt && !self.target.implicit_tls && self.terminal.is_some() {
+            self.screen.progress("\n");
+            self.drop_connection("Stopped; the connection is closed. :reconnect opens it again.");
+            return;
+        }
+        self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
+    }
+
     /// The log tells what was negotiated and what is wrong; the operator, that keys are written.
     fn note_tls(&mut self, report: &TlsReport) {
         let faults: String = report.faults.iter().map(|fault| format!(" {}", tls::sentence(fault, now()))).collect();
         if let Some(connection) = &mut self.connection {
             connection.note(format!("{}.{faults}", report.session()));
         }
-        if let Some(path) = std::env::var_os("SSLKEYLOGFILE") {
-            self.screen.note(format!(
-                "The keys of this session are written to {} (SSLKEYLOGFILE).",
-                crate::text::printable_str(&path.to_string_lossy())
-            ));
+        if let Some((path, written)) = key_log() {
+            let path = printable_str(&path.to_string_lossy()).into_owned();
+            match written {
+                Ok(()) => self.screen.note(format!("The keys of this session are written to {path} (SSLKEYLOGFILE).")),
+                Err(error) => {
+                    let words = crate::net::dial::system_words(&error);
+                    self.screen.warning(format!("The keys of this session cannot be written to {path} (SSLKEYLOGFILE): {words}."));
+                }
+            }
         }
         self.update_log();
     }
 
-    /// Nothing in common: a second connection finds out what the server speaks instead.
-    async fn look_for_old_tls(&mut self, failure: &TlsFailure) {
-        if !old_tls::may_be_old(failure, &self.options.tls) {
+    fn tell_of_own_certificate(&mut self) {
+        let Some(ours) = self.options.tls.identity.as_ref().filter(|_| !self.secure.own_told) else { return };
+        let rows = tls::own_certificate(&ours.certificate, now());
+        self.secure.own_told = true;
+        self.screen.show(&rows);
+    }
+
+    /// What happened, what the server speaks instead if it is too old, and else what usually helps.
+    async fn handshake_failed(&mut self, failure: &TlsFailure) {
+        self.screen.show(&tls::failure(failure));
+        if let Some(spoken) = self.look_for_old_tls(failure).await {
+            self.screen.show(&tls::older(&spoken));
             return;
         }
-        let name = self.options.tls.server_name.clone().or_else(|| self.target.address().is_none().then(|| self.target.host.clone()));
-        let name = name.filter(|_| !self.options.tls.no_sni);
+        let attempt = tls::Attempt { options: &self.options.tls, implicit: self.target.implicit_tls, named: self.name_to_send().is_some() };
+        if let Some(advice) = tls::failure_advice(failure, attempt) {
+            self.screen.row(advice);
+        }
+    }
+
+    /// The name that is sent in the handshake (SNI): none for an address.
+    fn name_to_send(&self) -> Option<String> {
+        let host = self.options.practice.unwrap_or(&self.target.host);
+        let name = self.options.tls.server_name.as_deref().unwrap_or(host);
+        (!self.options.tls.no_sni && name.parse::<std::net::IpAddr>().is_err()).then(|| name.to_owned())
+    }
+
+    /// Nothing in common: a second connection finds out what the server speaks instead.
+    async fn look_for_old_tls(&mut self, failure: &TlsFailure) -> Option<String> {
+        if !old_tls::may_be_old(failure, &self.options.tls) {
+            return None;
+        }
+        let name = self.name_to_send();
         let (target, dial, hello) = (self.target.clone(), self.options.dial.clone(), self.options.hello_name.clone());
-        let Some(spoken) = old_tls::what_it_speaks(&target, &dial, &hello, name.as_deref()).await.and_then(|answer| answer.describe())
-        else {
-            return;
-        };
-        self.screen.warning(format!("Asked again, the server speaks {spoken}."));
-        let way = if cfg!(feature = "legacy-tls") {
-            "--tls-min 1.0 speaks it for a look."
-        } else {
-            "A build with the feature legacy-tls can talk to it."
-        };
-        self.screen.hint(format!(
-            "This program speaks TLS 1.2 and 1.3 with modern ciphers: what is older is broken (RFC 8996), and clients refuse it. Update the server or its settings (Exchange: Schannel). {way}"
-        ));
+        old_tls::what_it_speaks(failure, &target, &dial, &hello, name.as_deref()).await
+    }
+
+    /// Inside TLS the server asked for our certificate, and got none.
+    pub(super) fn lacks_client_certificate(&self) -> bool {
+        self.is_encrypted() && self.secure.report.as_ref().is_some_and(TlsReport::lacks_client_certificate)
+    }
+
+    /// A connection that ends inside TLS before EHLO was accepted, or by an alert: the server may not like
+    /// our certificate, or the lack of one.
+    pub(super) fn explain_end_inside_tls(&mut self, ending: &Ending) {
+        let Some(report) = self.secure.report.as_ref().filter(|report| report.client_certificate_asked.is_some()) else { return };
+        let by_tls = matches!(ending, Ending::Lost { by_tls: true, .. });
+        let at_once = self.is_encrypted() && self.session().is_some_and(|session| session.capabilities().is_none());
+        let cut = matches!(ending, Ending::Lost { .. } | Ending::Closed { announced: false, .. });
+        if by_tls && report.client_certificate_given {
+            self.screen.hint("The server does not accept our certificate: its log says why (issuer, dates, purpose).");
+        } else if !report.client_certificate_given && (by_tls || cut && at_once) {
+            self.screen.hint(
+                "In the handshake it had asked for a certificate of ours and got none: that is the likely reason. --cert FILE and --key FILE give one.",
+            );
+        }
+    }
+
+    /// EHLO was accepted inside TLS: what is different from before.
+    pub(super) fn compare_offers(&mut self) {
+        let Some(session) = self.session().filter(|session| session.security() != Security::Clear) else { return };
+        let Some(offer) = session.capabilities().cloned() else { return };
+        let again = offer.has("STARTTLS") && !std::mem::replace(&mut self.memory.told.starttls_again, true);
+        if let Some(before) = self.secure.before.take() {
+            if let Some(text) = before.offer.and_then(|before| notice::difference(&before, &offer)) {
+                self.screen.note(text);
+            }
+            if let Some(text) = notice::other_name(&before.name, &offer.greeting) {
+                self.screen.hint(text);
+            }
+        }
+        if again {
+            self.screen.hint(notice::STARTTLS_AGAIN);
+        }
     }
 
     fn tls_failed(&mut self) {
@@ -170,9 +286,10 @@ impl Repl {
         if self.session().is_some_and(|session| session.stage() == Stage::Greeted) {
             self.say_hello().await;
         }
-        let before = self.session().and_then(Session::capabilities).cloned();
-        if self.outcome.is_none() && !before.as_ref().is_some_and(|offer| offer.has("STARTTLS")) {
+        let offered = self.session().and_then(Session::capabilities).is_some_and(|offer| offer.has("STARTTLS"));
+        if self.outcome.is_none() && !offered {
             self.screen.warning("STARTTLS is not offered here: nothing is encrypted.");
+            self.screen.hint("Not configured, or a device on the way takes it out of the reply. Typed by hand it is sent all the same.");
             self.tls_failed();
             return;
         }
@@ -194,55 +311,25 @@ impl Repl {
             return;
         }
         self.say_hello().await;
-        if let (Some(before), Some(after)) = (before, self.session().and_then(Session::capabilities).cloned()) {
-            self.tell_difference(&before, &after);
-        }
-    }
-
-    fn tell_difference(&mut self, before: &Capabilities, after: &Capabilities) {
-        let lines = |offer: &Capabilities| {
-            offer
-                .keywords
-                .iter()
-                // It is never offered inside (RFC 3207 section 4.2): that is no news.
-                .filter(|keyword| !keyword.name.eq_ignore_ascii_case("STARTTLS"))
-                .map(|keyword| [vec![keyword.name.clone()], keyword.parameters.clone()].concat().join(" "))
-                .collect::<Vec<_>>()
-        };
-        let (before, after) = (lines(before), lines(after));
-        let only = |one: &[String], other: &[String]| {
-            one.iter()
-                .filter(|line| !other.contains(line))
-                .map(|line| crate::text::printable_str(line).into_owned())
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let (new, gone) = (only(&after, &before), only(&before, &after));
-        let part = |words: &str, list: &str| if list.is_empty() { String::new() } else { format!(" {words}: {list}.") };
-        let text = format!("Inside TLS the offer differs.{}{}", part("New", &new), part("Gone", &gone));
-        if !new.is_empty() || !gone.is_empty() {
-            self.screen.note(text);
-        }
     }
 
     /// `:tls [save FILE]`
     pub(super) fn tls_command(&mut self, argument: &str) {
-        let Some(report) =
-            self.secure.report.as_ref().filter(|_| self.session().is_some_and(|session| session.security() != Security::Clear))
-        else {
+        let Some(report) = self.secure.report.as_ref().filter(|_| self.is_encrypted()) else {
             self.screen.note("The connection is not encrypted. :starttls encrypts it, if the server offers that.");
             return;
         };
-        match argument.strip_prefix("save").map(str::trim) {
-            None => {
+        match argument.split_once(' ').map_or((argument, ""), |(word, rest)| (word, rest.trim())) {
+            ("", _) => {
                 let rows = tls::details(report, now());
                 self.screen.show(&rows);
             }
-            Some("") => self.local_error("A file name is wanted: :tls save FILE"),
-            Some(path) => {
+            ("save", "") => self.local_error("A file name is wanted: :tls save FILE"),
+            ("save", path) => {
                 let pem: String = report.chain.iter().map(crate::net::tls::certificate::Certificate::pem).collect();
                 self.save_text(path, &pem, "the certificates, as PEM");
             }
+            (word, _) => self.local_error(&format!("There is no :tls {}; :tls alone or :tls save FILE", printable_str(word))),
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub greeted: bool,
     /// EHLO or HELO was accepted.
     pub hello: bool,
+    /// The server speaks LMTP: LHLO in the place of EHLO and HELO.
+    pub lmtp: bool,
     /// A sender was accepted.
     pub mail: bool,
     /// A recipient was accepted.

@@ -23,6 +23,7 @@ impl Repl {
         self.source.update(|snapshot| {
             snapshot.prompt_width = crate::text::width(prompt);
             snapshot.hints = self.settings.hints && !self.options.raw;
+            snapshot.lmtp = self.target.protocol == crate::target::Protocol::Lmtp;
             snapshot.own_name.clone_from(&self.options.hello_name);
             snapshot.addresses.clone_from(&self.memory.addresses);
             snapshot.update(self.connection.as_ref().map(Connection::session));
@@ -62,7 +63,10 @@ impl Repl {
             };
             match woken {
                 Woken::Given(given) => break given,
-                Woken::Event(event) => self.happened(event),
+                Woken::Event(event) => {
+                    self.happened(event);
+                    self.tell_command().await;
+                }
                 // The reader of passwords tells of Ctrl-C itself, and raises the signal besides.
                 Woken::Signal(Signal::Interrupt) if self.source.asks_password() => {}
                 Woken::Signal(Signal::Interrupt) => break Given::Interrupted,

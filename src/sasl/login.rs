@@ -99,8 +99,8 @@ fn describe(said: &Said<'_>) -> Option<Description> {
     }
     let what = said.answering.map_or(if said.number == 0 { Asks::UserName } else { Asks::Password }, |words| asks(words, said.number > 0));
     Some(match what {
-        Asks::UserName => Description::new("AUTH LOGIN").open_bytes("user", said.bytes),
-        Asks::Password => Description::new("AUTH LOGIN").hidden("password", said.bytes),
+        Asks::UserName => Description::new("user name").open_bytes("user", said.bytes),
+        Asks::Password => Description::new("password").hidden("password", said.bytes),
     })
 }
 

@@ -5,14 +5,24 @@
 //! randomness and no clock here: both come with [`Login`] and [`Host`]. A mechanism that is not in the
 //! table can still be typed by hand: its challenges are shown, and base64 goes out as typed.
 
+pub mod anonymous;
 pub mod client;
 pub mod cram_md5;
 pub mod description;
+pub mod digest_md5;
+pub mod external;
+pub mod gs2;
+pub mod gssapi;
 pub mod hash;
 pub mod login;
+pub mod ntlm;
+pub mod oauthbearer;
 pub mod plain;
 pub mod prep;
+pub mod scram;
 pub mod server;
+pub mod token;
+pub mod xoauth2;
 
 pub use client::{Binding, Channel, Client, Login, Proof, Trouble};
 pub use description::{Description, Field, Party, Said, Value};
@@ -45,6 +55,14 @@ pub struct Mechanism {
     pub describe: fn(&Said<'_>) -> Option<Description>,
 }
 
+impl Mechanism {
+    /// It binds the login to the TLS channel, and is of no use without [`Channel::binding`]. RFC 5802 §4 keeps
+    /// the suffix for that.
+    pub fn binds(&self) -> bool {
+        self.name.ends_with("-PLUS")
+    }
+}
+
 /// What the operator can do at a challenge of a mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ByHand {
@@ -72,7 +90,24 @@ pub enum Needs {
 }
 
 /// The known mechanisms, in the order in which help lists them.
-pub const MECHANISMS: &[Mechanism] = &[plain::MECHANISM, login::MECHANISM, cram_md5::MECHANISM];
+pub const MECHANISMS: &[Mechanism] = &[
+    plain::MECHANISM,
+    login::MECHANISM,
+    cram_md5::MECHANISM,
+    digest_md5::MECHANISM,
+    scram::SHA_1,
+    scram::SHA_256,
+    scram::SHA_512,
+    scram::SHA_1_PLUS,
+    scram::SHA_256_PLUS,
+    scram::SHA_512_PLUS,
+    xoauth2::MECHANISM,
+    oauthbearer::MECHANISM,
+    ntlm::MECHANISM,
+    gssapi::MECHANISM,
+    external::MECHANISM,
+    anonymous::MECHANISM,
+];
 
 /// Finds a mechanism, in any case.
 pub fn lookup(name: &str) -> Option<&'static Mechanism> {
@@ -96,12 +131,19 @@ pub(crate) mod tests {
     use super::*;
     use crate::secret::Secret;
 
+    /// What both sides see of the same TLS channel.
+    pub(crate) fn channel() -> Channel {
+        Channel { exporter: Some(vec![7; 32]), server_end_point: Some(vec![9; 32]), wanted: None }
+    }
+
     /// Credentials and surroundings for the tests of mechanisms.
     pub(crate) fn login(user: &str, password: &str) -> Login {
         Login {
             user: user.to_owned(),
             secret: Some(Secret::new(password.to_owned())),
             host: "mail.contoso.test".to_owned(),
+            channel: channel(),
+            offers_binding: true,
             ..Login::default()
         }
     }
@@ -112,6 +154,9 @@ pub(crate) mod tests {
             name: "mail.contoso.test".to_owned(),
             users: vec![user.to_owned()],
             password: Secret::new(password.to_owned()),
+            token: Secret::new(password.to_owned()),
+            channel: channel(),
+            offers_binding: true,
             ..Host::default()
         }
     }
@@ -119,10 +164,7 @@ pub(crate) mod tests {
     /// Lets both sides of a mechanism talk until one has enough; the server's verdict, and the client's of the server.
     pub(crate) fn play(mechanism: &Mechanism, login: &Login, host: &Host) -> (Turn, Result<Proof, Trouble>) {
         let (mut client, mut server) = ((mechanism.client)(), mechanism.server.unwrap()());
-        let mut answer = match mechanism.client_first {
-            true => Some(client.step(None, login)),
-            false => None,
-        };
+        let mut answer = mechanism.client_first.then(|| client.step(None, login));
         for _ in 0..10 {
             let given = match answer {
                 Some(Err(trouble)) => return (Turn::Refuse, Err(trouble)),
@@ -148,7 +190,8 @@ pub(crate) mod tests {
 
     #[test]
     fn every_mechanism_lets_the_right_password_in_and_no_other() {
-        for mechanism in MECHANISMS.iter().filter(|mechanism| mechanism.needs == Needs::Password && mechanism.server.is_some()) {
+        let secret = |mechanism: &&Mechanism| matches!(mechanism.needs, Needs::Password | Needs::Token);
+        for mechanism in MECHANISMS.iter().filter(secret).filter(|mechanism| mechanism.server.is_some()) {
             for (user, password) in [("logon", "My simple password"), ("logon", "pässwörd€"), ("logon", "a b\\c:\"d\"")] {
                 let (turn, proof) = play(mechanism, &login(user, password), &host(user, password));
                 assert_eq!(turn, Turn::Accept(user.to_owned()), "{} {password}", mechanism.name);
@@ -162,9 +205,9 @@ pub(crate) mod tests {
     #[test]
     fn every_mechanism_asks_for_what_it_lacks() {
         for mechanism in MECHANISMS.iter().filter(|mechanism| matches!(mechanism.needs, Needs::Password | Needs::Token)) {
-            let (_, result) = play(mechanism, &Login { user: "logon".to_owned(), ..Login::default() }, &host("logon", "x"));
+            let (_, result) = play(mechanism, &Login { secret: None, ..login("logon", "") }, &host("logon", "x"));
             assert_eq!(result, Err(Trouble::NeedsSecret), "{}", mechanism.name);
-            let (_, result) = play(mechanism, &Login::default(), &host("logon", "x"));
+            let (_, result) = play(mechanism, &login("", ""), &host("logon", "x"));
             assert_eq!(result, Err(Trouble::NeedsUser), "{}", mechanism.name);
         }
     }
@@ -172,8 +215,8 @@ pub(crate) mod tests {
     // P26, P27
     #[test]
     fn no_challenge_and_no_answer_makes_a_mechanism_panic() {
-        let blobs: [&[u8]; 9] =
-            [b"", b"\0", b"=", b"\xff\xfe", b"NTLMSSP\0\x02\0\0\0", b"r=,s=,i=", b"nonce=\"", b"{\"status\":", &[b'a'; 70_000]];
+        let long = vec![b'a'; 70_000];
+        let blobs: [&[u8]; 9] = [b"", b"\0", b"=", b"\xff\xfe", b"NTLMSSP\0\x02\0\0\0", b"r=,s=,i=", b"nonce=\"", b"{\"status\":", &long];
         for mechanism in MECHANISMS {
             for blob in blobs {
                 let mut client = (mechanism.client)();
@@ -198,6 +241,10 @@ pub(crate) mod tests {
     fn the_strongest_that_serves_is_taken() {
         let offered = |names: &str| names.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let password = |mechanism: &Mechanism| mechanism.needs == Needs::Password;
+        let unbound = |mechanism: &Mechanism| password(mechanism) && !mechanism.binds();
+        let plus = offered("SCRAM-SHA-1-PLUS SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN");
+        assert_eq!(best(&plus, password, false).map(|known| known.name), Some("SCRAM-SHA-1-PLUS"));
+        assert_eq!(best(&plus, unbound, false).map(|known| known.name), Some("SCRAM-SHA-512"));
         let table = [("LOGIN PLAIN", false, Some("PLAIN")), ("LOGIN CRAM-MD5", true, Some("CRAM-MD5")), ("LOGIN X-NEW", true, None)];
         for (names, clear, want) in table {
             assert_eq!(best(&offered(names), password, clear).map(|known| known.name), want, "{names}");

@@ -46,7 +46,7 @@ fn describe(said: &Said<'_>) -> Option<Description> {
         return said.bytes.is_empty().then(|| Description::new("go ahead"));
     }
     let parts = parse(said.bytes)?;
-    let title = Description::new("AUTH PLAIN").open_if_any("authorize as", &parts.authzid).open("user", parts.authcid);
+    let title = Description::new("user name and password").open_if_any("authorize as", &parts.authzid).open("user", parts.authcid);
     Some(title.hidden("password", parts.password.expose()))
 }
 

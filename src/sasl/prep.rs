@@ -1,4 +1,4 @@
-//! SASLprep (RFC 4013): user names and passwords that look alike become the same bytes.
+//! `SASLprep` (RFC 4013): user names and passwords that look alike become the same bytes.
 
 use super::Trouble;
 

@@ -5,7 +5,7 @@
 pub mod client;
 pub mod dialogue;
 pub mod event;
-mod redact;
+pub mod redact;
 pub mod server;
 pub mod transcript;
 

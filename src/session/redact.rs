@@ -2,8 +2,13 @@
 
 use memchr::memmem;
 
+use std::borrow::Cow;
+
+use super::dialogue::{Dialogue, Sent};
+use crate::sasl::Description;
 use crate::secret::Secret;
 use crate::wire::base64;
+use crate::wire::command::{self, Command};
 
 /// What stands in the place of a secret.
 pub(crate) const HIDDEN: &[u8] = b"(hidden)";
@@ -35,6 +40,17 @@ impl Redactor {
         self.add_form(encoded.to_vec());
     }
 
+    /// Remembers what is secret in an answer, and the answer itself if anything is.
+    pub(crate) fn add_sent(&mut self, sent: &Sent, line: &[u8]) {
+        if sent.hidden.is_none() {
+            return;
+        }
+        for secret in sent.description.iter().flat_map(Description::secrets) {
+            self.add(secret.expose());
+        }
+        self.add_encoded(line);
+    }
+
     fn add_form(&mut self, form: Vec<u8>) {
         let form = Secret::new(form);
         if form.expose().len() >= SHORTEST && !self.secrets.iter().any(|known| known.expose() == form.expose()) {
@@ -58,9 +74,39 @@ impl Redactor {
     }
 }
 
+/// A command line as it may be seen: an initial response with something secret in it is hidden.
+pub fn command(line: &[u8]) -> Cow<'_, [u8]> {
+    if hides(line) { command::without_secret(line).map_or(Cow::Borrowed(line), Cow::Owned) } else { Cow::Borrowed(line) }
+}
+
+/// Whether there is something secret in a command line.
+pub fn hides(line: &[u8]) -> bool {
+    let Some(response) = command::initial_response(line) else { return false };
+    let Command::Auth { mechanism, .. } = Command::parse(line) else { return false };
+    command::without_secret(line).is_some() && Dialogue::begin(&mechanism, Some(response)).1.hidden.is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // P24
+    #[test]
+    fn only_what_is_secret_in_a_command_is_hidden() {
+        let table = [
+            ("AUTH LOGIN bG9nb24=", "AUTH LOGIN bG9nb24="),
+            ("AUTH PLAIN AGxvZ29uAHNlY3JldA==", "AUTH PLAIN (hidden)"),
+            ("auth plain secret", "AUTH plain (hidden)"),
+            ("AUTH X-NEW c2VjcmV0", "AUTH X-NEW (hidden)"),
+            ("AUTH LOGIN bG9nb24= c2VjcmV0", "AUTH LOGIN (hidden)"),
+            ("AUTH LOGIN not-base64!", "AUTH LOGIN (hidden)"),
+            ("AUTH EXTERNAL =", "AUTH EXTERNAL ="),
+            ("NOOP secret", "NOOP secret"),
+        ];
+        for (line, want) in table {
+            assert_eq!(String::from_utf8_lossy(&command(line.as_bytes())), want);
+        }
+    }
 
     #[test]
     fn echoed_secrets_are_taken_out_in_every_form() {

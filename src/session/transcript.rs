@@ -22,8 +22,8 @@ pub struct Entry {
 pub enum What {
     /// A line that we sent, without its end, secrets replaced.
     Sent(Vec<u8>),
-    /// A secret that we sent, by its name.
-    SentSecret(&'static str),
+    /// A secret that we sent, by what stands in its place: `(password, hidden)`.
+    SentSecret(String),
     /// The message, as it went over the wire.
     SentMessage {
         /// Bytes on the wire, final dot included.
@@ -43,7 +43,8 @@ impl What {
             Self::Sent(line) | Self::Stray(line) => line.len(),
             Self::Received(reply) => reply.length,
             Self::Note(text) => text.len(),
-            Self::SentSecret(_) | Self::SentMessage { .. } => 0,
+            Self::SentSecret(name) => name.len(),
+            Self::SentMessage { .. } => 0,
         }
     }
 }

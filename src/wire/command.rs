@@ -92,6 +92,20 @@ impl Command {
     }
 }
 
+/// The initial response of AUTH: the third word, with whatever follows it.
+pub fn initial_response(line: &[u8]) -> Option<&[u8]> {
+    let is_space = |b: &u8| matches!(b, b' ' | b'\t');
+    let mut rest = line.trim_ascii();
+    for number in 0..2 {
+        let end = rest.iter().position(is_space)?;
+        if number == 0 && !rest[..end].eq_ignore_ascii_case(b"AUTH") {
+            return None;
+        }
+        rest = rest[end..].trim_ascii_start();
+    }
+    (!rest.is_empty()).then_some(rest)
+}
+
 /// The line without what may be secret in it: the initial response of AUTH. `None` when there is none.
 ///
 /// # Source

@@ -6,12 +6,13 @@ use ehlo::sasl::Needs;
 
 use crate::support::run::{Done, Running, ehlo, ehlo_to};
 
-/// `ehlo sandbox --serve` at work, and its port.
-fn serving(args: &[&str]) -> (Running, u16) {
+/// `ehlo sandbox --serve` at work, its port, and the token of its account if one is offered.
+pub(crate) fn serving(args: &[&str]) -> (Running, u16, String) {
     let mut running = ehlo(["sandbox", "--serve"].iter().chain(args).copied().collect::<Vec<_>>()).open_stdin().start();
     let said = running.wait_out("ends it.");
     let port = said.split(" port ").nth(1).and_then(|rest| rest.split('.').next()).and_then(|port| port.parse().ok());
-    (running, port.unwrap_or_else(|| panic!("no port in {said:?}")))
+    let token = said.split("Token for ").nth(1).and_then(|rest| rest.split(": ").nth(1)).and_then(|rest| rest.split_whitespace().next());
+    (running, port.unwrap_or_else(|| panic!("no port in {said:?}")), token.unwrap_or_default().to_owned())
 }
 
 fn scenarios() -> Vec<String> {
@@ -84,7 +85,7 @@ fn every_scenario_ends_without_harm() {
 
 #[test]
 fn the_server_serves_several_and_ends_on_a_signal() {
-    let (running, port) = serving(&[]);
+    let (running, port, _) = serving(&[]);
     for _ in 0..3 {
         ehlo_to(port, &[]).stdin("EHLO a\nQUIT\n").out("250-mail.contoso.test Hello").any_err().check();
     }

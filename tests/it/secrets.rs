@@ -1,5 +1,9 @@
 //! A password is nowhere but on the wire (P24).
 
+use ehlo::sasl::{MECHANISMS, Needs};
+
+use crate::practice::serving;
+use crate::support::relay::relay_to;
 use crate::support::run::{Done, ehlo, ehlo_to};
 use crate::support::scripted::serve;
 
@@ -91,4 +95,33 @@ fn a_login_typed_to_a_closed_connection_is_not_shown() {
 fn a_password_on_the_command_line_is_refused_and_not_repeated() {
     let done = ehlo(["127.0.0.1", "-u", "logon:Marker-2f4c-9d81"]).status(2).err("it is asked for").check();
     is_nowhere(&done, "");
+}
+
+#[test]
+fn nothing_secret_of_any_mechanism_is_told() {
+    // P24: neither the password nor its base64, nor what was derived from it.
+    let mechanisms = MECHANISMS.iter().filter(|known| matches!(known.needs, Needs::Password | Needs::Token) && known.server.is_some());
+    // Those bound to TLS send the same messages, where nothing can listen.
+    for mechanism in mechanisms.filter(|known| !known.binds()) {
+        for (scenario, right) in [(&[][..], true), (&["--scenario", "wrong-password"][..], false)] {
+            let (server, port, token) = serving(&[&["--offer", "all"], scenario].concat());
+            let relay = relay_to(port);
+            let secret = if mechanism.needs == Needs::Token { token } else { "My simple password".to_owned() };
+            let flags = ["-u", "logon", "--auth", mechanism.name, "--password-stdin", "--allow-cleartext", "-l", "log", "-v"];
+            let done = ehlo_to(relay.port, &flags).stdin(format!("{secret}\n:save saved\nQUIT\n")).any().start().finish();
+            let name = mechanism.name;
+            assert_eq!(done.status, Some(if right { 0 } else { 8 }), "{name}: {}", done.all());
+            let read = |file: &str| std::fs::read_to_string(done.folder.path().join(file)).unwrap_or_default();
+            let texts = [("the output", done.all()), ("the log", read("log")), ("the saved session", read("saved"))];
+            let mut secrets = relay.secrets(name);
+            secrets.extend([secret.clone(), ehlo::wire::base64::encode(secret.as_bytes())]);
+            for (what, text) in texts {
+                assert!(what == "the saved session" && !right || text.contains(name), "{name}: {what} is not of this login:\n{text}");
+                let found = secrets.iter().find(|secret| text.contains(secret.as_str()));
+                assert!(found.is_none(), "{name}: {what} holds {found:?}:\n{text}");
+            }
+            server.signal(rustix::process::Signal::TERM);
+            server.finish();
+        }
+    }
 }

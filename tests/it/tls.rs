@@ -1,6 +1,7 @@
 //! TLS as a script meets it, on the practice server and its faults.
 
-use crate::support::run::{Done, ehlo};
+use crate::support::run::{Done, ehlo, ehlo_to};
+use crate::support::scripted::serve;
 
 fn starttls(scenario: &str, more: &[&str]) -> Done {
     let mut args = vec!["sandbox", "-S", "--timeout", "2"];
@@ -57,7 +58,7 @@ fn insecure_goes_on_and_tells_the_fault_all_the_same() {
 fn tls_from_the_first_byte_meets_the_same_verdicts() {
     for (scenario, status, words) in [
         ("expired", 7, "The certificate expired"),
-        ("client-certificate", 7, "ended TLS before its greeting"),
+        ("client-certificate", 7, "wants a certificate of yours: the server ended TLS with the alert certificate_required"),
         ("tls-alert", 7, "handshake_failure"),
     ] {
         let done = ehlo(["sandbox", "--tls", "--scenario", scenario]).any().start().finish();
@@ -120,4 +121,207 @@ fn the_keys_are_logged_when_the_environment_asks_for_it() {
     assert_eq!(done.status, Some(0), "{}", done.all());
     let keys = std::fs::read_to_string(&path).unwrap();
     assert!(keys.contains("CLIENT_HANDSHAKE_TRAFFIC_SECRET "), "{keys}");
+}
+
+/// A script through STARTTLS with a scripted server whose certificate is nobody's; what stands on standard error.
+fn inside(before: &str, tls: &str, after: &str, flags: &[&str], status: i32) -> String {
+    let hello = "S: 220 mail.contoso.test\nC: *\nS: 250-mail.contoso.test\nS: 250-SIZE 100\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go";
+    let server = serve(&format!("{}\n{tls}\n{after}", if before.is_empty() { hello } else { before }));
+    let flags = [&["-S", "-k"], flags].concat();
+    let done = ehlo_to(server.port, &flags).stdin("QUIT\n").any().status(status).check();
+    server.finish();
+    done.err()
+}
+
+#[test]
+fn what_a_server_changes_inside_tls_is_told() {
+    let same = inside("", "tls", "C: *\nS: 250-MAIL.contoso.test Hello\nS: 250 SIZE 100\nC: QUIT\nS: 221 bye", &[], 0);
+    assert!(!same.contains("Inside TLS") && !same.contains("STARTTLS is offered"), "{same}");
+    let other = "C: *\nS: 250-back.contoso.test Hello\nS: 250-SIZE 200\nS: 250 STARTTLS\nC: QUIT\nS: 221 bye";
+    let told = inside("", "tls", other, &[], 0);
+    for words in [
+        "Inside TLS the offer differs. New: SIZE 200. Gone: SIZE 100.",
+        "Inside TLS the server calls itself back.contoso.test, before it mail.contoso.test:",
+        "STARTTLS is offered inside TLS again",
+    ] {
+        assert_eq!(told.matches(words).count(), 1, "{words}\n{told}");
+    }
+}
+
+#[test]
+fn a_refusal_for_want_of_a_certificate_of_ours_is_understood() {
+    let wanted = "The server wants a certificate of yours";
+    let likely = "asked for a certificate of ours and got none: that is the likely reason";
+    let postfix = "C: *\nS: 421 4.7.1 mail.contoso.test Error: No client certificate presented";
+    let table = [
+        (postfix, 7, wanted),
+        ("C: *\nS: 554 5.7.1 no", 1, "asked for a certificate of yours and got none: that may be why"),
+        ("C: *\nclose", 6, likely),
+        ("C: *\ncut", 6, likely),
+    ];
+    for (after, status, words) in table {
+        let told = inside("", "tls asking", after, &[], status);
+        assert!(told.contains(words) && !told.contains("try again later"), "{after}: {words}\n{told}");
+        // Nobody asked for it: then it is not the reason.
+        let told = inside("", "tls", after, &[], if after == postfix { 7 } else { status });
+        assert!(!told.contains(words), "{after}\n{told}");
+    }
+    // After EHLO was accepted, an end has other reasons.
+    let told = inside("", "tls asking", "C: *\nS: 250 mx\nC: QUIT\nclose", &[], 6);
+    assert!(!told.contains(likely), "{told}");
+}
+
+#[test]
+fn starttls_inside_tls_is_not_taken_for_a_lack_of_tls() {
+    // P18
+    let script = |reply: &str| {
+        let server = serve(&format!(
+            "S: 220 mx\nC: *\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\ntls\nC: *\nS: 250 mx\nC: STARTTLS\nS: {reply}"
+        ));
+        ehlo_to(server.port, &["-S", "-k"]).stdin("STARTTLS\nNOOP\n").any().start().finish()
+    };
+    let refused = script("503 5.5.1 TLS already\nC: QUIT\nS: 221 bye");
+    assert!(refused.status == Some(1) && refused.err().contains("is encrypted already: STARTTLS is said once"), "{}", refused.all());
+    let taken = script("220 go");
+    assert!(taken.status == Some(7) && taken.err().contains("waits for a second handshake inside TLS"), "{}", taken.all());
+    assert!(!taken.out().contains("NOOP"), "{}", taken.all());
+}
+
+#[test]
+fn a_greeting_refused_for_want_of_a_certificate_is_diagnosed_once() {
+    let server = serve("tls asking\nS: 421 4.7.1 Error: No client certificate presented");
+    let done = ehlo_to(server.port, &["--tls", "-k"]).any().status(7).check();
+    assert!(done.err().contains(" wants a certificate of yours: 421\n") && !done.err().contains("\n?  The server"), "{}", done.all());
+    server.finish();
+}
+
+/// A certificate for a client and its key, PEM, with the key's own beside it.
+fn client(change: impl FnOnce(&mut rcgen::CertificateParams)) -> (String, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["client.alt.test".to_owned()]).unwrap();
+    change(&mut params);
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+#[test]
+fn a_certificate_of_ours_that_will_not_be_liked_is_told_first() {
+    use time::{Duration, OffsetDateTime};
+    let now = OffsetDateTime::now_utc();
+    let expired = client(|params| (params.not_before, params.not_after) = (now - Duration::days(90), now - Duration::hours(3 * 24 + 1)));
+    let early = client(|params| params.not_before = now + Duration::hours(2 * 24 + 1));
+    let server = client(|params| params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth]);
+    let good = client(|params| params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth]);
+    let table = [
+        (expired, "!  Our certificate (--cert) expired 3 days ago ("),
+        (early, "!  Our certificate (--cert) is not valid yet: it begins in 2 days ("),
+        (server, "!  Our certificate (--cert) is not meant for clients"),
+        (good, ""),
+    ];
+    for ((cert, key), words) in table {
+        let run = ehlo(["sandbox", "-S", "--scenario", "client-certificate", "--cert", "ours.pem", "--key", "ours.key"]);
+        std::fs::write(run.folder().join("ours.pem"), cert).unwrap();
+        std::fs::write(run.folder().join("ours.key"), key).unwrap();
+        let done = run.stdin("QUIT\n").any().check();
+        let told = done.err().contains("Our certificate");
+        assert!(done.err().contains(words) && told != words.is_empty(), "{words}\n{}", done.all());
+        assert!(!told || done.err().find("Our certificate") < done.err().find("TLS 1.3, "), "{}", done.all());
+    }
+}
+
+#[test]
+fn files_for_a_certificate_of_ours_that_do_not_fit_are_refused_by_name() {
+    let ((cert, key), (_, other)) = (client(|_| {}), client(|_| {}));
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let table = [
+        (cert.as_str(), other.as_str(), "ours.key: the key is not that of the certificate in ours.pem"),
+        (&cert, encrypted, "ours.key: the key is encrypted; 'openssl pkey"),
+        (&cert, &cert, "ours.key: it holds no private key"),
+        (&key, &key, "ours.pem: it holds no certificate"),
+        ("noise", &key, "ours.pem: it holds no certificate"),
+    ];
+    for (cert, key, words) in table {
+        let run = ehlo(["127.0.0.1", "1", "--cert", "ours.pem", "--key", "ours.key"]);
+        std::fs::write(run.folder().join("ours.pem"), cert).unwrap();
+        std::fs::write(run.folder().join("ours.key"), key).unwrap();
+        let done = run.any().status(2).check();
+        assert!(done.err().contains(words), "{words}\n{}", done.all());
+    }
+}
+
+#[test]
+fn plain_text_in_the_place_of_tls_is_told_with_the_flag_that_would_work() {
+    let table = [
+        ("S: 220 mx ESMTP\nhold", &["--tls"][..], "-S in the place of --tls"),
+        ("C! \\x16\nS: HTTP/1.1 400 Bad Request", &["--tls"], "It looks like a web server"),
+        (
+            "S: 220 mx\nC: *\nS: 250 STARTTLS\nC: *\nS: 220 go\nC! \\x16\nS: 500 what",
+            &["-S"],
+            "goes on in plain text although it agreed to TLS",
+        ),
+    ];
+    for (dialogue, flags, words) in table {
+        let server = serve(&dialogue.replace("S: 250 STARTTLS", "S: 250-mx\nS: 250 STARTTLS"));
+        let done = ehlo_to(server.port, flags).any().status(7).check();
+        assert!(done.err().contains("What answered is not TLS but: ") && done.err().contains(words), "{words}\n{}", done.all());
+    }
+}
+
+#[test]
+fn an_alert_about_a_name_depends_on_whether_one_was_sent() {
+    // unrecognized_name (RFC 8446 section 6).
+    let alert = "C! \\x16\nS! \\x15\\x03\\x03\\0\\x02\\x02\\x70\nhold";
+    for (flags, words) in [
+        (&["--tls"][..], "none was sent: --servername NAME sends one"),
+        (&["--tls", "--servername", "a.test"], "no certificate for the name that was sent"),
+        (&["--tls", "--servername", "a.test", "--no-sni"], "none was sent"),
+    ] {
+        let server = serve(alert);
+        let done = ehlo_to(server.port, flags).any().status(7).check();
+        assert!(done.err().contains("the alert unrecognized_name") && done.err().contains(words), "{words}\n{}", done.all());
+    }
+}
+
+#[test]
+fn an_old_server_is_asked_again_and_one_hint_says_what_it_means() {
+    // P21: the alert protocol_version, then a ServerHello of TLS 1.0 with TLS_RSA_WITH_3DES_EDE_CBC_SHA.
+    let seven = "\\x07".repeat(32);
+    let hello = format!("\\x16\\x03\\x01\\0\\x2a\\x02\\0\\0\\x26\\x03\\x01{seven}\\0\\0\\x0a\\0");
+    let server = serve(&format!("C! \\x16\nS! \\x15\\x03\\x01\\0\\x02\\x02\\x46\nagain\nC! \\x16\nS! {hello}\nhold"));
+    let done = ehlo_to(server.port, &["--tls"]).any().status(7).check();
+    assert!(done.err().contains("Asked again, the server speaks TLS 1.0 with TLS_RSA_WITH_3DES_EDE_CBC_SHA."), "{}", done.all());
+    assert_eq!(done.err().lines().filter(|line| line.starts_with('?')).count(), 1, "{}", done.all());
+    // It says no more when it is asked again: then the alert is explained.
+    let server = serve("C! \\x16\nS! \\x15\\x03\\x01\\0\\x02\\x02\\x46\nagain\nC! \\x16");
+    let done = ehlo_to(server.port, &["--tls"]).any().status(7).check();
+    assert_eq!(done.err().lines().filter(|line| line.starts_with('?')).count(), 1, "{}", done.all());
+    assert!(done.err().contains("speaks only TLS 1.0 or 1.1"), "{}", done.all());
+    server.end();
+}
+
+#[test]
+fn a_cut_is_an_error_before_the_farewell_and_none_after_it() {
+    // P22
+    let told = inside("", "tls", "C: *\nS: 250 mx\nC: QUIT\nS: 221 bye\ncut", &[], 0);
+    assert!(!told.contains("close_notify"), "{told}");
+    let told = inside("", "tls", "C: *\nS: 250-mx\nS! 250 SI\ncut", &[], 6);
+    assert!(told.contains("close_notify") && told.contains("The reply above is not complete"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_read_or_written_for_tls_is_told() {
+    let run = |name: &str| ehlo(["sandbox", "-S"]).env(name, "no/such/file").any().status(0).check();
+    let keys = run("SSLKEYLOGFILE");
+    assert!(keys.err().contains("cannot be written to no/such/file") && !keys.err().contains("are written to"), "{}", keys.all());
+    let roots = run("SSL_CERT_FILE");
+    assert!(roots.err().contains("Some root certificates could not be read"), "{}", roots.all());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_key_log_is_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    ehlo(["sandbox", "-S"]).env("SSLKEYLOGFILE", &path).any().check();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }

@@ -4,6 +4,8 @@
 
 mod dovecot;
 mod exim;
+mod logins;
 mod postfix;
+mod row;
 mod support;
 mod tls;

@@ -39,6 +39,24 @@ pub(crate) fn authority() -> String {
     state().join("pki/ca.crt").to_string_lossy().into_owned()
 }
 
+/// The client certificate of a user, and its key.
+pub(crate) fn client_certificate(user: &str) -> (String, String) {
+    let file = |kind: &str| state().join("pki").join(format!("{user}.{kind}")).to_string_lossy().into_owned();
+    (file("crt"), file("key"))
+}
+
+/// The password of a user, from the table that the servers have theirs from. `DOMAIN\USER` is USER.
+pub(crate) fn password_of(user: &str) -> String {
+    let name = user.rsplit('\\').next().unwrap_or(user);
+    let mut users = include_str!("users").lines().filter_map(|line| line.split_once(':'));
+    users.find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no user {name} in tests/lab/users")).1.to_owned()
+}
+
+/// A token that the lab made when it started: `USER.valid`, `testuser.expired`, `testuser.audience`.
+pub(crate) fn token(name: &str) -> String {
+    fs::read_to_string(state().join("tokens").join(name)).unwrap().trim_end().to_owned()
+}
+
 /// An address of `testuser` that nobody else has: the mail to it can be told from all other mail.
 pub(crate) fn own_address() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -61,7 +79,7 @@ pub(crate) struct Ehlo {
 impl Ehlo {
     /// Starts `ehlo FLAGS 127.0.0.1 PORT`.
     pub(crate) fn start(flags: &[&str], server: &str) -> Self {
-        state();
+        let kerberos = state().join("kdc");
         let home = TempDir::new().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_ehlo"))
             .args(flags)
@@ -69,6 +87,8 @@ impl Ehlo {
             .env_clear()
             .env("HOME", home.path())
             .env("LC_ALL", "C.UTF-8")
+            .env("KRB5_CONFIG", kerberos.join("krb5.conf"))
+            .env("KRB5CCNAME", format!("FILE:{}", kerberos.join("ccache").display()))
             .current_dir(home.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -189,7 +209,7 @@ impl Stream {
 
 /// How a run ended.
 pub(crate) struct Outcome {
-    code: Option<i32>,
+    pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
@@ -221,17 +241,22 @@ impl Outcome {
         self
     }
 
+    /// Does a line of standard output begin like this?
+    pub(crate) fn has_line(&self, start: &str) -> bool {
+        self.stdout.lines().any(|line| line.starts_with(start))
+    }
+
     /// A line of standard output must begin like this.
     #[track_caller]
     pub(crate) fn shows(&self, start: &str) -> &Self {
-        assert!(self.stdout.lines().any(|line| line.starts_with(start)), "no line {start:?}\n{}", self.all());
+        assert!(self.has_line(start), "no line {start:?}\n{}", self.all());
         self
     }
 
     /// No line of standard output may begin like this.
     #[track_caller]
     pub(crate) fn never_shows(&self, start: &str) -> &Self {
-        assert!(!self.stdout.lines().any(|line| line.starts_with(start)), "a line {start:?}\n{}", self.all());
+        assert!(!self.has_line(start), "a line {start:?}\n{}", self.all());
         self
     }
 
@@ -251,7 +276,8 @@ impl Outcome {
         self
     }
 
-    fn all(&self) -> String {
+    /// All that it said, and how it ended.
+    pub(crate) fn all(&self) -> String {
         format!("--- stdout\n{}--- stderr\n{}--- exit code {:?}", self.stdout, self.stderr, self.code)
     }
 }

@@ -46,6 +46,8 @@ pub struct Certificate {
     pub version: u32,
     /// It may not be used for a server.
     pub not_for_servers: bool,
+    /// It may not be used for a client.
+    pub not_for_clients: bool,
     /// Issuer and subject are the same.
     pub self_issued: bool,
     /// The hash of its public key: the `3 1 1` TLSA value.
@@ -101,7 +103,8 @@ fn describe(parsed: &X509Certificate<'_>, base: Certificate) -> Certificate {
         serial: hex(parsed.raw_serial()),
         is_ca: parsed.basic_constraints().ok().flatten().is_some_and(|basic| basic.value.ca),
         version: if parsed.version == X509Version::V3 { 3 } else { parsed.version.0.saturating_add(1) },
-        not_for_servers: usage.is_some_and(|usage| !usage.server_auth && !usage.any),
+        not_for_servers: usage.as_ref().is_some_and(|usage| !usage.server_auth && !usage.any),
+        not_for_clients: usage.is_some_and(|usage| !usage.client_auth && !usage.any),
         self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
         spki_sha256: sha256(parsed.public_key().raw),
         subject,

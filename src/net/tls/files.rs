@@ -7,10 +7,17 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
+use super::certificate::Certificate;
+
 /// Our certificate and its key.
 #[derive(Debug, Clone)]
 pub struct Identity {
     pub(super) key: Arc<CertifiedKey>,
+    /// The certificate in words: one that the server will not like is worth a warning.
+    pub certificate: Certificate,
+    /// The key as OpenSSL takes it.
+    #[cfg(feature = "legacy-tls")]
+    pub(super) key_der: Arc<PrivateKeyDer<'static>>,
 }
 
 impl Identity {
@@ -21,13 +28,36 @@ impl Identity {
     pub fn read(certificate: &Path, key: Option<&Path>) -> Result<Self, String> {
         let chain = certificates(certificate)?;
         let key_file = key.unwrap_or(certificate);
-        let name = key_file.display();
-        let key =
-            PrivateKeyDer::from_pem_file(key_file).map_err(|error| format!("{name}: no private key can be read from it ({error})"))?;
+        let key = PrivateKeyDer::from_pem_file(key_file).map_err(|error| no_key(key_file, &error))?;
+        // `certificates` gives at least one.
+        let words = Certificate::read(&chain[0]);
+        #[cfg(feature = "legacy-tls")]
+        let key_der = Arc::new(key.clone_key());
         let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let certified =
-            CertifiedKey::from_der(chain, key, &provider).map_err(|error| format!("{name}: the key cannot be used ({error})"))?;
-        Ok(Self { key: Arc::new(certified) })
+        let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                format!("{}: the key is not that of the certificate in {}", key_file.display(), certificate.display())
+            }
+            other => format!("{}: the key cannot be used ({other})", key_file.display()),
+        })?;
+        Ok(Self {
+            key: Arc::new(certified),
+            certificate: words,
+            #[cfg(feature = "legacy-tls")]
+            key_der,
+        })
+    }
+}
+
+/// Why there is no key in a file, and for one behind a password what makes it readable.
+fn no_key(path: &Path, error: &rustls::pki_types::pem::Error) -> String {
+    let name = path.display();
+    if std::fs::read(path).is_ok_and(|text| memchr::memmem::find(&text, b"ENCRYPTED").is_some()) {
+        return format!("{name}: the key is encrypted; 'openssl pkey -in {name} -out FILE' writes it without its password");
+    }
+    match error {
+        rustls::pki_types::pem::Error::NoItemsFound => format!("{name}: it holds no private key (PEM is wanted; --key names another file)"),
+        other => format!("{name}: no private key can be read from it ({other})"),
     }
 }
 

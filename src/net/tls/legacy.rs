@@ -4,17 +4,21 @@
 use std::pin::Pin;
 use std::time::Instant;
 
-use openssl::ssl::{Ssl, SslConnector, SslMethod, SslVerifyMode, SslVersion};
+use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
+use openssl::ssl::{ErrorCode, Ssl, SslConnector, SslConnectorBuilder, SslMethod, SslVerifyMode, SslVersion};
+use openssl::x509::X509;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio_openssl::SslStream;
 
 use super::certificate::Certificate;
+use super::files::Identity;
 use super::{Roots, Stream, TlsCause, TlsFailure, TlsOptions, TlsReport, Version, judge_chain};
 
 /// Does the handshake as a client, with whatever version and cipher OpenSSL still has.
 ///
 /// # Errors
-/// [`TlsFailure`], in OpenSSL's words.
+/// [`TlsFailure`], where it is no alert or end in OpenSSL's words.
 pub(super) async fn connect(
     stream: Box<dyn Stream>,
     name: &str,
@@ -27,7 +31,7 @@ pub(super) async fn connect(
     let ssl = prepare(options, sni.as_deref()).map_err(|error| failed(error.to_string()))?;
     let started = Instant::now();
     let mut stream = SslStream::new(ssl, stream).map_err(|error| failed(error.to_string()))?;
-    Pin::new(&mut stream).connect().await.map_err(|error| failed(error.to_string()))?;
+    Pin::new(&mut stream).connect().await.map_err(|error| TlsFailure { cause: cause(&error), client_certificate_asked: false })?;
     let session = stream.ssl();
     let sent =
         session.peer_cert_chain().map(|chain| chain.iter().filter_map(|one| one.to_der().ok()).collect::<Vec<_>>()).unwrap_or_default();
@@ -41,15 +45,18 @@ pub(super) async fn connect(
         ocsp: 0,
         sni,
         faults: judge_chain(&chain, server_name, roots, true),
+        server_end_point: chain.first().map(|leaf| super::channel::server_end_point(&leaf.der)),
         chain,
         client_certificate_asked: None,
         client_certificate_given: false,
+        exporter: None,
+        through_openssl: true,
         took: started.elapsed(),
     };
     Ok((Box::new(stream), report))
 }
 
-fn prepare(options: &TlsOptions, sni: Option<&str>) -> Result<Ssl, openssl::error::ErrorStack> {
+fn prepare(options: &TlsOptions, sni: Option<&str>) -> Result<Ssl, ErrorStack> {
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
     // Level 0 allows what was broken long ago: to look at a broken server is the purpose.
     builder.set_security_level(0);
@@ -58,11 +65,51 @@ fn prepare(options: &TlsOptions, sni: Option<&str>) -> Result<Ssl, openssl::erro
     builder.set_max_proto_version(options.max.map(openssl_version))?;
     // The chain is judged by the same code as everywhere, after the handshake.
     builder.set_verify(SslVerifyMode::NONE);
+    if let Some(identity) = &options.identity {
+        give(&mut builder, identity)?;
+    }
+    if let Some((path, Ok(()))) = super::key_log() {
+        builder.set_keylog_callback(move |_, line| {
+            use std::io::Write as _;
+            // Whether the file can be written was looked at before; the handshake does not wait for it.
+            let _ = std::fs::OpenOptions::new().append(true).open(&path).and_then(|mut file| writeln!(file, "{line}"));
+        });
+    }
     let mut ssl = Ssl::new(builder.build().context())?;
     if let Some(name) = sni {
         ssl.set_hostname(name)?;
     }
     Ok(ssl)
+}
+
+/// Our certificate, with what was given beside it.
+fn give(builder: &mut SslConnectorBuilder, identity: &Identity) -> Result<(), ErrorStack> {
+    for (at, der) in identity.key.cert.iter().enumerate() {
+        let certificate = X509::from_der(der)?;
+        if at == 0 {
+            builder.set_certificate(&certificate)?;
+        } else {
+            builder.add_extra_chain_cert(certificate)?;
+        }
+    }
+    let key = PKey::private_key_from_der(identity.key_der.secret_der())?;
+    builder.set_private_key(&key)
+}
+
+fn cause(error: &openssl::ssl::Error) -> TlsCause {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    let reason = error.ssl_error().and_then(|stack| stack.errors().first()?.reason()).unwrap_or_default();
+    // `sslv3 alert handshake failure`, `tlsv1 alert protocol version`.
+    if let Some((_, alert)) = reason.split_once(" alert ") {
+        return TlsCause::Alert(alert.replace(' ', "_"));
+    }
+    match error.io_error().map(std::io::Error::kind) {
+        Some(ConnectionReset | BrokenPipe) => TlsCause::Reset,
+        Some(UnexpectedEof) => TlsCause::Closed,
+        None if error.code() == ErrorCode::SYSCALL || reason == "unexpected eof while reading" => TlsCause::Closed,
+        _ if reason.is_empty() => TlsCause::Other(error.to_string()),
+        _ => TlsCause::Other(reason.to_owned()),
+    }
 }
 
 /// OpenSSL writes `TLSv1` and `TLSv1.1`.
@@ -82,9 +129,10 @@ fn openssl_version(version: Version) -> SslVersion {
 
 #[cfg(test)]
 mod tests {
-    use openssl::pkey::PKey;
+    use std::io::Write as _;
+
     use openssl::ssl::{SslAcceptor, SslOptions};
-    use openssl::x509::X509;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::super::load_roots;
     use super::*;
@@ -116,6 +164,45 @@ mod tests {
             let (_, report) = connected.unwrap();
             assert_eq!(report.version, name);
             assert!(!report.suite.is_empty() && !report.is_verified());
+        }
+    }
+    #[tokio::test]
+    async fn our_certificate_is_given_to_old_servers_too() {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let mut ssl = Ssl::new(acceptor(SslVersion::TLS1).context()).unwrap();
+        ssl.set_verify_callback(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT, |_, _| true);
+        let server = async move {
+            let mut stream = SslStream::new(ssl, theirs).unwrap();
+            Pin::new(&mut stream).accept().await.unwrap();
+            stream.ssl().peer_certificate().is_some()
+        };
+        let made = rcgen::generate_simple_self_signed(vec!["client.alt.test".to_owned()]).unwrap();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all((made.cert.pem() + &made.signing_key.serialize_pem()).as_bytes()).unwrap();
+        let identity = Some(Identity::read(file.path(), None).unwrap());
+        let options = TlsOptions { min: Some(Version::Tls10), identity, ..TlsOptions::default() };
+        let roots = load_roots(None, Vec::new()).unwrap();
+        let (given, connected) = tokio::join!(server, super::super::connect(Box::new(ours), "localhost", &options, &roots));
+        assert!(given && connected.is_ok());
+    }
+
+    #[tokio::test]
+    async fn failures_are_told_apart() {
+        let cases: [(&[u8], TlsCause); 3] = [
+            (&[21, 3, 1, 0, 2, 2, 40], TlsCause::Alert("handshake_failure".to_owned())),
+            (&[21, 3, 1, 0, 2, 2, 70], TlsCause::Alert("protocol_version".to_owned())),
+            (b"", TlsCause::Closed),
+        ];
+        for (bytes, want) in cases {
+            let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+            let server = async move {
+                theirs.read(&mut [0; 4096]).await.unwrap();
+                theirs.write_all(bytes).await.unwrap();
+            };
+            let options = TlsOptions { min: Some(Version::Tls10), ..TlsOptions::default() };
+            let roots = load_roots(None, Vec::new()).unwrap();
+            let ((), failed) = tokio::join!(server, super::super::connect(Box::new(ours), "localhost", &options, &roots));
+            assert_eq!(failed.err().map(|failure| failure.cause), Some(want));
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod binding;
 pub mod certificate;
+pub mod channel;
 pub mod files;
 #[cfg(feature = "legacy-tls")]
 mod legacy;
@@ -89,7 +90,7 @@ impl TlsOptions {
 impl TlsOptions {
     /// Whether our wishes leave out some of what this program can.
     pub fn is_narrowed(&self) -> bool {
-        self.min.is_some() || self.max.is_some() || !self.groups.is_empty()
+        self.min > Some(Version::Tls12) || self.max.is_some_and(|max| max < Version::Tls13) || !self.groups.is_empty()
     }
 
     /// Whether a version is wished for that rustls does not have.
@@ -105,6 +106,8 @@ pub struct Roots {
     store: Arc<RootCertStore>,
     /// How many there are.
     pub count: usize,
+    /// What could not be read, where that matters: nothing was found, or the operator's own wish failed.
+    pub trouble: Option<String>,
 }
 
 /// Loads the roots: the file, or the system's store (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured).
@@ -115,6 +118,7 @@ pub struct Roots {
 pub fn load_roots(ca_file: Option<&std::path::Path>, extra: Vec<CertificateDer<'static>>) -> Result<Roots, String> {
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(extra);
+    let mut trouble = None;
     match ca_file {
         Some(path) => {
             for certificate in files::certificates(path)? {
@@ -122,11 +126,31 @@ pub fn load_roots(ca_file: Option<&std::path::Path>, extra: Vec<CertificateDer<'
             }
         }
         None => {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            let found = rustls_native_certs::load_native_certs();
+            store.add_parsable_certificates(found.certs);
+            let wished = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+            if wished || store.is_empty() {
+                trouble = found.errors.first().map(ToString::to_string);
+            }
         }
     }
     let count = store.len();
-    Ok(Roots { store: Arc::new(store), count })
+    Ok(Roots { store: Arc::new(store), count, trouble })
+}
+
+/// Where the keys of TLS sessions are written (`SSLKEYLOGFILE`), if that is wished; made for its owner alone
+/// when it is not there, since whoever has the keys can read the session.
+///
+/// # Errors
+/// The file cannot be written: then no keys are.
+pub fn key_log() -> Option<(PathBuf, io::Result<()>)> {
+    let path = PathBuf::from(std::env::var_os("SSLKEYLOGFILE")?);
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let result = options.open(&path).map(|_| ());
+    Some((path, result))
 }
 
 /// What a handshake brought.
@@ -154,6 +178,12 @@ pub struct TlsReport {
     pub client_certificate_asked: Option<usize>,
     /// One was given.
     pub client_certificate_given: bool,
+    /// Channel binding `tls-exporter`, where the version has it.
+    pub exporter: Option<Vec<u8>>,
+    /// Channel binding `tls-server-end-point`.
+    pub server_end_point: Option<Vec<u8>>,
+    /// Made by OpenSSL for an old server (feature `legacy-tls`), which tells less: not what was asked of us.
+    pub through_openssl: bool,
     /// How long the handshake took.
     pub took: Duration,
 }
@@ -163,6 +193,11 @@ impl TlsReport {
     pub fn session(&self) -> String {
         let parts = [&self.version, &self.suite, &self.group];
         parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The server asked for our certificate and got none.
+    pub fn lacks_client_certificate(&self) -> bool {
+        self.client_certificate_asked.is_some() && !self.client_certificate_given
     }
 
     /// Whether chain, name and dates are all in order.
@@ -256,7 +291,7 @@ fn config(options: &TlsOptions, seen: &Arc<Mutex<Seen>>) -> Result<ClientConfig,
         .with_custom_certificate_verifier(Arc::new(recorder))
         .with_client_cert_resolver(Arc::new(identity));
     config.enable_sni = !options.no_sni;
-    if std::env::var_os("SSLKEYLOGFILE").is_some() {
+    if matches!(key_log(), Some((_, Ok(())))) {
         config.key_log = Arc::new(rustls::KeyLogFile::new());
     }
     Ok(config)
@@ -314,6 +349,9 @@ fn report(
         faults,
         client_certificate_asked: seen.asked,
         client_certificate_given: seen.asked.is_some() && options.identity.is_some(),
+        exporter: channel::exporter(session),
+        server_end_point: seen.chain.first().map(|leaf| channel::server_end_point(leaf)),
+        through_openssl: false,
         took,
     }
 }

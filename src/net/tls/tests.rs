@@ -103,7 +103,7 @@ fn trusting(roots: &[&Authority]) -> Roots {
 fn trusting_der(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Roots {
     let mut store = RootCertStore::empty();
     certificates.into_iter().for_each(|certificate| store.add(certificate).unwrap());
-    Roots { count: store.len(), store: Arc::new(store) }
+    Roots { count: store.len(), store: Arc::new(store), trouble: None }
 }
 
 const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12, &rustls::version::TLS13];

@@ -7,7 +7,7 @@ use super::COMMANDS;
 use crate::explain::{blob, reply};
 use crate::render::{Row, human, transcript};
 use crate::repl::{Repl, log};
-use crate::session::{Security, Session, Stage};
+use crate::session::{Security, Session, Stage, redact};
 use crate::text::{printable, printable_str};
 use crate::wire::reply::{Received, Reply, ReplyParser};
 use crate::wire::verb::{self, VERBS};
@@ -172,8 +172,7 @@ impl Repl {
         }
         self.screen.row(Row::new(
             crate::render::Sign::Sent,
-            crate::wire::command::without_secret(&line)
-                .map_or_else(|| bytes.escape_ascii().to_string(), |line| printable(&line).into_owned()),
+            if redact::hides(&line) { printable(&redact::command(&line)).into_owned() } else { bytes.escape_ascii().to_string() },
         ));
         self.settle().await;
     }
@@ -320,13 +319,6 @@ pub(super) fn expand(path: &str) -> String {
     }
 }
 
-/// `2026-11-23 15:20:11`, from seconds since 1970 UTC.
-pub(in crate::repl) fn utc_date(seconds: u64) -> String {
-    let date = i64::try_from(seconds).ok().and_then(|seconds| time::OffsetDateTime::from_unix_timestamp(seconds).ok());
-    let Some(at) = date else { return String::new() };
-    format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", at.year(), u8::from(at.month()), at.day(), at.hour(), at.minute(), at.second())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,10 +337,5 @@ mod tests {
         for (text, want) in table {
             assert_eq!(unescape(text).as_deref().map_err(|_| ()), *want, "{text}");
         }
-    }
-
-    #[test]
-    fn dates_are_iso() {
-        assert_eq!(utc_date(1_795_447_211), "2026-11-23 15:20:11");
     }
 }

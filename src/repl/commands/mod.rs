@@ -11,8 +11,6 @@ use super::Repl;
 use crate::text::printable_str;
 use crate::wire::verb;
 
-pub(super) use inspect::utc_date;
-
 /// What Tab offers behind the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Completes {
@@ -22,6 +20,8 @@ pub(super) enum Completes {
     File,
     /// One of these words.
     Words(&'static [&'static str]),
+    /// Login mechanisms that the server offers.
+    Mechanisms,
     /// Verbs and local commands.
     Topics,
 }
@@ -115,6 +115,30 @@ pub(super) const COMMANDS: &[LocalCommand] = &[
         "what was negotiated, and the certificates",
         "save writes the chain as PEM.",
         |repl, text| repl.tls_command(text)
+    ),
+    local!(
+        "auth" & ["login"],
+        "[MECHANISM] [USER]",
+        Completes::Mechanisms,
+        "logs in: the best mechanism, or the one that is named",
+        "The password is asked for, hidden. AUTH typed without the colon is sent as it is.",
+        |repl, text| repl.auth_command(text).await
+    ),
+    local!(
+        "answer" & ["go"],
+        "[USER]",
+        Completes::Nothing,
+        "carries the login on from where it stands",
+        "After AUTH was typed: asks for what is needed and answers challenge after challenge.",
+        |repl, text| repl.answer_command(text).await
+    ),
+    local!(
+        "ntlm" & [],
+        "[USER]",
+        Completes::Nothing,
+        "the NTLM exchange, begun or carried on",
+        "USER as DOMAIN\\user or user@domain.",
+        |repl, text| repl.ntlm_command(text).await
     ),
     local!(
         "connect" & ["open"],

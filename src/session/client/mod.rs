@@ -11,9 +11,9 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
-use crate::session::dialogue::{Dialogue, MAX_STEPS};
+use crate::session::dialogue::{Dialogue, MAX_STEPS, Sent};
 use crate::session::event::{Event, Expected};
-use crate::session::redact::Redactor;
+use crate::session::redact::{self, Redactor};
 use crate::session::transcript::{Transcript, What};
 use crate::wire::base64;
 use crate::wire::command::{self, Command};
@@ -139,69 +139,42 @@ impl Session {
         if command == Command::Ehlo {
             self.says_lhlo = line.trim_ascii_start().first().is_some_and(|first| first.eq_ignore_ascii_case(&b'L'));
         }
-        self.remember_names(&command, line);
-        let shown = command::without_secret(line).unwrap_or_else(|| line.to_vec());
-        self.transcript.add(now, What::Sent(shown));
+        self.begin_login(&command, line);
+        self.transcript.add(now, What::Sent(redact::command(line).into_owned()));
         self.expect(now, Expected::Command(command));
         with_crlf(line)
     }
 
-    /// An answer within AUTH that may be seen: encoded when it is plain text, else sent as typed.
-    pub fn answer(&mut self, now: Duration, answer: &Answer) -> Vec<u8> {
+    /// An answer within AUTH. Returns the bytes for the wire and what may be seen of them.
+    pub fn answer(&mut self, now: Duration, answer: &Answer) -> (Vec<u8>, Sent) {
         let encoded: Zeroizing<String>;
         let line: &[u8] = match answer {
-            Answer::UserName(name) => {
-                self.claimed_user = Some(name.clone());
-                encoded = Zeroizing::new(base64::encode(name.as_bytes()));
-                encoded.as_bytes()
-            }
-            Answer::EncodedUserName { name, line } => {
-                self.claimed_user = Some(name.clone());
-                line.as_bytes()
-            }
-            Answer::Secret(secret) => {
-                self.redactor.add(secret.expose());
-                encoded = Zeroizing::new(base64::encode(secret.expose()));
-                encoded.as_bytes()
-            }
-            Answer::Plain { user, message } => {
-                self.claimed_user = Some(user.clone());
+            Answer::Message(message) => {
                 encoded = Zeroizing::new(base64::encode(message.expose()));
-                self.redactor.add_encoded(encoded.as_bytes());
                 encoded.as_bytes()
             }
-            Answer::AsTyped(line) => {
-                if self.dialogue.as_ref().is_some_and(|d| d.user.is_some() || d.mechanism != "LOGIN") {
-                    self.redactor.add_encoded(line.expose());
-                }
-                line.expose()
-            }
+            Answer::AsTyped(line) => line.expose(),
             Answer::Cancel => b"*",
         };
-        let what = match answer {
-            Answer::UserName(_) | Answer::EncodedUserName { .. } | Answer::Cancel => What::Sent(line.to_vec()),
-            Answer::Secret(_) => What::SentSecret("password"),
-            Answer::Plain { .. } => What::SentSecret("user name and password"),
-            Answer::AsTyped(_) => What::SentSecret("answer"),
+        let sent = match &mut self.dialogue {
+            Some(dialogue) if !matches!(answer, Answer::Cancel) => dialogue.answered(line),
+            _ => Sent { description: None, hidden: None },
         };
-        self.transcript.add(now, what);
+        self.redactor.add_sent(&sent, line);
+        self.transcript.add(now, sent.hidden.as_ref().map_or_else(|| What::Sent(line.to_vec()), |name| What::SentSecret(name.clone())));
         let mechanism = self.dialogue.as_ref().map(|dialogue| dialogue.mechanism.clone()).unwrap_or_default();
-        let bytes = with_crlf(line);
-        if let Some(dialogue) = &mut self.dialogue
-            && dialogue.user.is_none()
-        {
-            dialogue.user.clone_from(&self.claimed_user);
-        }
+        self.claimed_user = self.dialogue.as_ref().and_then(|dialogue| dialogue.user.clone());
         self.expect(now, Expected::Answer(mechanism));
         if self.stage == Stage::Auth {
             self.stage = if self.hello_name.is_some() { Stage::Ready } else { Stage::Greeted };
         }
-        bytes
+        (with_crlf(line), sent)
     }
 
     /// Bytes exactly as given. A reply is expected when they end a line.
     pub fn send_raw(&mut self, now: Duration, bytes: &[u8]) -> Vec<u8> {
-        let shown = command::without_secret(bytes.trim_ascii_end()).unwrap_or_else(|| bytes.to_vec());
+        let shown =
+            if redact::hides(bytes.trim_ascii_end()) { redact::command(bytes.trim_ascii_end()).into_owned() } else { bytes.to_vec() };
         self.transcript.add(now, What::Sent(shown));
         if self.chunk_is_due() {
             // These are the bytes that BDAT announced: its reply answers both.
@@ -211,7 +184,7 @@ impl Session {
             let line = bytes.trim_ascii_end();
             let command = Command::parse(line);
             let known = !matches!(command, Command::Other(_));
-            self.remember_names(&command, line);
+            self.begin_login(&command, line);
             self.expect(now, if known { Expected::Command(command) } else { Expected::Raw });
         }
         bytes.to_vec()
@@ -260,22 +233,16 @@ impl Session {
         self.awaited.push_back(Awaited { what, since: now });
     }
 
-    fn remember_names(&mut self, command: &Command, line: &[u8]) {
-        if let Command::Auth { mechanism, initial_response } = command {
-            self.claimed_user = None;
-            if !initial_response {
-                return;
-            }
-            let response = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(2).unwrap_or_default();
-            match (mechanism.as_str(), base64::decode(response)) {
-                ("LOGIN", Ok(decoded)) => self.claimed_user = String::from_utf8(decoded.bytes).ok(),
-                ("PLAIN", Ok(decoded)) => {
-                    self.claimed_user = crate::sasl::plain::parse(&decoded.bytes).map(|parts| parts.authcid);
-                    self.redactor.add_encoded(response);
-                }
-                _ => self.redactor.add_encoded(response),
-            }
+    /// AUTH begins a login, whose first answer may stand in the same line.
+    fn begin_login(&mut self, command: &Command, line: &[u8]) {
+        let Command::Auth { mechanism, .. } = command else { return };
+        let response = command::initial_response(line);
+        let (dialogue, sent) = Dialogue::begin(mechanism, response);
+        if let Some(response) = response {
+            self.redactor.add_sent(&sent, response);
         }
+        self.claimed_user.clone_from(&dialogue.user);
+        self.dialogue = Some(dialogue);
     }
 
     // ---- what can be asked ---------------------------------------------------------------------
@@ -334,6 +301,11 @@ impl Session {
         &self.transaction
     }
 
+    /// The login that was refused, for a last look; its secrets go with it.
+    pub fn take_refused_login(&mut self) -> Option<Dialogue> {
+        if self.stage == Stage::Auth || self.is_waiting() { None } else { self.dialogue.take() }
+    }
+
     /// The open AUTH dialogue.
     pub fn dialogue(&self) -> Option<&Dialogue> {
         self.dialogue.as_ref().filter(|_| self.stage == Stage::Auth)
@@ -389,25 +361,9 @@ impl Default for Session {
 /// An answer to a challenge.
 #[derive(Debug)]
 pub enum Answer {
-    /// A user name in plain text.
-    UserName(String),
-    /// A user name that is base64 already.
-    EncodedUserName {
-        /// What it says.
-        name: String,
-        /// As typed.
-        line: String,
-    },
-    /// A password in plain text.
-    Secret(Secret<Vec<u8>>),
-    /// The message of PLAIN.
-    Plain {
-        /// The user name in it.
-        user: String,
-        /// The whole message, not encoded.
-        message: Secret<Vec<u8>>,
-    },
-    /// A line sent as typed; treated as secret, for nobody knows what is in it.
+    /// A message that is still to be encoded.
+    Message(Secret<Vec<u8>>),
+    /// A line that goes out as it was typed.
     AsTyped(Secret<Vec<u8>>),
     /// `*`: the dialogue is given up.
     Cancel,

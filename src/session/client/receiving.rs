@@ -192,18 +192,14 @@ impl Session {
 
     fn apply_auth(&mut self, mechanism: &str, reply: &Reply) {
         if reply.has_code(334) {
-            let text = reply.first_text().to_vec();
-            match &mut self.dialogue {
-                Some(dialogue) => dialogue.challenged(&text),
-                None => self.dialogue = Some(Dialogue::open(mechanism, self.claimed_user.clone(), &text)),
-            }
+            let dialogue = self.dialogue.get_or_insert_with(|| Dialogue::begin(mechanism, None).0);
+            dialogue.challenged(reply.first_text());
             self.stage = Stage::Auth;
             return;
         }
-        let user = self.dialogue.take().and_then(|dialogue| dialogue.user).or_else(|| self.claimed_user.clone());
-        self.claimed_user = user;
         if reply.has_code(235) {
             self.user = Some(self.claimed_user.clone().unwrap_or_else(|| mechanism.to_ascii_lowercase()));
+            self.dialogue = None;
         }
     }
 }

@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
     let host = input.text();
     let user = (kind & 8 != 0).then(|| input.text());
     let domain = (kind & 16 != 0).then(|| input.text());
-    let situation = Situation { verb, host, user, domain };
+    let situation = Situation { verb, host, user, domain, lacks_certificate: kind & 32 != 0 };
     for reply in replies(input.0) {
         let Some(fact) = explain(&situation, &reply) else { continue };
         assert!(reply.is_refusal());

@@ -1,8 +1,11 @@
 //! What the tests stand on: the program run with pipes, the program at a terminal, and servers that
 //! follow a text.
 
+#[cfg(feature = "dns")]
+pub(crate) mod dns;
 #[cfg(unix)]
 pub(crate) mod pty;
+pub(crate) mod relay;
 pub(crate) mod run;
 pub(crate) mod scripted;
 

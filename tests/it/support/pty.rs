@@ -156,7 +156,7 @@ impl Pty {
         let count = |screen: &str| screen.replace('\n', "").matches(line).count();
         let before = count(&self.shown());
         self.send(line);
-        let hidden = ["password>", "password:"].iter().any(|prompt| self.shown().trim_end().ends_with(prompt));
+        let hidden = ["password>", "password:", "token>"].iter().any(|prompt| self.shown().trim_end().ends_with(prompt));
         if !hidden && !line.is_empty() {
             self.wait(line, |screen| count(screen) > before);
         }
@@ -192,7 +192,7 @@ impl Pty {
     pub(crate) fn wait_hidden(&mut self) {
         use std::os::unix::fs::OpenOptionsExt as _;
         self.wait("the password prompt", |screen| {
-            ["password>", "password:"].contains(&screen.trim_end().lines().last().unwrap_or_default().trim_end())
+            ["password>", "password:", "token>"].contains(&screen.trim_end().lines().last().unwrap_or_default().trim_end())
         });
         let name = self.master.tty_name().unwrap();
         let flags = i32::try_from(rustix::fs::OFlags::NOCTTY.bits()).unwrap();

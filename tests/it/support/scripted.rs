@@ -13,6 +13,9 @@
 //! hold                 reads and keeps what comes, until the client closes
 //! stall                does not even read, until the test ends
 //! quiet 300ms          nothing may come within this time
+//! tls                  the handshake of a server that nobody vouches for; then all goes through TLS
+//! tls asking           the same, and it asks for a certificate of the client without insisting
+//! cut                  closes without the farewell of TLS
 //! close                closes (the default at the end of the text)
 //! reset                closes with a reset
 //! again                the next connection
@@ -25,6 +28,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use rustls::crypto::aws_lc_rs;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::{DEADLINE, unescape};
 
@@ -157,6 +164,8 @@ enum Step {
     Bytewise,
     Hold,
     Stall,
+    Tls { asking: bool },
+    Cut,
     Close,
     Reset,
     Again,
@@ -187,6 +196,8 @@ fn step(line: &str) -> Option<Step> {
         "bytewise" => Step::Bytewise,
         "hold" => Step::Hold,
         "stall" => Step::Stall,
+        "tls" => Step::Tls { asking: rest == "asking" },
+        "cut" => Step::Cut,
         "close" => Step::Close,
         "reset" => Step::Reset,
         "again" => Step::Again,
@@ -198,9 +209,49 @@ fn time(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(text.strip_suffix("ms")?.parse().ok()?))
 }
 
+/// A connection, in clear or encrypted.
+enum Link {
+    Clear(TcpStream),
+    Encrypted(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Link {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Clear(socket) => socket,
+            Self::Encrypted(stream) => &stream.sock,
+        }
+    }
+}
+
+impl Read for Link {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Clear(socket) => socket.read(bytes),
+            Self::Encrypted(stream) => stream.read(bytes),
+        }
+    }
+}
+
+impl Write for Link {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Clear(socket) => socket.write(bytes),
+            Self::Encrypted(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Clear(socket) => socket.flush(),
+            Self::Encrypted(stream) => stream.flush(),
+        }
+    }
+}
+
 struct Player {
     listener: TcpListener,
-    stream: Option<TcpStream>,
+    stream: Option<Link>,
     /// Read and not yet expected.
     buffer: Vec<u8>,
     bytewise: bool,
@@ -260,7 +311,17 @@ impl Player {
                 }
                 Ok(())
             }
+            Step::Tls { asking } => self.encrypt(*asking),
             Step::Close => {
+                if let Some(Link::Encrypted(stream)) = &mut self.stream {
+                    stream.conn.send_close_notify();
+                    // The client may be gone.
+                    let _ = stream.flush();
+                }
+                self.stream = None;
+                Ok(())
+            }
+            Step::Cut => {
                 self.stream = None;
                 Ok(())
             }
@@ -280,7 +341,7 @@ impl Player {
             match self.listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(false).and_then(|()| stream.set_nodelay(true)).map_err(|error| error.to_string())?;
-                    self.stream = Some(stream);
+                    self.stream = Some(Link::Clear(stream));
                     self.played.connections += 1;
                     self.connected.store(true, Ordering::Relaxed);
                     return Ok(());
@@ -292,13 +353,25 @@ impl Player {
         }
     }
 
-    fn stream(&mut self) -> Result<&mut TcpStream, String> {
+    fn stream(&mut self) -> Result<&mut Link, String> {
         self.stream.as_mut().ok_or_else(|| "the connection is closed".to_owned())
+    }
+
+    fn encrypt(&mut self, asking: bool) -> Result<(), String> {
+        let Some(Link::Clear(socket)) = self.stream.take() else { return Err("no connection in clear".to_owned()) };
+        socket.set_read_timeout(Some(DEADLINE)).map_err(|error| error.to_string())?;
+        let connection = ServerConnection::new(Arc::new(tls_config(asking))).map_err(|error| error.to_string())?;
+        let mut stream = StreamOwned::new(connection, socket);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).map_err(|error| error.to_string())?;
+        }
+        self.stream = Some(Link::Encrypted(Box::new(stream)));
+        Ok(())
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         let stream = self.stream()?;
-        stream.set_write_timeout(Some(DEADLINE)).and_then(|()| stream.write_all(bytes)).map_err(|error| error.to_string())
+        stream.socket().set_write_timeout(Some(DEADLINE)).and_then(|()| stream.write_all(bytes)).map_err(|error| error.to_string())
     }
 
     fn send_slowly(&mut self, every: Duration, bytes: &[u8]) -> Result<(), String> {
@@ -358,7 +431,7 @@ impl Player {
     fn read_once(&mut self, patience: Duration) -> Result<bool, String> {
         let mut bytes = vec![0; 64 * 1024];
         let stream = self.stream()?;
-        stream.set_read_timeout(Some(patience.max(Duration::from_millis(1)))).map_err(|error| error.to_string())?;
+        stream.socket().set_read_timeout(Some(patience.max(Duration::from_millis(1)))).map_err(|error| error.to_string())?;
         match stream.read(&mut bytes) {
             Ok(0) => Err(format!("the client closed; left over: {:?}", String::from_utf8_lossy(&self.buffer))),
             Ok(count) => {
@@ -373,7 +446,7 @@ impl Player {
     }
 
     fn reset(&mut self) -> Result<(), String> {
-        let stream = self.stream.take().ok_or("the connection is closed")?;
+        let Some(Link::Clear(stream)) = self.stream.take() else { return Err("no connection in clear".to_owned()) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(|error| error.to_string())?;
         runtime
             .block_on(async {
@@ -382,6 +455,23 @@ impl Player {
             })
             .map_err(|error| error.to_string())
     }
+}
+
+/// A server whose certificate nobody vouches for.
+fn tls_config(asking: bool) -> ServerConfig {
+    let made = rcgen::generate_simple_self_signed(vec!["mail.contoso.test".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
+    let builder = if asking {
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).allow_unauthenticated().build().unwrap();
+        builder.with_client_cert_verifier(verifier)
+    } else {
+        builder.with_no_client_auth()
+    };
+    builder.with_single_cert(vec![made.cert.der().clone()], key).unwrap()
 }
 
 fn same(got: &[u8], want: &[u8]) -> Result<(), String> {

@@ -1,7 +1,9 @@
 //! Logins typed by hand: decoded, encoded, hidden (P23, P24).
 
 use super::prompt;
+use crate::practice::serving;
 use crate::support::pty::{Pty, key, talk_to};
+use crate::support::relay::relay_to;
 use crate::support::scripted::serve;
 
 const MARKER: &str = "Marker-2f4c-9d81";
@@ -157,7 +159,7 @@ fn a_star_cancels_at_either_prompt() {
 #[test]
 fn the_user_flag_logs_in_and_asks_for_the_password() {
     let server = serve(
-        "S: 220 mx\nC: *\nS: 250-mx\nS: 250 AUTH LOGIN PLAIN\nC: AUTH PLAIN\nS: 334\nC: AGxvZ29uAE1hcmtlci0yZjRjLTlkODE=\nS: 235 2.7.0 welcome\nhold",
+        "S: 220 mx\nC: *\nS: 250-mx\nS: 250 AUTH LOGIN PLAIN\nC: AUTH PLAIN AGxvZ29uAE1hcmtlci0yZjRjLTlkODE=\nS: 235 2.7.0 welcome\nhold",
     );
     let mut pty = talk_to(server.port, &["-u", "logon", "--allow-cleartext", "-l", "log"]).start();
     pty.wait_hidden();
@@ -185,4 +187,72 @@ fn a_server_that_asks_without_end_is_given_up() {
     }
     pty.wait_for("asks without end");
     assert!(server.end().lines().len() <= 25);
+}
+
+#[test]
+fn a_login_that_was_begun_by_hand_is_carried_on() {
+    // RFC 2195 section 2
+    let server = serve(
+        "S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 AUTH CRAM-MD5\nC: AUTH CRAM-MD5\nS: 334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+\nC: dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw\nS: 235 welcome\nhold",
+    );
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line("EHLO a");
+    pty.wait_at(&prompt(server.port));
+    pty.line("AUTH CRAM-MD5");
+    pty.wait_for_words("CRAM-MD5 challenge: text <1896.697170952@postoffice.reston.mci.net>");
+    pty.wait_at("auth cram-md5>");
+    pty.line(":answer");
+    pty.wait_at("username>");
+    pty.line("tim");
+    pty.wait_hidden();
+    pty.send("tanstaaftanstaaf\r");
+    pty.wait_for("(CRAM-MD5 answer, hidden)");
+    pty.wait_for_words("user tim, digest (hidden)");
+    pty.wait_at(&format!("tim@{}", prompt(server.port)));
+    assert!(!pty.raw().contains("b913a602"), "{}", pty.shown());
+    server.end();
+}
+
+#[test]
+fn a_whole_login_is_one_local_command() {
+    let server = serve(
+        "S: 220 mx\nC: *\nS: 250-mx\nS: 250 AUTH LOGIN\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: bG9nb24=\nS: 334 UGFzc3dvcmQ6\nC: TWFya2VyLTJmNGMtOWQ4MQ==\nS: 235 welcome\nhold",
+    );
+    let mut pty = talk_to(server.port, &["--allow-cleartext", "-l", "log"]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line(":auth login logon");
+    pty.wait_hidden();
+    pty.send(&format!("{MARKER}\r"));
+    pty.wait_for("(password, hidden)");
+    pty.wait_at(&format!("logon@{}", prompt(server.port)));
+    is_nowhere(&pty);
+    server.end();
+}
+
+#[test]
+fn nothing_secret_of_a_carried_login_is_shown_or_kept() {
+    // P24
+    for mechanism in ["CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-256", "NTLM", "XOAUTH2"] {
+        let (server, port, token) = serving(&["--offer", "all"]);
+        let relay = relay_to(port);
+        let secret = if token.is_empty() || mechanism != "XOAUTH2" { "My simple password".to_owned() } else { token };
+        let mut pty = talk_to(relay.port, &["--allow-cleartext", "-l", "log"]).start();
+        pty.wait_at(&prompt(relay.port));
+        pty.line(&format!(":auth {mechanism} logon"));
+        pty.wait_hidden();
+        pty.send(&format!("{secret}\r"));
+        pty.wait_for("235 2.7.0");
+        pty.wait("the prompt", |screen| screen.trim_end().ends_with('>'));
+        pty.line(":quit");
+        pty.exit();
+        let read = |name: &str| std::fs::read_to_string(pty.folder().join(name)).unwrap_or_default();
+        let texts = [pty.shown(), pty.raw(), read("log"), read("history")];
+        assert!(texts.iter().all(|text| text.contains(mechanism)), "{texts:?}");
+        for found in relay.secrets(mechanism).into_iter().chain([secret.clone()]) {
+            assert!(texts.iter().all(|text| !text.contains(&found)), "{mechanism}: {found} in {texts:?}");
+        }
+        server.signal(rustix::process::Signal::TERM);
+        server.finish();
+    }
 }

@@ -1,6 +1,6 @@
 //! STARTTLS typed by hand.
 
-use crate::support::pty::at_terminal;
+use crate::support::pty::{at_terminal, key};
 
 #[test]
 fn starttls_is_typed_and_the_session_goes_on_with_every_letter() {
@@ -53,4 +53,58 @@ fn a_faulty_certificate_marks_the_prompt_and_holds_the_password_back() {
     pty.wait_for("TLSA 3 1 1");
     pty.line(":quit");
     assert_eq!(pty.exit(), 0);
+}
+
+#[test]
+fn tls_with_another_word_is_an_error_with_the_usage() {
+    let mut pty = at_terminal(["sandbox", "-S"]).start();
+    pty.wait_at_start("mail.contoso.test tls>");
+    pty.line(":tls chain");
+    pty.wait_for_words("There is no :tls chain; :tls alone or :tls save FILE");
+    pty.wait("the prompt", |screen| screen.trim_end().ends_with("tls>"));
+    pty.line(":tls save");
+    pty.wait_for_words("A file name is wanted: :tls save FILE");
+    pty.wait("the prompt", |screen| screen.trim_end().ends_with("tls>"));
+    pty.line(":tls save chain.pem");
+    pty.wait_for_words("the certificates, as PEM");
+    pty.line(":quit");
+    let folder = pty.folder().to_owned();
+    let saved = std::fs::read_to_string(folder.join("chain.pem")).unwrap();
+    assert_eq!(saved.matches("-----BEGIN CERTIFICATE-----").count(), 2, "{saved}");
+    assert_eq!(pty.exit(), 0);
+}
+
+#[test]
+fn a_handshake_that_never_ends_is_told_and_can_be_given_up() {
+    // P38
+    let mut pty = at_terminal(["sandbox", "--scenario", "tls-silence"]).start();
+    pty.wait_at_start("mail.contoso.test>");
+    pty.line("EHLO me");
+    pty.wait_for("STARTTLS");
+    pty.wait("the prompt", |screen| screen.trim_end().ends_with("test>"));
+    pty.line("STARTTLS");
+    pty.wait_for_words("Waiting for the TLS handshake (up to 5 min; Ctrl-C gives up).");
+    pty.send(key::CTRL_C);
+    pty.wait_for_words("Stopped; the connection is closed.");
+    pty.wait_at_start("not connected>");
+    pty.line(":quit");
+    assert_eq!(pty.exit(), 0);
+}
+
+#[test]
+fn a_certificate_fits_any_terminal() {
+    for width in [80, 60, 40] {
+        let mut pty = at_terminal(["sandbox", "-S", "--scenario", "wrong-name"]).width(width).start();
+        pty.wait_for_words("it is for www.contoso.test");
+        pty.wait("the prompt", |screen| screen.trim_end().ends_with("tls!>"));
+        pty.line(":tls");
+        pty.wait_for_words("TLSA 3 1 1");
+        pty.wait("the prompt", |screen| screen.trim_end().ends_with("tls!>"));
+        pty.line(":quit");
+        assert_eq!(pty.exit(), 0);
+        // vt100 joins the rows that the terminal had to break.
+        for row in pty.shown().lines() {
+            assert!(row.chars().count() <= usize::from(width), "{width}: {row:?}\n{}", pty.shown());
+        }
+    }
 }

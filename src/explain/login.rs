@@ -1,0 +1,161 @@
+//! Why a login failed, from the bytes that were sent: what can be seen in them, not what may be guessed.
+//! A finding never holds anything of a password.
+
+use crate::sasl::{self, Party, Said};
+use crate::wire::base64::{self, NotBase64, Oddity};
+
+/// A login that was refused.
+#[derive(Debug)]
+pub struct Refused<'a> {
+    /// The mechanism, in capitals.
+    pub mechanism: &'a str,
+    /// What was said, in its order: who, and the base64 as it stood on the wire.
+    pub lines: Vec<(Party, &'a [u8])>,
+    /// The connection is encrypted.
+    pub encrypted: bool,
+    /// STARTTLS is offered.
+    pub tls_offered: bool,
+    /// Milliseconds since 1970.
+    pub now: u64,
+}
+
+/// What is wrong, or may be, one sentence each.
+pub fn findings(refused: &Refused<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut challenge: Option<Vec<u8>> = None;
+    let (mut from_client, mut from_server) = (0, 0);
+    for (party, line) in &refused.lines {
+        let decoded = base64::decode(line);
+        let bytes = decoded.as_ref().map_or(*line, |decoded| &decoded.bytes);
+        let number = if *party == Party::Client { &mut from_client } else { &mut from_server };
+        let said = Said { from: *party, number: *number, bytes, answering: challenge.as_deref(), now: refused.now };
+        *number += 1;
+        if *party == Party::Client && *line != b"=" {
+            match &decoded {
+                Err(fault) => found.push(not_base64(*fault)),
+                Ok(decoded) => message(refused.mechanism, &said, &decoded.oddities, &mut found),
+            }
+        }
+        if let Some(described) = sasl::describe(refused.mechanism, &said) {
+            found.extend(described.remarks.into_iter().map(|remark| crate::text::printable_str(&remark).into_owned()));
+        }
+        if *party == Party::Server {
+            challenge = Some(bytes.to_vec());
+        }
+    }
+    let readable = sasl::lookup(refused.mechanism).is_none_or(|known| known.readable);
+    if !refused.encrypted && refused.tls_offered && readable {
+        found.push("The connection is not encrypted, and STARTTLS is offered: many servers refuse every login outside TLS.".to_owned());
+    }
+    found.dedup();
+    found
+}
+
+fn not_base64(fault: NotBase64) -> String {
+    match fault {
+        NotBase64::Character(at) => format!("What was sent is not base64: its character {at} does not belong there."),
+        NotBase64::Length => "What was sent is not base64: a character is missing at its end.".to_owned(),
+    }
+}
+
+/// What is odd about a message of the client.
+fn message(mechanism: &str, said: &Said<'_>, oddities: &[Oddity], found: &mut Vec<String>) {
+    let say = |found: &mut Vec<String>, words: &str| found.push(words.to_owned());
+    for oddity in oddities {
+        found.push(format!("The base64 that was sent is odd: {}. Some servers refuse that.", oddity.describe()));
+    }
+    let text = said.bytes;
+    if text.ends_with(b"\n") || text.ends_with(b"\r") {
+        say(found, "There is a line end inside the base64: echo adds one, printf '%s' and echo -n do not.");
+    }
+    if encoded_twice(mechanism, text) {
+        say(found, "What was sent seems to have been encoded as base64 twice.");
+    } else if mechanism == "PLAIN" {
+        plain(text, found);
+    }
+    let words = matches!(mechanism, "PLAIN" | "LOGIN");
+    if words && let Err(error) = std::str::from_utf8(text) {
+        found.push(format!(
+            "What was sent is not UTF-8 (byte {}): a terminal or file in Latin-1? Most servers want UTF-8.",
+            error.valid_up_to() + 1
+        ));
+    }
+    let Some(described) = sasl::describe(mechanism, said) else { return };
+    let spaced =
+        |bytes: &[u8]| bytes.first().is_some_and(u8::is_ascii_whitespace) || bytes.last().is_some_and(|last| matches!(last, b' ' | b'\t'));
+    if let Some(user) = described.text("user") {
+        if spaced(user.as_bytes()) {
+            say(found, "The user name begins or ends with a space.");
+        }
+        if user.contains('\\') && mechanism != "NTLM" {
+            say(found, "The user name was sent as DOMAIN\\user: Exchange takes that, most others want user or user@domain.");
+        }
+    }
+    if words && described.secrets().any(|secret| spaced(secret.expose())) {
+        say(found, "The password begins or ends with a space.");
+    }
+}
+
+/// The grammar of PLAIN (RFC 4616 §2) is missed in a few usual ways.
+fn plain(text: &[u8], found: &mut Vec<String>) {
+    let advice = "AUTH PLAIN typed alone asks for both and makes it right.";
+    match text.iter().filter(|&&byte| byte == 0).count() {
+        2 => {}
+        0 => found.push(format!("A PLAIN message is NUL user NUL password; the one that was sent has no NUL. {advice}")),
+        1 => found.push(format!("The NUL at the beginning of the PLAIN message is missing: NUL user NUL password. {advice}")),
+        count => found.push(format!("A PLAIN message has two NULs; the one that was sent has {count}. {advice}")),
+    }
+}
+
+fn encoded_twice(mechanism: &str, text: &[u8]) -> bool {
+    let inner = base64::decode(text.trim_ascii()).ok().filter(|decoded| decoded.oddities.is_empty() && text.len() >= 8);
+    match mechanism {
+        "PLAIN" => inner.is_some_and(|decoded| decoded.bytes.iter().filter(|&&byte| byte == 0).count() == 2),
+        "LOGIN" => base64::looks_encoded(text.trim_ascii()).is_some(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_mistakes_are_seen_in_the_bytes() {
+        let table: &[(&str, &[&str], &[&str])] = &[
+            // NUL logon NUL secret
+            ("PLAIN", &["AGxvZ29uAHNlY3JldA=="], &[]),
+            ("PLAIN", &["AGxvZ29uAHNlY3JldA"], &["padding (=) at its end is missing"]),
+            ("PLAIN", &["AGxvZ29uAHNlY3JldAo="], &["line end inside the base64"]),
+            ("PLAIN", &["bG9nb24Ac2VjcmV0"], &["NUL at the beginning"]),
+            ("PLAIN", &["bG9nb24gc2VjcmV0"], &["has no NUL"]),
+            ("PLAIN", &["AGEAYgBj"], &["has 3"]),
+            ("PLAIN", &["QUd4dloyOXVBSE5sWTNKbGRBPT0="], &["twice"]),
+            ("PLAIN", &["AGxvZ29uAHDkc3M="], &["not UTF-8 (byte 9)"]),
+            ("PLAIN", &["AGxvZ29uIABzZWNyZXQg"], &["The user name begins or ends", "The password begins or ends"]),
+            ("PLAIN", &["AENPTlRPU09cbG9nb24AeA=="], &["DOMAIN\\user"]),
+            ("PLAIN", &["not base64!"], &["its character 11"]),
+            ("LOGIN", &["", "bG9nb24=", "", "YzJWamNtVjA="], &["twice"]),
+            ("LOGIN", &["", "bG9nb24=", "", "c2VjcmV0Cg=="], &["line end"]),
+            ("LOGIN", &["", "bG9nb24=", "", "cGFzc3dvcmQ="], &[]),
+            ("LOGIN", &["", "bG9nb24=", "", "c2VjcmV0MTI"], &["padding"]),
+            ("X-NEW", &["", "c2VjcmV0IA=="], &[]),
+        ];
+        for (mechanism, lines, want) in table {
+            let from = |at: usize| if (lines.len() + at) % 2 == 1 { Party::Client } else { Party::Server };
+            // The last line is the client's.
+            let lines = lines.iter().enumerate().map(|(at, line)| (from(at), line.as_bytes())).collect();
+            let found = findings(&Refused { mechanism, lines, encrypted: true, tls_offered: false, now: 0 });
+            assert_eq!(found.len(), want.len(), "{mechanism}: {found:?}");
+            assert!(found.iter().zip(*want).all(|(sentence, part)| sentence.contains(part)), "{mechanism}: {found:?}");
+            // P24
+            assert!(found.iter().all(|sentence| !sentence.contains("secret")), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_login_outside_tls_is_remarked_on() {
+        let refused = Refused { mechanism: "PLAIN", lines: Vec::new(), encrypted: false, tls_offered: true, now: 0 };
+        assert!(findings(&refused)[0].contains("STARTTLS is offered"));
+    }
+}

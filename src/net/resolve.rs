@@ -1,0 +1,119 @@
+//! From a name to addresses: by the system's resolver, as other programs do it, or at a name server of the
+//! operator's choice.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::lookup_host;
+use tokio::time::{Instant, timeout_at};
+
+use super::dial::{DialError, DialOptions, Family};
+use super::dns::{DnsError, Resolver};
+
+/// The addresses of a host, in the order in which they are to be tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// Never empty, each once, the families taking turns.
+    pub addresses: Vec<SocketAddr>,
+    /// The names that CNAME records led to; the system's resolver does not tell them.
+    pub aliases: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Resolves a name; an address is its own answer.
+///
+/// # Errors
+/// All of [`DialError`] that is about names.
+pub async fn resolve(host: &str, port: u16, options: &DialOptions, deadline: Instant) -> Result<Resolved, DialError> {
+    let started = Instant::now();
+    let (all, aliases) = match (host.parse::<IpAddr>(), &options.resolver) {
+        (Ok(ip), _) => (vec![SocketAddr::new(ip, port)], Vec::new()),
+        (Err(_), Some(resolver)) => at_server(host, port, resolver, deadline).await?,
+        (Err(_), None) => (by_system(host, port, deadline).await?, Vec::new()),
+    };
+    let other_family = !all.is_empty();
+    let wanted = all.into_iter().filter(|address| match options.family {
+        Family::Any => true,
+        Family::V4 => address.is_ipv4(),
+        Family::V6 => address.is_ipv6(),
+    });
+    let addresses = interleave(wanted);
+    if addresses.is_empty() {
+        return Err(DialError::NoAddress { other_family });
+    }
+    Ok(Resolved { addresses, aliases, took: started.elapsed() })
+}
+
+async fn by_system(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, DialError> {
+    match timeout_at(deadline, lookup_host((host, port))).await {
+        Err(_) => Err(DialError::ResolverSilent),
+        Ok(Err(error)) => Err(resolver_error(&error)),
+        Ok(Ok(found)) => Ok(found.collect()),
+    }
+}
+
+async fn at_server(host: &str, port: u16, resolver: &Resolver, deadline: Instant) -> Result<(Vec<SocketAddr>, Vec<String>), DialError> {
+    let answer = resolver.addresses(host, deadline).await.map_err(|error| match error {
+        DnsError::NoSuchName => DialError::NoSuchName,
+        DnsError::NoData { .. } => DialError::NoAddress { other_family: false },
+        DnsError::TimedOut => DialError::ResolverSilent,
+        other => DialError::Resolver(other.to_string()),
+    })?;
+    let addresses = answer.records.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+    Ok((addresses, answer.aliases))
+}
+
+/// The system's resolver tells its errors only in words.
+fn resolver_error(error: &io::Error) -> DialError {
+    let words = error.to_string();
+    let has = |part: &str| words.contains(part);
+    if has("Name or service not known") || has("nodename nor servname") || has("No such host is known") || has("Name does not resolve") {
+        DialError::NoSuchName
+    } else if has("No address associated") || has("no data of the requested type") {
+        DialError::NoAddress { other_family: false }
+    } else {
+        let detail = words.rsplit(": ").next().unwrap_or(&words);
+        DialError::Resolver(detail.to_owned())
+    }
+}
+
+/// The resolver's order, with the families taking turns (RFC 8305 §4); doubles are left out.
+fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut unique: Vec<SocketAddr> = Vec::new();
+    for address in addresses {
+        if !unique.contains(&address) {
+            unique.push(address);
+        }
+    }
+    let first_is_v6 = unique.first().is_some_and(SocketAddr::is_ipv6);
+    let (one, other): (VecDeque<_>, VecDeque<_>) = unique.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let mut queues = [one, other];
+    let mut out = Vec::new();
+    while let Some(address) = queues[0].pop_front().or_else(|| queues[1].pop_front()) {
+        out.push(address);
+        queues.swap(0, 1);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns_and_doubles_go() {
+        let parse = |list: &[&str]| list.iter().map(|a| a.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let given = parse(&["[::1]:25", "[::2]:25", "[::1]:25", "1.0.0.1:25", "1.0.0.2:25", "1.0.0.3:25"]);
+        assert_eq!(interleave(given.into_iter()), parse(&["[::1]:25", "1.0.0.1:25", "[::2]:25", "1.0.0.2:25", "1.0.0.3:25"]));
+    }
+
+    #[tokio::test]
+    async fn a_family_without_address_is_told() {
+        let options = DialOptions { family: Family::V6, ..DialOptions::default() };
+        let result = resolve("127.0.0.1", 25, &options, Instant::now() + Duration::from_secs(5)).await;
+        assert!(matches!(result, Err(DialError::NoAddress { other_family: true })), "{result:?}");
+    }
+}

@@ -1,0 +1,303 @@
+//! The way to the server: straight, through a socket, a proxy, a program, or by the MX records of a domain;
+//! and all that is said on the way.
+
+use std::future::Future;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::Instant;
+
+use super::signals::Signal;
+use super::{Outcome, Repl};
+use crate::explain::failure::{Failure, diagnose};
+use crate::explain::route::{RouteFailure, Trouble};
+use crate::jobs::opening::{dial_failure, mail_server_failure, mx_failure, or_mail_domain};
+use crate::net::Connection;
+use crate::net::dial::{DialEvent, DialOptions, Dialed, Peer, Route, dial};
+use crate::net::dns::Resolver;
+use crate::net::dns::mx::{MailServers, MxError, mail_servers};
+use crate::net::resolve::Resolved;
+use crate::render::{Row, human};
+use crate::target::Target;
+use crate::text::{printable, printable_str};
+
+/// How long a command may take to end once its connection has.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// So many mail servers of a domain are listed unless more detail is wanted.
+const MANY: usize = 8;
+
+impl Repl {
+    /// Connects to the target; to a mail server of the domain, if one was asked for. `None` when a signal
+    /// came, and what that means was done.
+    pub(super) async fn find_a_way(&mut self) -> Result<Option<Dialed>, Failure> {
+        if self.target.implicit_tls || self.options.starttls {
+            self.begin_loading_roots();
+        }
+        // Once: to connect again is to connect to the server that was found.
+        if std::mem::take(&mut self.options.mx) {
+            return self.dial_mail_server().await;
+        }
+        let (target, options) = (self.target.clone(), self.options.dial.clone());
+        match self.dial(&target, &options, false).await {
+            Err(failure) => match self.unless_stopped(or_mail_domain(failure, &target, &options)).await {
+                Some(failure) => Err(failure),
+                None => Ok(None),
+            },
+            dialed => dialed,
+        }
+    }
+
+    /// The mail servers of the target, which is a domain, one after the other.
+    async fn dial_mail_server(&mut self) -> Result<Option<Dialed>, Failure> {
+        let domain = self.target.host.clone();
+        let mut options = self.options.dial.clone();
+        let deadline = Instant::now() + options.timeout;
+        let resolver = options.resolver.take().map_or_else(|| Resolver::new(None), Ok);
+        let resolver = resolver.map_err(|error| mx_failure(&MxError::Dns(error), &domain))?;
+        // The addresses too, so that aliases are seen.
+        options.resolver = Some(resolver.clone());
+        let found = match self.unless_stopped(mail_servers(&domain, &resolver, deadline)).await {
+            Some(found) => found.map_err(|error| mx_failure(&error, &domain))?,
+            None => return Ok(None),
+        };
+        self.tell_mail_servers(&domain, &found);
+        let count = found.servers.len();
+        for mx in found.servers {
+            self.target = Target { host: mx.host, ..self.target.clone() };
+            let target = self.target.clone();
+            let failure = match self.dial(&target, &options, true).await {
+                Err(failure) => mail_server_failure(failure, &target.host),
+                dialed => return dialed,
+            };
+            if count == 1 {
+                return Err(failure);
+            }
+            self.screen.warning(diagnose(&failure, &target.host, target.port).headline);
+        }
+        self.target.host.clone_from(&domain);
+        Err(Failure::Route(RouteFailure { way: domain, trouble: Trouble::NoMailServer(count) }))
+    }
+
+    fn tell_mail_servers(&mut self, domain: &str, found: &MailServers) {
+        let domain = printable_str(domain);
+        if let Some(alias) = found.aliases.last() {
+            self.screen.note(format!("{domain} is an alias (CNAME) of {}.", printable_str(alias)));
+        }
+        if found.implicit {
+            self.screen.note(format!("{domain} has no MX record: mail goes to its own address (RFC 5321 sec. 5.1)."));
+            return;
+        }
+        let list = found.servers.iter().map(|mx| format!("{} ({})", printable_str(&mx.host), mx.preference)).collect::<Vec<_>>();
+        let shown = if self.options.verbose > 0 { list.len() } else { list.len().min(MANY) };
+        let more = if shown < list.len() { format!(" and {} more", list.len() - shown) } else { String::new() };
+        self.screen.note(format!("The mail of {domain} goes to {}{more}.", list[..shown].join(", ")));
+        if found.null_among_others {
+            self.screen
+                .hint("One MX record is \"0 .\", which must stand alone (RFC 7505): senders may give up or pass over it. Delete it.");
+        }
+        let odd = found.servers.iter().find(|mx| mx.host.parse::<std::net::IpAddr>().is_ok());
+        if let Some(mx) = odd {
+            self.screen.hint(format!(
+                "An MX record names the address {}, and must name a host (RFC 5321 sec. 5.1): senders do not find it.",
+                mx.host
+            ));
+        }
+    }
+
+    /// Waits, unless a signal ends it.
+    async fn unless_stopped<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(work);
+        loop {
+            let signal = tokio::select! {
+                biased;
+                result = &mut work => return Some(result),
+                signal = self.signals.next() => signal,
+            };
+            if signal != Signal::Continue {
+                self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
+                return None;
+            }
+        }
+    }
+
+    async fn dial(&mut self, target: &Target, options: &DialOptions, by_mx: bool) -> Result<Option<Dialed>, Failure> {
+        let whom = match &options.route {
+            Route::Proxy(proxy) => proxy.host.clone(),
+            Route::Direct | Route::Command(_) => target.host.clone(),
+        };
+        let mut telling = Telling { whom, verbose: self.options.verbose > 0, by_mx, several: false };
+        let (tell, mut told) = unbounded_channel::<Row>();
+        let mut on = |event: DialEvent<'_>| {
+            for row in telling.rows(&event) {
+                // The other end stands below.
+                let _ = tell.send(row);
+            }
+        };
+        let dialing = dial(target, options, &mut on);
+        tokio::pin!(dialing);
+        let slow = tokio::time::sleep(Duration::from_secs(1));
+        tokio::pin!(slow);
+        let mut waiting = self.is_terminal();
+        let result = loop {
+            tokio::select! {
+                biased;
+                Some(row) = told.recv() => self.screen.row(row),
+                result = &mut dialing => break result,
+                signal = self.signals.next() => {
+                    if signal == Signal::Continue {
+                        continue;
+                    }
+                    self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
+                    return Ok(None);
+                }
+                () = &mut slow, if waiting => {
+                    waiting = false;
+                    let limit = human::duration(options.timeout);
+                    self.screen.note(format!("{}: connecting (up to {limit}; Ctrl-C gives up)", place(target)));
+                }
+            }
+        };
+        while let Ok(row) = told.try_recv() {
+            self.screen.row(row);
+        }
+        result.map(Some).map_err(|error| dial_failure(&error, target, options))
+    }
+
+    /// Takes over a stream that stands.
+    pub(super) fn connected(&mut self, dialed: Dialed) {
+        let Dialed { stream, peer, timings } = dialed;
+        let took = human::duration(timings.after_name());
+        let text = match (&peer, &self.options.dial.route) {
+            (Peer::Socket, _) => format!("Connected to {} in {took}", place(&self.target)),
+            (Peer::Address(address), _) => match self.target.address() {
+                Some(ip) => format!("Connected to {ip} port {} in {took}", address.port()),
+                None => {
+                    format!("{} is {}; connected to port {} in {took}", printable_str(&self.target.host), address.ip(), address.port())
+                }
+            },
+            (Peer::Proxy(_), Route::Proxy(proxy)) => {
+                format!("Connected to {} through the proxy {} in {took}", place(&self.target), printable_str(&proxy.to_string()))
+            }
+            (Peer::Proxy(_), _) => format!("Connected to {} through a proxy in {took}", place(&self.target)),
+            (Peer::Command(_), _) => format!("{}: the command has been started; the server is behind it", place(&self.target)),
+        };
+        self.screen.note(&text);
+        let mut connection = Connection::new(stream, self.options.limits);
+        connection.note(text);
+        self.connection = Some(connection);
+        self.command = if let Peer::Command(watch) = peer { Some(watch) } else { None };
+        self.memory.told.clear_text = false;
+        self.memory.told.starttls_again = false;
+        self.secure.forget_server();
+        self.restart_log();
+    }
+
+    /// When the command has ended, that is why there is no greeting.
+    pub(super) async fn or_command_failure(&mut self, failure: Option<Failure>) -> Option<Failure> {
+        if !matches!(failure, Some(Failure::ClosedAtOnce { .. } | Failure::LostAtOnce(_))) {
+            self.tell_command().await;
+            return failure;
+        }
+        let ended = match self.command.take() {
+            Some(watch) => watch.ended(PATIENCE).await,
+            None => None,
+        };
+        match (ended, &self.options.dial.route) {
+            (Some((status, said)), Route::Command(template)) => {
+                let trouble = Trouble::CommandEnded { status: how(status), said };
+                Some(Failure::Route(RouteFailure { way: template.to_string(), trouble }))
+            }
+            _ => failure,
+        }
+    }
+
+    /// What the command has said, and how it ended once the connection has.
+    pub(super) async fn tell_command(&mut self) {
+        let Some(watch) = self.command.clone() else { return };
+        self.tell_said(&watch.said());
+        if self.is_open() {
+            return;
+        }
+        self.command = None;
+        // By itself at first: how it ends may say why the connection did.
+        let ended = watch.ended(PATIENCE).await;
+        if let Some(connection) = &mut self.connection {
+            connection.hang_up();
+        }
+        if let Some((status, said)) = ended {
+            self.tell_said(&said);
+            if !status.success() {
+                self.screen.note(format!("The command ended ({}).", how(status)));
+            }
+        }
+    }
+
+    fn tell_said(&mut self, said: &[Vec<u8>]) {
+        for line in said {
+            self.screen.note(format!("The command says: {}", printable(line)));
+        }
+    }
+}
+
+/// `mx1.contoso.test port 25`, or the socket.
+fn place(target: &Target) -> String {
+    match &target.socket {
+        Some(_) => printable_str(&target.to_string()).into_owned(),
+        None => format!("{} port {}", printable_str(&target.host), target.port),
+    }
+}
+
+/// What is said of the events of dialling.
+struct Telling {
+    /// Whose name and addresses they are about.
+    whom: String,
+    verbose: bool,
+    /// The host was named by an MX record.
+    by_mx: bool,
+    /// There are several addresses.
+    several: bool,
+}
+
+impl Telling {
+    fn rows(&mut self, event: &DialEvent<'_>) -> Vec<Row> {
+        let detail = self.several || self.verbose;
+        match event {
+            DialEvent::Resolved(resolved) => self.resolved(resolved),
+            DialEvent::Trying(address) if self.verbose => vec![Row::note(format!("{} port {}: connecting", address.ip(), address.port()))],
+            DialEvent::Failed(attempt) if detail => vec![human::attempt(attempt)],
+            DialEvent::Header(words) => vec![Row::note(format!("PROXY header sent: {words}"))],
+            DialEvent::Proxied { took } if self.verbose => vec![Row::note(format!("The proxy answered in {}", human::duration(*took)))],
+            DialEvent::Trying(_) | DialEvent::Failed(_) | DialEvent::Connected { .. } | DialEvent::Proxied { .. } => Vec::new(),
+        }
+    }
+
+    fn resolved(&mut self, resolved: &Resolved) -> Vec<Row> {
+        let whom = printable_str(&self.whom);
+        self.several = resolved.addresses.len() > 1;
+        let mut rows = Vec::new();
+        if let Some(alias) = resolved.aliases.last() {
+            rows.push(Row::note(format!("{whom} is an alias (CNAME) of {}", printable_str(alias))));
+            if self.by_mx {
+                rows.push(Row::hint("An MX record must not name an alias (RFC 2181 sec. 10.3): some senders do not follow it."));
+            }
+        }
+        let by_name = self.whom.parse::<std::net::IpAddr>().is_err();
+        if by_name && (self.several || self.verbose) {
+            let list = resolved.addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
+            let took = if self.verbose { format!(" ({})", human::duration(resolved.took)) } else { String::new() };
+            rows.push(Row::note(format!("{whom} is {list}{took}")));
+        }
+        rows
+    }
+}
+
+/// `exit status 255`, `signal 9`.
+fn how(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("signal {signal}");
+    }
+    status.code().map_or_else(|| "no exit status".to_owned(), |code| format!("exit status {code}"))
+}

@@ -17,7 +17,7 @@ use time::{Duration, OffsetDateTime};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use crate::net::tls::binding;
+use crate::net::tls::channel;
 use crate::sasl::{self, Channel, Needs};
 use crate::session::server::auth::USERS;
 use crate::session::server::scenario::{Scenario, TlsQuirk};
@@ -140,8 +140,8 @@ impl Tls {
         let client = connection.peer_certificates().and_then(<[_]>::first);
         TlsFacts {
             channel: Channel {
-                exporter: binding::exporter(connection),
-                server_end_point: binding::server_end_point(&self.certificate),
+                exporter: channel::exporter(connection),
+                server_end_point: channel::server_end_point(&self.certificate),
                 wanted: None,
             },
             certificate_user: client.and_then(|certificate| user(certificate)),
@@ -328,7 +328,7 @@ mod tests {
         let connection = near.get_ref().1;
         let server = connection.peer_certificates().unwrap()[0].clone();
         let channel =
-            Channel { exporter: binding::exporter(connection), server_end_point: binding::server_end_point(&server), wanted: None };
+            Channel { exporter: channel::exporter(connection), server_end_point: channel::server_end_point(&server), wanted: None };
         (tls.facts(far.get_ref().1), channel)
     }
 

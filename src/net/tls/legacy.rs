@@ -54,7 +54,7 @@ pub(super) async fn connect(
         ocsp: 0,
         sni,
         faults: judge_chain(&chain, server_name, roots, true),
-        server_end_point: chain.first().map(|leaf| super::channel::server_end_point(&leaf.der)),
+        server_end_point: chain.first().and_then(|leaf| super::channel::server_end_point(&leaf.der)),
         chain,
         client_certificate_asked: None,
         client_certificate_given: false,

@@ -3,7 +3,6 @@
 //! The verifier records and goes on: looking at broken servers is what the tool is for. Who may go on
 //! after a fault is decided above (P20).
 
-pub mod binding;
 pub mod certificate;
 pub mod channel;
 pub mod files;
@@ -353,7 +352,7 @@ fn report(
         client_certificate_asked: seen.asked,
         client_certificate_given: seen.asked.is_some() && options.identity.is_some(),
         exporter: channel::exporter(session),
-        server_end_point: seen.chain.first().map(|leaf| channel::server_end_point(leaf)),
+        server_end_point: seen.chain.first().and_then(|leaf| channel::server_end_point(leaf)),
         through_openssl: false,
         took,
     }

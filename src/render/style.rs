@@ -155,7 +155,7 @@ impl Style {
             (Sign::Block, None) => hanging(&row.text, BLOCK_WIDTH - 3, row.hang),
             (Sign::Block, Some(width)) => cut_words(hanging(&row.text, width - 3, row.hang), width - 3),
             (_, None) => vec![row.text.clone()],
-            (Sign::Note | Sign::Hint | Sign::Warning, Some(width)) => text::wrap(&row.text, (width - 3).min(100)),
+            (Sign::Note | Sign::Hint | Sign::Warning, Some(width)) => cut_words(text::wrap(&row.text, (width - 3).min(100)), width - 3),
             (_, Some(width)) => cut_hard(&row.text, width - 3),
         }
     }
@@ -262,6 +262,13 @@ mod tests {
         let row = Row::new(Sign::Server, "250 abcdefghijklmnop!  fake");
         assert_eq!(text(narrow, &row), "<  250 abcdef\n<. ghijklmnop\n<. !  fake\n");
         assert_eq!(text(Style::PLAIN_TEXT, &row), "<  250 abcdefghijklmnop!  fake\n");
+    }
+
+    #[test]
+    fn a_long_word_in_a_note_keeps_its_indent() {
+        // P16: a nonce of a server must not begin a row.
+        let narrow = Style { width: Some(13), ..Style::PLAIN_TEXT };
+        assert_eq!(text(narrow, &Row::note("nonce abcdefghijkl!fake")), "*  nonce\n   abcdefghij\n   kl!fake\n");
     }
 
     #[test]

@@ -48,6 +48,15 @@ impl Repl {
         }
     }
 
+    /// After a reconnect. The password is not kept, so that it must come from where it came at first.
+    pub(super) async fn log_in_again(&mut self, user: &str) {
+        if self.options.login.is_wanted && !matches!(self.options.login.password, PasswordSource::Prompt | PasswordSource::Input) {
+            self.log_in().await;
+        } else {
+            self.screen.note(format!("{} is not logged in any more: passwords are not kept. :auth logs in again.", printable_str(user)));
+        }
+    }
+
     /// `:auth [MECHANISM] [USER]`
     pub(super) async fn auth_command(&mut self, arguments: &str) {
         if self.session().is_some_and(|session| session.dialogue().is_some()) {

@@ -152,7 +152,7 @@ impl Repl {
             self.transmit(&hello).await;
         }
         if let Some(user) = user.filter(|_| self.is_open()) {
-            self.screen.note(format!("{} is not logged in any more: passwords are not kept. AUTH logs in again.", printable_str(&user)));
+            self.log_in_again(&user).await;
         }
         if had {
             self.screen.note("MAIL FROM and RCPT TO are not repeated by themselves.");

@@ -153,7 +153,7 @@ pub(super) const COMMANDS: &[LocalCommand] = &[
         "",
         Completes::Nothing,
         "opens the connection again and says EHLO as before",
-        "A login is not repeated: passwords are not kept.",
+        "A login is repeated when its password comes from a file or a command; a typed one is not kept.",
         |repl, _text| {
             repl.reconnect().await;
         }

@@ -76,9 +76,10 @@ impl Repl {
 
     /// `:ntlm [USER]`: begins it, or goes on with it.
     pub(super) async fn ntlm_command(&mut self, user: &str) {
-        match (self.session().and_then(Session::dialogue).is_some(), sasl::lookup("NTLM")) {
-            (false, Some(mechanism)) => self.log_in_as(Some(mechanism), Some(user)).await,
-            _ => self.answer_command(user).await,
+        match self.session().and_then(Session::dialogue).map(|dialogue| dialogue.mechanism == "NTLM") {
+            None => self.log_in_as(sasl::lookup("NTLM"), Some(user)).await,
+            Some(true) => self.answer_command(user).await,
+            Some(false) => self.local_error("Another login is under way: :answer goes on with it, * cancels it"),
         }
     }
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use ehlo::explain::blob;
-use ehlo::sasl::{login, plain};
+use ehlo::explain::login::{Refused, findings};
+use ehlo::sasl::{MECHANISMS, login, plain};
 use ehlo::secret::Secret;
 use ehlo::session::client::Answer;
 use ehlo::session::{Event, Session, Stage};
@@ -16,13 +17,11 @@ const ENCODED: &[u8] = b"cTdaazB3WHY=";
 
 fn answer(kind: u8, input: &mut Input<'_>) -> Answer {
     match kind % 8 {
-        0 => Answer::UserName(input.text()),
-        1 => Answer::EncodedUserName { name: input.text(), line: input.text() },
-        2 => Answer::Secret(Secret::new(input.line().to_vec())),
-        3 => Answer::Plain { user: input.text(), message: Secret::new(input.line().to_vec()) },
-        4 => Answer::AsTyped(Secret::new(input.line().to_vec())),
+        0 | 1 => Answer::Message(Secret::new(input.line().to_vec())),
+        2 => Answer::Message(plain::message("", &input.text(), PASSWORD)),
+        3 | 4 => Answer::AsTyped(Secret::new(input.line().to_vec())),
         5 => Answer::Cancel,
-        _ => Answer::Secret(Secret::new(PASSWORD.to_vec())),
+        _ => Answer::Message(Secret::new(PASSWORD.to_vec())),
     }
 }
 
@@ -34,12 +33,9 @@ fuzz_target!(|data: &[u8]| {
     session.receive(now, b"220 mx\r\n");
     session.send(now, b"EHLO a");
     session.receive(now, b"250 mx\r\n");
-    let mechanism = match input.byte() % 6 {
-        0 => "LOGIN".to_owned(),
-        1 => "PLAIN".to_owned(),
-        2 => "CRAM-MD5".to_owned(),
-        3 => "NTLM".to_owned(),
-        _ => input.text(),
+    let mechanism = match MECHANISMS.get(usize::from(input.byte() % 32)) {
+        Some(known) => known.name.to_owned(),
+        None => input.text(),
     };
     session.send(now, format!("AUTH {mechanism}").as_bytes());
     while session.next_event().is_some() {}
@@ -72,17 +68,27 @@ fuzz_target!(|data: &[u8]| {
                 assert_printable(&blob::describe(decoded).text);
             }
             let answer = answer(kind, &mut input);
-            let is_marker = matches!(&answer, Answer::Secret(secret) if secret.expose() == PASSWORD);
-            let bytes = session.answer(now, &answer);
+            let is_marker = matches!(&answer, Answer::Message(secret) if secret.expose().ends_with(PASSWORD));
+            let (bytes, sent) = session.answer(now, &answer);
             assert!(bytes.ends_with(b"\r\n"));
             // What is typed as a user name is no secret: an input that types the password there proves nothing.
-            if !is_marker && (contains(&bytes, PASSWORD) || contains(&bytes, ENCODED)) {
+            if (is_marker || contains(&bytes, PASSWORD) || contains(&bytes, ENCODED)) && sent.hidden.is_none() {
                 return;
             }
             seen = session.transcript().since(seen).1;
             given |= is_marker;
         } else if !session.is_waiting() {
             session.send(now, format!("AUTH {mechanism}").as_bytes());
+        }
+        if kind % 16 == 15 {
+            if let Some(refused) = session.take_refused_login() {
+                let lines = refused.messages().iter().map(|message| (message.from, message.line.expose().as_slice())).collect();
+                let mechanism = &refused.mechanism;
+                for sentence in findings(&Refused { mechanism, lines, encrypted: false, tls_offered: true, now: 1 }) {
+                    assert_printable(&sentence);
+                    assert!(!sentence.contains("q7Zk0wXv"));
+                }
+            }
         }
         let _ = (session.dialogue_is_endless(), session.user(), session.claimed_user());
     }

@@ -113,11 +113,9 @@ fn act(session: &mut Session, seen: &mut Seen, now: Duration, input: &mut Input<
             }
         }
         20 => {
-            let answer = match which % 5 {
-                0 => Answer::UserName(input.text()),
-                1 => Answer::Secret(Secret::new(input.line().to_vec())),
-                2 => Answer::AsTyped(Secret::new(input.line().to_vec())),
-                3 => Answer::Plain { user: input.text(), message: Secret::new(input.line().to_vec()) },
+            let answer = match which % 3 {
+                0 => Answer::Message(Secret::new(input.line().to_vec())),
+                1 => Answer::AsTyped(Secret::new(input.line().to_vec())),
                 _ => Answer::Cancel,
             };
             drop(session.answer(now, &answer));

@@ -1,5 +1,7 @@
 //! What the targets share: an input that is taken apart, and what text for a terminal may hold.
 
+pub mod sasl;
+
 use ehlo::wire::reply::{Received, Reply, ReplyParser};
 
 /// The bytes of one run, handed out from the front.

@@ -45,6 +45,8 @@ fn shown(read: Certificate) -> TlsReport {
         faults,
         client_certificate_asked: None,
         client_certificate_given: false,
+        exporter: None,
+        server_end_point: None,
         through_openssl: false,
         took: std::time::Duration::ZERO,
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::explain::blob::Form;
+
 /// Talk SMTP to a mail server, and find out why mail does not flow
 #[derive(Debug, Parser)]
 #[command(
@@ -155,20 +157,12 @@ pub struct SessionArgs {
     pub user: Option<String>,
 
     /// Log in by METHOD [default: the best one that the server offers]
-    #[arg(long, value_name = "METHOD", value_parser = mechanisms(), ignore_case = true, hide_possible_values = true, help_heading = "Login")]
+    #[arg(long, value_name = "METHOD", value_parser = one_of(crate::sasl::MECHANISMS.iter().map(|known| known.name)), ignore_case = true, hide_possible_values = true, help_heading = "Login")]
     pub auth: Option<String>,
 
-    /// Run CMD; the first line it prints is the password (or OAuth token)
-    #[arg(long, value_name = "CMD", help_heading = "Login", group = "password")]
-    pub password_command: Option<String>,
-
-    /// The first line of FILE is the password (or OAuth token)
-    #[arg(long, value_name = "FILE", help_heading = "Login", group = "password", hide_short_help = true)]
-    pub password_file: Option<PathBuf>,
-
-    /// The first line of the input is the password; a script may follow
-    #[arg(long, help_heading = "Login", group = "password", hide_short_help = true)]
-    pub password_stdin: bool,
+    /// Where the password comes from
+    #[command(flatten)]
+    pub password: PasswordArgs,
 
     /// Take user and password from ~/.netrc
     #[arg(long, help_heading = "Login", group = "password", hide_short_help = true)]
@@ -197,6 +191,37 @@ pub struct SessionArgs {
     /// No hints, no explanations, no prompt decoration: bytes in, bytes out
     #[arg(long, help_heading = "Session")]
     pub raw: bool,
+}
+
+/// Flags that say where a password comes from.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub struct PasswordArgs {
+    /// Run CMD; the first line it prints is the password (or OAuth token)
+    #[arg(id = "password_command", long = "password-command", value_name = "CMD", help_heading = "Login", group = "password")]
+    pub command: Option<String>,
+
+    /// The first line of FILE is the password (or OAuth token)
+    #[arg(
+        id = "password_file",
+        long = "password-file",
+        value_name = "FILE",
+        help_heading = "Login",
+        group = "password",
+        hide_short_help = true
+    )]
+    pub file: Option<PathBuf>,
+
+    /// The first line of the input is the password; a script may follow
+    #[arg(id = "password_stdin", long = "password-stdin", help_heading = "Login", group = "password", hide_short_help = true)]
+    pub stdin: bool,
+}
+
+impl PasswordArgs {
+    /// Whether there is any.
+    pub fn is_given(&self) -> bool {
+        self.command.is_some() || self.file.is_some() || self.stdin
+    }
 }
 
 /// Flags of what is shown; valid everywhere.
@@ -259,9 +284,9 @@ pub enum When {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Decode base64, such as the text of a 334 reply
+    /// Say what a 334, an AUTH line, a login or a blob says
     Decode(DecodeArgs),
-    /// Encode text as base64
+    /// Encode text as base64 and its like, or a login
     Encode(EncodeArgs),
     /// Start a practice server on this machine and connect to it
     Sandbox(SandboxArgs),
@@ -272,19 +297,36 @@ pub enum Command {
 
 /// `ehlo decode`
 #[derive(Debug, Args)]
+#[command(after_help = DECODE_EPILOGUE)]
 pub struct DecodeArgs {
-    /// Print passwords too
+    /// What it is, when that cannot be seen: base64, base64url, word (RFC 2047), qp (quoted-printable), xtext
+    /// or a mechanism of AUTH
+    #[arg(long = "as", value_name = "KIND", value_parser = one_of(Form::names()), ignore_case = true, hide_possible_values = true)]
+    pub form: Option<String>,
+    /// Show passwords, tokens and digests; with --as base64 every byte
     #[arg(long)]
     pub show_secrets: bool,
-    /// Text to decode; a whole 334 line will do (standard input if left out)
+    /// A blob, a line or a whole login (standard input if left out)
     pub text: Vec<String>,
 }
 
 /// `ehlo encode`
 #[derive(Debug, Args)]
+#[command(after_help = ENCODE_EPILOGUE)]
+#[command(mut_arg("password_file", |arg| arg.hide_short_help(false)))]
+#[command(mut_arg("password_stdin", |arg| arg.help("The first line of the input is the password (or OAuth token)").hide_short_help(false)))]
 pub struct EncodeArgs {
-    /// Text to encode (standard input if left out, its last line end left off)
+    /// base64, word (RFC 2047), qp (quoted-printable), xtext, plain, login, xoauth2 or oauthbearer
+    #[arg(long = "as", value_name = "KIND", default_value = "base64", value_parser = one_of(super::encode::names()), ignore_case = true, hide_possible_values = true)]
+    pub form: String,
+    /// Text to encode (standard input if left out, its last line end left off); for a login the user name
     pub text: Vec<String>,
+    /// Where the password comes from
+    #[command(flatten)]
+    pub password: PasswordArgs,
+    /// Ask for the rights of another user (authorization identity)
+    #[arg(long, value_name = "USER", help_heading = "Login")]
+    pub authzid: Option<String>,
 }
 
 /// `ehlo connect`
@@ -335,10 +377,9 @@ pub struct SandboxArgs {
     pub session: SessionArgs,
 }
 
-/// The mechanisms by their names, for `--auth`.
-fn mechanisms() -> clap::builder::PossibleValuesParser {
-    let names = crate::sasl::MECHANISMS.iter().map(|known| clap::builder::PossibleValue::new(known.name));
-    clap::builder::PossibleValuesParser::new(names.collect::<Vec<_>>())
+/// Names of which one is wanted.
+fn one_of(names: impl Iterator<Item = &'static str>) -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(names.map(clap::builder::PossibleValue::new).collect::<Vec<_>>())
 }
 
 fn seconds(text: &str) -> Result<std::time::Duration, String> {
@@ -357,6 +398,20 @@ Examples:
   ehlo sandbox --tour             learn it on a built-in server, no network
 Exit status: 0 done, 1 refused, 2 usage, 3 DNS, 4 connect, 5 timeout, 6 lost,
 7 TLS, 8 login, 9 try later. More: ehlo --help, ehlo COMMAND --help";
+
+const DECODE_EPILOGUE: &str = "\
+Examples:
+  ehlo decode VXNlcm5hbWU6
+  ehlo decode AUTH PLAIN AGxvZ29uAHNlY3JldA==
+  ehlo decode <login.txt                a login, as it was pasted or logged
+  ehlo decode --as word '=?utf-8?Q?Gr=C3=BC=C3=9Fe?='";
+
+const ENCODE_EPILOGUE: &str = "\
+Examples:
+  ehlo encode Username:
+  ehlo encode --as plain logon          the password is asked for, hidden
+  ehlo encode --as xoauth2 --password-file token user@contoso.com
+  ehlo encode --as xtext 'joe+sales@contoso.com'";
 
 const LONG_EPILOGUE: &str = "\
 Examples:

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use super::args::{ChannelBinding, DialArgs, OutputArgs, SessionArgs, TlsVersion};
-use super::{check, complain, exit, style};
-use crate::jobs::credentials::{LoginOptions, PasswordSource, VARIABLE};
+use super::{check, complain, exit, password, style};
+use crate::jobs::credentials::{LoginOptions, PasswordSource};
 use crate::net::Limits;
 use crate::net::tls::files::Identity;
 use crate::net::tls::{TlsOptions, Version};
@@ -82,18 +82,10 @@ fn options(target: Target, dial: &DialArgs, session: SessionArgs, output: &Outpu
 }
 
 fn login_options(session: &SessionArgs) -> anyhow::Result<LoginOptions> {
-    let password = if let Some(command) = &session.password_command {
-        PasswordSource::Command(command.clone())
-    } else if let Some(path) = &session.password_file {
-        PasswordSource::File(path.clone())
-    } else if session.password_stdin {
-        PasswordSource::Input
-    } else if session.netrc {
+    let password = if session.netrc {
         PasswordSource::Netrc(netrc_path().context("there is no home directory to look for .netrc in")?)
-    } else if std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty()) {
-        PasswordSource::Environment
     } else {
-        PasswordSource::Prompt
+        password::source(&session.password)
     };
     Ok(LoginOptions {
         is_wanted: session.user.is_some() || session.auth.is_some() || session.netrc,
@@ -191,7 +183,7 @@ fn restore_after_panic(terminal: &Terminal) {
 }
 
 /// Passwords pass through memory: a crash must not write them to disk (P25).
-fn no_core_dumps() {
+pub(super) fn no_core_dumps() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};

@@ -4,10 +4,12 @@
 #![allow(clippy::exit)]
 
 mod args;
-mod base64;
+mod decode;
 mod dial;
+mod encode;
 mod exit;
 mod interactive;
+mod password;
 mod sandbox;
 mod style;
 
@@ -55,8 +57,8 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
         refuse_flags_before_command(matches)?;
     }
     match command {
-        Some(Command::Decode(args)) => base64::decode(&args, &output),
-        Some(Command::Encode(args)) => base64::encode(&args, &output),
+        Some(Command::Decode(args)) => decode::run(&args, &output),
+        Some(Command::Encode(args)) => encode::run(&args, &output),
         Some(Command::Sandbox(args)) => sandbox::run(args, &output),
         Some(Command::Connect(args)) => interactive::run(&args.host, args.port.as_deref(), &args.dial, args.session, &output),
         None => {

@@ -1,7 +1,7 @@
 //! Why a login failed, from the bytes that were sent: what can be seen in them, not what may be guessed.
 //! A finding never holds anything of a password.
 
-use crate::sasl::{self, Description, Party, Said};
+use crate::sasl::{self, Description, Party, Places, Said};
 use crate::text::printable_str;
 use crate::wire::base64::{self, NotBase64, Oddity};
 
@@ -23,14 +23,11 @@ pub struct Refused<'a> {
 /// What is wrong, or may be, one sentence each.
 pub fn findings(refused: &Refused<'_>) -> Vec<String> {
     let mut found = Vec::new();
-    let mut challenge: Option<Vec<u8>> = None;
-    let (mut from_client, mut from_server) = (0, 0);
+    let mut places = Places::default();
     for (party, line) in &refused.lines {
         let decoded = base64::decode(line);
         let bytes = decoded.as_ref().map_or(*line, |decoded| &decoded.bytes);
-        let number = if *party == Party::Client { &mut from_client } else { &mut from_server };
-        let said = Said { from: *party, number: *number, bytes, answering: challenge.as_deref(), now: refused.now };
-        *number += 1;
+        let said = places.next(*party, bytes, refused.now);
         if *party == Party::Client && *line != b"=" {
             match &decoded {
                 Err(fault) => found.push(not_base64(*fault)),
@@ -42,9 +39,6 @@ pub fn findings(refused: &Refused<'_>) -> Vec<String> {
         {
             found.extend(audience(&described));
             found.extend(described.remarks.into_iter().map(|remark| printable_str(&remark).into_owned()));
-        }
-        if *party == Party::Server {
-            challenge = Some(bytes.to_vec());
         }
     }
     let readable = sasl::lookup(refused.mechanism).is_none_or(|known| known.readable);

@@ -2,7 +2,7 @@
 
 use super::style::Row;
 use crate::sasl::{Description, Field, Value};
-use crate::text::printable_str;
+use crate::text::{printable, printable_str};
 
 /// What stands in the place of a secret part.
 const HIDDEN: &str = "(hidden)";
@@ -11,6 +11,13 @@ const IN_ONE_ROW: usize = 4;
 
 /// The rows of a message: its kind, its parts, and what is worth noticing.
 pub fn rows(description: &Description) -> Vec<Row> {
+    let mut rows = parts(description);
+    rows.extend(description.remarks.iter().map(|sentence| Row::hint(printable_str(sentence))));
+    rows
+}
+
+/// Its kind and its parts.
+pub fn parts(description: &Description) -> Vec<Row> {
     let title = printable_str(&description.title).into_owned();
     let parts: Vec<(String, String)> = description.fields.iter().map(|field| (field.name.clone(), value(field))).collect();
     let mut rows = Vec::new();
@@ -23,7 +30,6 @@ pub fn rows(description: &Description) -> Vec<Row> {
         let widest = parts.iter().map(|(name, _)| name.len()).max().unwrap_or_default() + 2;
         rows.extend(parts.iter().map(|(name, value)| Row::field(&format!("{name:<widest$}"), value)));
     }
-    rows.extend(description.remarks.iter().map(|sentence| Row::hint(printable_str(sentence))));
     rows
 }
 
@@ -33,6 +39,19 @@ pub fn value(field: &Field) -> String {
         Value::Open(text) => printable_str(text).into_owned(),
         Value::Moment(at) => super::human::moment(*at),
         Value::Hidden(_) => HIDDEN.to_owned(),
+    }
+}
+
+/// The same with secrets said, where `secrets` may be: text as it is, binary data in hexadecimal.
+pub fn revealed(field: &Field, secrets: bool) -> String {
+    match &field.value {
+        Value::Hidden(secret) if secrets => {
+            let bytes = secret.expose();
+            // Passwords of old systems are in Latin-1: no control characters, and letters for the most part.
+            let is_text = bytes.iter().all(|byte| !matches!(byte, 0..=0x1f | 0x7f..=0x9f)) || std::str::from_utf8(bytes).is_ok();
+            if is_text { printable(bytes).into_owned() } else { bytes.iter().map(|byte| format!("{byte:02x}")).collect() }
+        }
+        _ => value(field),
     }
 }
 

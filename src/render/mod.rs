@@ -2,6 +2,7 @@
 
 pub mod description;
 pub mod human;
+pub mod reading;
 pub mod style;
 pub mod tls;
 pub mod transcript;

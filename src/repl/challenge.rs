@@ -19,8 +19,8 @@ impl Repl {
             return;
         }
         if self.settings.raw_answers {
-            if let Ok(reading) = blob::read(&challenge.raw) {
-                self.screen.note(format!("The challenge says \"{}\".", reading.text));
+            if let Ok(decoded) = &challenge.decoded {
+                self.screen.note(format!("The challenge says \"{}\".", blob::describe(decoded).text));
             }
             return;
         }

@@ -26,6 +26,31 @@ pub struct Said<'a> {
     pub now: u64,
 }
 
+/// Counts the messages of a dialogue, so that each is described by its place in it.
+#[derive(Debug, Default)]
+pub struct Places {
+    from_client: usize,
+    from_server: usize,
+    challenge: Option<Secret<Vec<u8>>>,
+}
+
+impl Places {
+    /// The place of the next message. `now`: milliseconds since 1970, 0 when it is not known.
+    pub fn next<'a>(&'a mut self, from: Party, bytes: &'a [u8], now: u64) -> Said<'a> {
+        let number = match from {
+            Party::Client => &mut self.from_client,
+            Party::Server => &mut self.from_server,
+        };
+        *number += 1;
+        let number = *number - 1;
+        if from == Party::Server {
+            self.challenge = Some(Secret::new(bytes.to_vec()));
+        }
+        let answering = self.challenge.as_ref().filter(|_| from == Party::Client).map(|challenge| challenge.expose().as_slice());
+        Said { from, number, bytes, answering, now }
+    }
+}
+
 /// A message laid open.
 ///
 /// # Shape

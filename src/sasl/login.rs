@@ -49,6 +49,11 @@ pub fn asks(prompt: &[u8], user_name_given: bool) -> Asks {
     }
 }
 
+/// Whether a prompt has a word for what it asks for.
+pub fn names_something(prompt: &[u8]) -> bool {
+    asks(prompt, false) == Asks::Password || asks(prompt, true) == Asks::UserName
+}
+
 /// The client's side.
 #[derive(Debug, Default)]
 struct Answering {

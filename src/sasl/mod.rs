@@ -25,7 +25,7 @@ pub mod token;
 pub mod xoauth2;
 
 pub use client::{Binding, Channel, Client, Login, Proof, Trouble};
-pub use description::{Description, Field, Party, Said, Value};
+pub use description::{Description, Field, Party, Places, Said, Value};
 pub use server::{Host, Server, Turn};
 
 /// What is known of a mechanism.

@@ -95,6 +95,12 @@ fn seconds(value: &Value) -> Option<u64> {
     value.as_u64().or_else(fraction)
 }
 
+/// A token by itself, laid open; `None` when it is not a signed JWT.
+pub fn describe(token: &[u8], now: u64) -> Option<Description> {
+    claims(token)?;
+    Some(describe_token(Description::new("OAuth 2.0 access token (JWT)"), token, now))
+}
+
 /// Adds the token, hidden, and what it says of itself.
 fn describe_token(out: Description, token: &[u8], now: u64) -> Description {
     let mut out = out.hidden("token", token);

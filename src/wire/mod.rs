@@ -1,4 +1,4 @@
-//! The wire: lines, replies, keywords, verbs, dot transparency and base64. Bytes in, values out; no
+//! The wire: lines, replies, keywords, verbs, dot transparency, base64 and other encodings. Bytes in, values out; no
 //! input or output of its own.
 
 pub mod address;
@@ -6,6 +6,7 @@ pub mod base64;
 pub mod code;
 pub mod command;
 pub mod dot;
+pub mod encoding;
 pub mod foreign;
 pub mod keyword;
 pub mod line;

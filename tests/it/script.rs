@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::run::{ehlo, ehlo_to};
+use crate::support::run::ehlo_to;
 use crate::support::scripted::{closed_port, serve};
 
 #[test]
@@ -162,20 +162,6 @@ fn local_commands_work_in_a_script() {
         .check();
     server.finish();
     assert!(done.err().contains("Next        EHLO"), "{}", done.all());
-}
-
-#[test]
-fn decode_and_encode_are_each_others_reverse() {
-    ehlo(["decode", "VXNlcm5hbWU6"]).stdout("Username:\n").check();
-    ehlo(["decode", "334", "VXNlcm5hbWU6"]).stdout("Username:\n").check();
-    ehlo(["decode", "334 VXNlcm5hbWU6"]).stdout("Username:\n").check();
-    ehlo(["encode", "Username:"]).stdout("VXNlcm5hbWU6\n").check();
-    ehlo(["encode"]).stdin("My simple password\n").stdout("TXkgc2ltcGxlIHBhc3N3b3Jk\n").check();
-    ehlo(["decode"]).stdin("TXkgc2ltcGxlIHBhc3N3b3Jk\r\n").stdout("My simple password\n").check();
-    ehlo(["decode", "not base64!"]).status(1).err("not base64").check();
-    // P14
-    let done = ehlo(["decode", "G1szMW0HCg=="]).any_err().any_out().check();
-    assert!(!done.all().contains('\x1b') && !done.all().contains('\x07'), "{:?}", done.all());
 }
 
 #[cfg(unix)]

@@ -4,9 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::COMMANDS;
-use crate::explain::{blob, reply};
-use crate::render::{Row, human, transcript};
-use crate::repl::{Repl, log};
+use crate::explain::blob::{self, Content, Message, Wish};
+use crate::explain::reply;
+use crate::render::{Row, human, reading, transcript};
+use crate::repl::{Repl, log, now_ms};
 use crate::session::{Security, Session, Stage, redact};
 use crate::text::{printable, printable_str};
 use crate::wire::reply::{Received, Reply, ReplyParser};
@@ -115,15 +116,16 @@ impl Repl {
             self.local_error("What is to be decoded? :decode TEXT");
             return;
         }
-        match blob::read(blob::undress(text).as_bytes()) {
-            Ok(reading) => {
-                for remark in reading.remarks {
-                    self.screen.note(format!("Odd: {remark}."));
-                }
-                self.screen.result(&reading.text);
+        match blob::read(text.as_bytes(), &Wish { now: now_ms(), ..Wish::default() }) {
+            Ok(reading) if matches!(reading.messages.as_slice(), [Message { content: Content::Text(_), .. }]) => {
+                self.screen.show(&reading::remarks(&reading).collect::<Vec<_>>());
+                self.screen.result(reading::text(&reading, false).trim_end_matches('\n'));
             }
-            Err(base64::NotBase64::Character(at)) => self.local_error(&format!("That is not base64 (character {at})")),
-            Err(base64::NotBase64::Length) => self.local_error("That is not base64 (a character is missing at its end)"),
+            Ok(reading) => self.screen.show(&reading::rows(&reading)),
+            Err(unreadable) => {
+                self.local_error(&printable_str(&unreadable.problem));
+                self.screen.hint(printable_str(&unreadable.advice));
+            }
         }
     }
 

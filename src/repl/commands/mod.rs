@@ -210,8 +210,8 @@ pub(super) const COMMANDS: &[LocalCommand] = &[
         "decode" & [],
         "TEXT",
         Completes::Nothing,
-        "decodes base64, such as the text of a 334",
-        "A whole 334 line may be given.",
+        "says what a 334, an AUTH line or a blob says",
+        "The whole line may be given; what is secret stays hidden (ehlo decode --show-secrets shows it).",
         |repl, text| repl.decode_command(text)
     ),
     local!(

@@ -56,6 +56,37 @@ fn state_decode_encode_and_settings_need_no_server() {
     server.end();
 }
 
+// P24
+#[test]
+fn decode_lays_messages_open_and_hides_their_secrets() {
+    let server = serve("S: 220 mx\nhold");
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line(":decode AUTH PLAIN AGxvZ29uAE1hcmtlci0yZjRjLTlkODE=");
+    pty.wait_for("user name and password: user logon, password (hidden)");
+    pty.line(":decode VXN!");
+    pty.wait_for("this is not base64: character 4 (!) does not belong there.");
+    assert!(!pty.raw().contains("2f4c"));
+    assert_eq!(server.end().text(), "");
+}
+
+// P23, P24
+#[test]
+fn encode_asks_for_user_and_hidden_password() {
+    let mut pty = at_terminal(["encode", "--as", "plain"]).start_in_shell();
+    pty.wait_at("username>");
+    pty.line("logon");
+    pty.wait_hidden();
+    pty.line("secret");
+    pty.wait_for("AGxvZ29uAHNlY3JldA==");
+    assert_eq!(pty.exit_with_same_modes(), 0);
+    assert!(!pty.raw().contains("secret"));
+    let mut pty = at_terminal(["encode", "--as", "xoauth2", "logon"]).start_in_shell();
+    pty.wait_hidden();
+    pty.send(key::CTRL_C);
+    assert_eq!(pty.exit_with_same_modes(), 130);
+}
+
 #[test]
 fn explain_tells_the_last_refusal_at_length() {
     let server = serve("S: 220 mx\nC: RCPT TO:<x@external.test>\nS: 550 5.7.1 Unable to relay\nhold");

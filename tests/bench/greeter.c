@@ -43,17 +43,23 @@ static void watch(int epoll, int fd) {
     epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Commands come whole: clients send each in one write. */
+/* Commands come whole, one or several in a read: each is a line that begins with a letter. */
 static void answer(int fd) {
-    char line[512];
-    ssize_t count = recv(fd, line, sizeof line, 0);
+    char read[512], *line = read;
+    ssize_t count = recv(fd, read, sizeof read - 1, 0);
     if (count <= 0) {
         close(fd);
-    } else if (!strncasecmp(line, "EHLO", 4)) {
-        send(fd, HELLO, sizeof HELLO - 1, MSG_NOSIGNAL);
-    } else {
-        send(fd, BYE, sizeof BYE - 1, MSG_NOSIGNAL);
-        close(fd);
+        return;
+    }
+    read[count] = 0;
+    for (; line && *line; line = (line = strchr(line, '\n')) ? line + 1 : NULL) {
+        if (!strncasecmp(line, "EHLO", 4)) {
+            send(fd, HELLO, sizeof HELLO - 1, MSG_NOSIGNAL);
+        } else {
+            send(fd, BYE, sizeof BYE - 1, MSG_NOSIGNAL);
+            close(fd);
+            return;
+        }
     }
 }
 

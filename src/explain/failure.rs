@@ -58,6 +58,78 @@ pub enum Failure {
     GreetingLater(u16),
 }
 
+/// The kinds of failures, as far as programs tell them apart: each has its exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// The server refused for good.
+    Refused,
+    /// The name was not resolved.
+    Dns,
+    /// No connection.
+    Connect,
+    /// No reply in time.
+    Timeout,
+    /// The connection was lost, or what answers is not SMTP.
+    Lost,
+    /// No TLS, or a certificate with faults.
+    Tls,
+    /// The login was refused.
+    Login,
+    /// The server refused for now.
+    TryLater,
+}
+
+impl Class {
+    /// The exit status of the program.
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Refused => 1,
+            Self::Dns => 3,
+            Self::Connect => 4,
+            Self::Timeout => 5,
+            Self::Lost => 6,
+            Self::Tls => 7,
+            Self::Login => 8,
+            Self::TryLater => 9,
+        }
+    }
+
+    /// A word for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::Lost => "lost",
+            Self::Tls => "tls",
+            Self::Login => "login",
+            Self::TryLater => "try-later",
+        }
+    }
+}
+
+impl Failure {
+    /// The kind.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::NoSuchName | Self::NoAddress { .. } | Self::Resolver(_) | Self::ResolverSilent => Class::Dns,
+            Self::Refused
+            | Self::NoRoute
+            | Self::ConnectTimedOut(_)
+            | Self::Prohibited
+            | Self::BadLocalAddress(_)
+            | Self::ConnectOther(_) => Class::Connect,
+            Self::Route(failure) => failure.trouble.class(),
+            Self::NoGreeting(_) => Class::Timeout,
+            Self::TlsEnded(_) | Self::CertificateWanted(_) => Class::Tls,
+            Self::ClosedAtOnce { .. } | Self::LostAtOnce(_) | Self::NotSmtp(_) | Self::TooLong => Class::Lost,
+            Self::GreetingRefused(_) => Class::Refused,
+            Self::GreetingLater(_) => Class::TryLater,
+        }
+    }
+}
+
 /// The answer for the operator.
 #[derive(Debug, Clone)]
 pub struct Diagnosis {

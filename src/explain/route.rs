@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::failure::{Diagnosis, diagnosis};
+use super::failure::{Class, Diagnosis, diagnosis};
 use crate::text::{printable, printable_str};
 use crate::wire::foreign::Foreign;
 
@@ -74,6 +74,16 @@ pub enum Trouble {
     NoMailServer(usize),
     /// The host has no address, but these mail servers.
     MailDomain(Vec<String>),
+}
+
+impl Trouble {
+    /// The kind of failure.
+    pub(super) fn class(&self) -> Class {
+        match self {
+            Self::NullMx | Self::NoSuchDomain | Self::MxWithoutAddress { .. } | Self::NoMxAnswer(_) | Self::MailDomain(_) => Class::Dns,
+            _ => Class::Connect,
+        }
+    }
 }
 
 /// Puts it into words.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::route::{self, RouteFailure};
+use super::talk::{self, TalkFailure};
 use crate::text::printable_str;
 use crate::wire::foreign::Foreign;
 
@@ -56,6 +57,8 @@ pub enum Failure {
     GreetingRefused(u16),
     /// Greeted with a refusal for now.
     GreetingLater(u16),
+    /// What came after a good greeting failed.
+    Talk(TalkFailure),
 }
 
 /// The kinds of failures, as far as programs tell them apart: each has its exit status.
@@ -126,7 +129,37 @@ impl Failure {
             Self::ClosedAtOnce { .. } | Self::LostAtOnce(_) | Self::NotSmtp(_) | Self::TooLong => Class::Lost,
             Self::GreetingRefused(_) => Class::Refused,
             Self::GreetingLater(_) => Class::TryLater,
+            Self::Talk(failure) => failure.class(),
         }
+    }
+
+    /// A few words, for a table. Printable.
+    pub fn short(&self) -> String {
+        let words = match self {
+            Self::NoSuchName => "the name does not exist",
+            Self::NoAddress { other_family: true } => "no address of the wanted kind",
+            Self::NoAddress { .. } => "the name has no address",
+            Self::Resolver(words) => return format!("not looked up: {}", printable_str(words)),
+            Self::ResolverSilent => "no answer from the name server",
+            Self::Refused => "connection refused",
+            Self::NoRoute => "no route",
+            Self::ConnectTimedOut(after) => return format!("no answer within {} s (connecting)", after.as_secs()),
+            Self::Prohibited => "connecting is forbidden",
+            Self::BadLocalAddress(_) => "the local address cannot be used",
+            Self::ConnectOther(words) => return printable_str(words).into_owned(),
+            Self::Route(failure) => return failure.trouble.short(),
+            Self::NoGreeting(after) => return format!("no greeting within {} s", after.as_secs()),
+            Self::ClosedAtOnce { .. } => "closed before the greeting",
+            Self::LostAtOnce(_) => "broke before the greeting",
+            Self::TlsEnded(_) => "TLS ended before the greeting",
+            Self::CertificateWanted(_) => "wants a certificate of ours",
+            Self::NotSmtp(Some(foreign)) => return format!("not SMTP: {}", foreign.describe()),
+            Self::NotSmtp(None) => "not SMTP",
+            Self::TooLong => "more than a reply may have",
+            Self::GreetingRefused(code) | Self::GreetingLater(code) => return format!("greets with a refusal ({code})"),
+            Self::Talk(failure) => return failure.short(),
+        };
+        words.to_owned()
     }
 }
 
@@ -159,6 +192,7 @@ pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
         | Failure::GreetingRefused(_)
         | Failure::GreetingLater(_) => words.greeting(failure),
         Failure::Route(failure) => route::diagnose(failure, &words.host, port),
+        Failure::Talk(failure) => talk::diagnose(failure, &words.host, port),
         _ => words.connecting(failure),
     }
 }

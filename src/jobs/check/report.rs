@@ -7,6 +7,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::options::Endpoint;
+use super::words;
 use crate::explain::failure::{Class, Failure};
 use crate::net::dial::Cause;
 use crate::net::tls::verdict::Fault;
@@ -345,6 +347,29 @@ impl Level {
 }
 
 impl Report {
+    /// An endpoint of which nothing is known yet.
+    pub(super) fn of(endpoint: &Endpoint) -> Self {
+        Self {
+            target: endpoint.target.clone(),
+            domain: endpoint.domain.clone(),
+            address: endpoint.address,
+            attempts: Vec::new(),
+            aliases: endpoint.aliases.clone(),
+            phases: Vec::with_capacity(4),
+            offer: None,
+            offer_in_tls: None,
+            tls: None,
+            login: None,
+            reverse_names: Vec::new(),
+            notices: Vec::new(),
+            verdict: Verdict { level: Level::Ok, sentence: String::new(), failure: None },
+            took: Duration::ZERO,
+            began: words::now_ms(),
+            tries: 1,
+            before: None,
+        }
+    }
+
     /// A step, if it was begun.
     pub fn phase(&self, kind: PhaseKind) -> Option<&Phase> {
         self.phases.iter().find(|phase| phase.kind == kind)

@@ -36,9 +36,17 @@ pub(super) fn of(outcome: &Outcome) -> u8 {
         Outcome::Tls => TLS,
         Outcome::Lost | Outcome::OutOfStep => LOST,
         Outcome::InputLost | Outcome::OutputFailed(_) => INPUT_OUTPUT,
-        Outcome::Interrupted | Outcome::Signalled(Signal::Interrupt) => INTERRUPTED,
-        Outcome::Signalled(Signal::Terminate) => 143,
-        Outcome::Signalled(Signal::Hangup | Signal::Continue) => 129,
+        Outcome::Interrupted => INTERRUPTED,
+        Outcome::Signalled(signal) => of_signal(*signal),
+    }
+}
+
+/// The exit status after a signal.
+pub(super) fn of_signal(signal: Signal) -> u8 {
+    match signal {
+        Signal::Interrupt => INTERRUPTED,
+        Signal::Terminate => 143,
+        Signal::Hangup | Signal::Continue => 129,
     }
 }
 

@@ -375,7 +375,7 @@ fn code_of(reply: &Reply) -> String {
 /// What the server said, as far as one wants to read it.
 fn said(reply: &Reply) -> String {
     let lines: Vec<_> = reply.lines.iter().take(4).map(|line| printable(&line[..line.len().min(200)]).into_owned()).collect();
-    format!("It says: {}", lines.join(" / "))
+    format!("It says \"{}\".", lines.join(" / "))
 }
 
 fn capital(text: &str) -> String {

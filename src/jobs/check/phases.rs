@@ -151,8 +151,12 @@ impl<'a> Walk<'a> {
     }
 
     fn end(&mut self, ok: bool, reply: Option<Reply>) {
+        self.end_at(Instant::now(), ok, reply);
+    }
+
+    fn end_at(&mut self, at: Instant, ok: bool, reply: Option<Reply>) {
         if let Some((kind, since)) = self.open.take() {
-            self.report.phases.push(Phase { kind, start: since - self.begun, took: since.elapsed(), ok, reply });
+            self.report.phases.push(Phase { kind, start: since - self.begun, took: at - since, ok, reply });
         }
     }
 
@@ -340,7 +344,10 @@ impl<'a> Walk<'a> {
                 return Err(Failure::Talk(TalkFailure::NoStartTls));
             }
             self.begin(PhaseKind::StartTls);
-            let reply = self.ask(connection, b"STARTTLS", "STARTTLS").await?;
+            // The roots are read while the server thinks about it.
+            let asking = async { (self.ask(connection, b"STARTTLS", "STARTTLS").await, Instant::now()) };
+            let ((reply, at), _) = tokio::join!(asking, self.checker.roots());
+            let reply = reply?;
             if !reply.has_code(220) {
                 self.refused(&reply);
                 return Err(refusal(reply, "STARTTLS", TalkFailure::StartTlsRefused));
@@ -349,7 +356,7 @@ impl<'a> Walk<'a> {
             if !connection.take_injected().is_empty() {
                 return Err(Failure::Talk(TalkFailure::Injected));
             }
-            self.done(Some(reply));
+            self.end_at(at, true, Some(reply));
             self.handshake(connection).await?;
             self.hello(connection, PhaseKind::HelloInTls).await
         })

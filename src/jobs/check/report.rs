@@ -385,9 +385,10 @@ impl Report {
         self.phase(kind).filter(|phase| phase.ok).map(|phase| phase.took)
     }
 
-    /// The step that failed, if one did.
-    pub fn failed_phase(&self) -> Option<PhaseKind> {
-        self.phases.iter().find(|phase| !phase.ok).map(|phase| phase.kind)
+    /// The step that failed, if one did; not a certificate whose faults are passed over (`-k`).
+    pub fn failed_phase(&self) -> Option<&Phase> {
+        let failed = self.verdict.level == Level::Failed;
+        self.phases.last().filter(|phase| failed && !phase.ok)
     }
 
     /// The offer that counts: the one inside TLS if there is one.

@@ -143,12 +143,12 @@ impl Failure {
             Self::ResolverSilent => "no answer from the name server",
             Self::Refused => "connection refused",
             Self::NoRoute => "no route",
-            Self::ConnectTimedOut(after) => return format!("no answer within {} s (connecting)", after.as_secs()),
+            Self::ConnectTimedOut(after) => return format!("no answer within {} (connecting)", seconds(*after)),
             Self::Prohibited => "connecting is forbidden",
             Self::BadLocalAddress(_) => "the local address cannot be used",
             Self::ConnectOther(words) => return printable_str(words).into_owned(),
             Self::Route(failure) => return failure.trouble.short(),
-            Self::NoGreeting(after) => return format!("no greeting within {} s", after.as_secs()),
+            Self::NoGreeting(after) => return format!("no greeting within {}", seconds(*after)),
             Self::ClosedAtOnce { .. } => "closed before the greeting",
             Self::LostAtOnce(_) => "broke before the greeting",
             Self::TlsEnded(_) => "TLS ended before the greeting",
@@ -205,6 +205,12 @@ struct Words {
 pub(super) fn diagnosis(headline: String, happened: &str, likely: &[&str], next: &[&str]) -> Diagnosis {
     let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
     Diagnosis { headline, happened: happened.to_owned(), likely: owned(likely), next: owned(next) }
+}
+
+/// `30 s`, `0.3 s`.
+pub(super) fn seconds(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    if ms < 1000 || ms % 1000 != 0 && ms < 10_000 { format!("{}.{} s", ms / 1000, ms % 1000 / 100) } else { format!("{} s", ms / 1000) }
 }
 
 impl Words {
@@ -273,7 +279,7 @@ impl Words {
                 &["Try -4 or -6.", "Does any other host answer?"],
             ),
             Failure::ConnectTimedOut(after) => diagnosis(
-                format!("No answer from {host} port {port} within {} s (connecting)", after.as_secs()),
+                format!("No answer from {host} port {port} within {} (connecting)", seconds(*after)),
                 "The name resolved. The connection request went out and nothing came back, neither yes nor no. SMTP never began.",
                 &[
                     "Port 25 is blocked on the way out of this network (very common at homes, offices and clouds).",
@@ -314,7 +320,7 @@ impl Words {
         let Self { host, port } = self;
         match failure {
             Failure::NoGreeting(after) => diagnosis(
-                format!("{host} port {port} is connected but sent no greeting within {} s", after.as_secs()),
+                format!("{host} port {port} is connected but sent no greeting within {}", seconds(*after)),
                 "Something accepted the connection and then said nothing. An SMTP server speaks first.",
                 &[
                     "The port expects TLS from the first byte (465 does), so both sides wait.",

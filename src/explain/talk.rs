@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::certificate;
-use super::failure::{Class, Diagnosis, diagnosis};
+use super::failure::{Class, Diagnosis, diagnosis, seconds};
 use super::reply::{Situation, explain};
 use crate::text::{printable, printable_str};
 use crate::wire::code;
@@ -381,11 +381,6 @@ fn said(reply: &Reply) -> String {
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-fn seconds(duration: Duration) -> String {
-    let ms = duration.as_millis();
-    if ms < 1000 || ms % 1000 != 0 && ms < 10_000 { format!("{}.{} s", ms / 1000, ms % 1000 / 100) } else { format!("{} s", ms / 1000) }
 }
 
 fn in_days(days: i64) -> String {

@@ -13,6 +13,8 @@ mod notices;
 pub mod options;
 mod phases;
 pub mod report;
+#[cfg(test)]
+mod tests;
 pub mod words;
 
 use std::sync::Arc;

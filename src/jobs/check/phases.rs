@@ -19,6 +19,7 @@ use crate::explain::talk::TalkFailure;
 use crate::jobs::old_tls;
 use crate::jobs::opening::{dial_failure, greeting_failure, mail_server_failure, or_mail_domain, without_certificate};
 use crate::net::command::Watch;
+use crate::net::connection::Stream;
 use crate::net::dial::{DialError, DialEvent, Dialed, Peer, Route, dial, dial_address};
 use crate::net::tls::{TlsFailure, TlsReport};
 use crate::net::{Connection, Limits};
@@ -106,18 +107,7 @@ impl<'a> Walk<'a> {
                 return Err(failure);
             }
         };
-        let mut result = Ok(());
-        if self.options.through > Through::Connect {
-            let mut connection = Connection::new(stream, Limits::new(Some(self.options.timeout)));
-            connection.set_deadline(self.deadline);
-            result = self.talk(&mut connection).await;
-            if result.is_err() {
-                self.failed();
-            }
-            self.report.took = self.begun.elapsed();
-            farewell(connection).await;
-        }
-        self.report.took = if self.report.took.is_zero() { self.begun.elapsed() } else { self.report.took };
+        let result = self.proceed(stream).await;
         if let Err(failure) = result {
             return Err(if self.command.is_some() { self.or_command_failure(failure).await } else { failure });
         }
@@ -125,6 +115,23 @@ impl<'a> Walk<'a> {
             Box::pin(self.look_for_names()).await;
         }
         Ok(())
+    }
+
+    /// From a stream that stands to the farewell.
+    pub(super) async fn proceed(&mut self, stream: Box<dyn Stream>) -> Result<(), Failure> {
+        if self.options.through == Through::Connect {
+            self.report.took = self.begun.elapsed();
+            return Ok(());
+        }
+        let mut connection = Connection::new(stream, Limits::new(Some(self.options.timeout)));
+        connection.set_deadline(self.deadline);
+        let result = self.talk(&mut connection).await;
+        if result.is_err() {
+            self.failed();
+        }
+        self.report.took = self.begun.elapsed();
+        farewell(connection).await;
+        result
     }
 
     // ---- the record ----------------------------------------------------------------------------
@@ -214,7 +221,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn connected(&mut self, dialed: Dialed) -> Box<dyn crate::net::connection::Stream> {
+    fn connected(&mut self, dialed: Dialed) -> Box<dyn Stream> {
         let Dialed { stream, peer, timings } = dialed;
         self.open = None;
         let mut start = Duration::ZERO;

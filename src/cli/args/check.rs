@@ -9,7 +9,14 @@ use super::{DialArgs, LoginArgs, TlsArgs, seconds};
 
 /// `ehlo check`
 #[derive(Debug, Args)]
-#[command(after_help = SHORT_EPILOGUE, after_long_help = LONG_EPILOGUE)]
+#[command(
+    after_help = SHORT_EPILOGUE,
+    after_long_help = LONG_EPILOGUE,
+    mut_arg("insecure", |arg| arg.help("Faults of the certificate are warnings, and the check goes on")),
+    mut_arg("starttls", |arg| arg.help("A server without STARTTLS fails")),
+    mut_arg("mx", |arg| arg.help("HOST is a mail domain: check each of its mail servers")),
+    mut_arg("connect_timeout", |arg| arg.help("Seconds of them for the connection [default: 30]"))
+)]
 pub struct CheckArgs {
     /// HOST, HOST:PORT, HOST:PORT,PORT, smtps://HOST, lmtp://HOST, unix:PATH, or a domain with --mx
     #[arg(value_name = "HOST", required_unless_present = "input")]

@@ -173,7 +173,8 @@ fn mail_servers(domain: &str, seen: &[Seen], sentences: &mut Vec<String>) {
         )),
         (Some(_), Some(_)) => {
             let list = dead.iter().map(|host| format!("{} ({})", printable_str(host), why(host))).collect::<Vec<_>>().join(", ");
-            sentences.push(format!("{domain}: {} of {} mail servers are dead: {list}.", dead.len(), hosts.len()));
+            let be = if dead.len() == 1 { "is" } else { "are" };
+            sentences.push(format!("{domain}: {} of {} mail servers {be} dead: {list}.", in_words(dead.len()), in_words(hosts.len())));
         }
     }
 }
@@ -264,7 +265,7 @@ mod tests {
         let table: &[(&[How], &str)] = &[
             (&[Answers, Answers], ""),
             (&[Filtered, Answers], "contoso.test: its first mail server mx0 is dead (no answer): mail is late and goes to mx1."),
-            (&[Answers, Filtered], "contoso.test: 1 of 2 mail servers are dead: mx1 (no answer)."),
+            (&[Answers, Filtered], "contoso.test: one of two mail servers is dead: mx1 (no answer)."),
             (&[Filtered, Filtered], "contoso.test: none of its 2 mail servers answers: no mail arrives."),
         ];
         for (hosts, want) in table {

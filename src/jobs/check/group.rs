@@ -151,7 +151,12 @@ async fn by_mx(checker: &Checker, targets: Vec<Target>) -> Found {
     };
     let endpoints = found.servers.iter().flat_map(|mx| {
         targets.iter().map(|target| Endpoint {
-            domain: Some(MailDomain { name: name.clone(), preference: mx.preference, implicit: found.implicit }),
+            domain: Some(MailDomain {
+                name: name.clone(),
+                preference: mx.preference,
+                implicit: found.implicit,
+                null_among_others: found.null_among_others,
+            }),
             ..Endpoint::new(Target { host: mx.host.clone(), ..target.clone() })
         })
     });

@@ -107,8 +107,9 @@ fn judge(report: &mut Report, options: &Options, result: Result<(), Failure>) {
     report.verdict = match result {
         Err(failure) => Verdict { level: Level::Failed, sentence: failure.short(), failure: Some(failure) },
         Ok(()) => {
-            let warnings: Vec<&str> =
+            let mut warnings: Vec<&str> =
                 report.notices.iter().filter(|notice| notice.is_warning()).map(|notice| notice.short.as_str()).collect();
+            warnings.dedup();
             let level = if warnings.is_empty() { Level::Ok } else { Level::Warn };
             let sentence = if warnings.is_empty() { "ok".to_owned() } else { warnings.join("; ") };
             Verdict { level, sentence, failure: None }

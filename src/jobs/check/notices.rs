@@ -145,6 +145,13 @@ fn way(report: &Report, found: &mut Found) {
         );
         found.add(NoticeKind::MailDomain, "MX names an alias", text);
     }
+    if domain.null_among_others {
+        let text = format!(
+            "One MX record of {} is \"0 .\", which must stand alone (RFC 7505): senders may give up or pass over it. Delete it.",
+            printable_str(&domain.name)
+        );
+        found.add(NoticeKind::MailDomain, "null MX among others", text);
+    }
     if report.target.address().is_some() {
         let text = format!(
             "The MX record of {} names an address, and must name a host (RFC 5321 section 5.1): senders do not find it.",

@@ -13,7 +13,7 @@ use super::options::{Endpoint, Options, Through};
 use super::report::{Phase, PhaseKind, Report, ServerCertificate, Tls, Tried};
 use super::{Checker, login, words};
 use crate::explain::failure::Failure;
-use crate::explain::reply::Situation;
+use crate::explain::reply::{Situation, explain};
 use crate::explain::route::{RouteFailure, Trouble};
 use crate::explain::talk::TalkFailure;
 use crate::jobs::old_tls;
@@ -329,6 +329,10 @@ impl<'a> Walk<'a> {
         }
         if !reply.is_success() {
             self.refused(&reply);
+            // Servers that insist on a certificate of ours often say so only now.
+            if explain(&self.situation(verb), &reply).is_some_and(|fact| fact.is_about_our_certificate()) {
+                return Err(Failure::CertificateWanted(reply.code.to_string()));
+            }
             return Err(refusal(reply, verb, TalkFailure::HelloRefused));
         }
         let offer = connection.session().capabilities().cloned();

@@ -64,6 +64,8 @@ pub struct MailDomain {
     pub preference: u16,
     /// The domain has no MX record, and its own address stands in for one.
     pub implicit: bool,
+    /// Among its MX records there is one that says that no mail is taken, which then means nothing.
+    pub null_among_others: bool,
 }
 
 /// An address that was tried.

@@ -15,6 +15,9 @@ use crate::text::{self, printable_str};
 /// Columns of the name of a host in a table; a longer one takes more.
 const HOST: usize = 28;
 
+/// In a list of no more than this one looks at each failure.
+const FEW: u64 = 10;
+
 /// Columns of a bar that stands for all of the time.
 const BAR: usize = 40;
 
@@ -126,6 +129,9 @@ impl Format for Text {
     fn end(&mut self, summary: &Summary, to: &mut Written) {
         if self.wishes.is_list && !self.wishes.quiet {
             let _ = writeln!(to.out, "{}", sum(summary));
+            if summary.failed > 0 && summary.checked() <= FEW && self.wishes.verbose == 0 {
+                self.rows(&[Row::hint("-v tells of each failure what happened, what is likely, and what to do.")], &mut to.out);
+            }
         }
     }
 }
@@ -258,8 +264,10 @@ fn notices(report: &Report) -> Vec<Row> {
 /// The last column of the table.
 fn note(report: &Report) -> String {
     let mut parts = Vec::new();
-    if let Some(domain) = report.domain.as_ref().filter(|domain| !domain.implicit) {
-        parts.push(format!("MX {}", domain.preference));
+    match &report.domain {
+        Some(domain) if domain.implicit => parts.push("no MX record".to_owned()),
+        Some(domain) => parts.push(format!("MX {}", domain.preference)),
+        None => {}
     }
     if let Some(address) = report.address.filter(|address| report.target.host.parse() != Ok(address.ip())) {
         parts.push(address.ip().to_string());
@@ -271,8 +279,13 @@ fn note(report: &Report) -> String {
             }
             parts.extend(report.notices.iter().map(|notice| notice.short.clone()));
         }
-        Level::Warn | Level::Failed => parts.push(report.verdict.sentence.clone()),
+        Level::Warn => parts.push(report.verdict.sentence.clone()),
+        Level::Failed => {
+            parts.push(report.verdict.sentence.clone());
+            parts.extend(report.notices.iter().filter(|notice| notice.is_warning()).map(|notice| notice.short.clone()));
+        }
     }
+    parts.dedup();
     let changed = change(report);
     format!("{}{changed}", parts.join("; "))
 }

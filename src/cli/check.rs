@@ -10,13 +10,13 @@ use anyhow::{Context as _, bail};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::args::{CheckArgs, Format as Which, LoginArgs, OutputArgs, Phase};
+use super::args::{CheckArgs, Format as Which, OutputArgs, Phase};
 use super::{check_names, complain, exit, interactive, style};
 use crate::jobs::check::group::{Board, Told};
 use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::many::Many;
 use crate::jobs::check::{Checker, Credentials, Options, Report, Summary, Through, Verdict, words};
-use crate::jobs::credentials::{PasswordSource, first_line};
+use crate::jobs::credentials::{LoginOptions, PasswordSource, first_line};
 use crate::net::dial::Route;
 use crate::net::dns::{Resolver, parse_server};
 use crate::render::check::text::{self, Text, place};
@@ -39,11 +39,11 @@ const TICK: Duration = Duration::from_millis(200);
 const KEPT: usize = 16 * 1024;
 
 /// Checks what the arguments name.
-pub(super) fn run(args: CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
+pub(super) fn run(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
     check_names(args.hello_name.as_deref(), args.login.user.as_deref())?;
-    let targets = targets(&args)?;
+    let targets = targets(args)?;
     let first = targets.first().and_then(|named| named.first()).cloned();
-    let options = options(&args, first.as_ref())?;
+    let options = options(args, first.as_ref())?;
     let is_list = args.input.is_some()
         || targets.len() > 1
         || targets.iter().any(|named| named.len() > 1)
@@ -51,7 +51,7 @@ pub(super) fn run(args: CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         || options.mx.is_some();
     let (out_style, err_style) = style::decide(output, false);
     let wishes = Wishes { style: out_style, is_list, verbose: output.verbose, quiet: output.quiet, now: words::now() };
-    let parallel = parallel(&args, &options)?;
+    let parallel = parallel(args, &options)?;
     let input = match &args.input {
         Some(path) => input::read(open(path)?),
         None => input::given(targets.into_iter().map(Item::Named).collect()),
@@ -191,16 +191,12 @@ fn credentials(args: &CheckArgs, through: Through) -> anyhow::Result<Option<Cred
         bail!("a user is given (-u, --auth, --netrc), and the check does not go that far: --through auth");
     }
     interactive::no_core_dumps();
-    let secret = secret(&args.login, &options, args.input.as_deref())?;
+    let secret = secret(&options, args.input.as_deref())?;
     Ok(Some(Credentials { options, secret }))
 }
 
 /// The password, once for all hosts; none where it depends on the host or the method needs none.
-fn secret(
-    args: &LoginArgs,
-    options: &crate::jobs::credentials::LoginOptions,
-    list: Option<&Path>,
-) -> anyhow::Result<Option<Secret<String>>> {
+fn secret(options: &LoginOptions, list: Option<&Path>) -> anyhow::Result<Option<Secret<String>>> {
     use crate::sasl::Needs;
     let needs_one = options.mechanism.is_none_or(|known| matches!(known.needs, Needs::Password | Needs::Token));
     let user = options.user.as_deref().unwrap_or_default();
@@ -226,7 +222,6 @@ fn secret(
             if let Some(warning) = found.as_ref().and_then(|found| found.warning.as_deref()) {
                 complain(&crate::text::printable_str(warning));
             }
-            let _ = args;
             Ok(found.map(|found| found.secret))
         }
     }
@@ -289,39 +284,42 @@ enum End {
     Unread,
 }
 
+impl End {
+    /// The exit status.
+    fn status(self) -> u8 {
+        match self {
+            Self::Unread => exit::DONE,
+            Self::Signalled(signal) => exit::of_signal(signal),
+            Self::Done(summary) => {
+                if summary.checked() + summary.bad_lines == 0 {
+                    complain("there is no host in the list");
+                }
+                summary.status()
+            }
+        }
+    }
+}
+
 impl Work {
     async fn run(mut self, input: Receiver<Vec<Item>>) -> anyhow::Result<u8> {
         let mut signals = Signals::listen().context("signals cannot be handled")?;
         let Some(every) = self.watch else {
             let end = self.round(input, &mut signals).await;
-            return Ok(self.status(end));
+            return Ok(end.status());
         };
         let items = all(input).await;
         loop {
             let next = Instant::now() + every;
             match self.round(input::given(items.clone()), &mut signals).await {
-                End::Done(summary) if summary.checked() == 0 => return Ok(self.status(End::Done(summary))),
+                End::Done(summary) if summary.checked() == 0 => return Ok(End::Done(summary).status()),
                 End::Done(_) => {}
-                end => return Ok(self.status(end)),
+                end => return Ok(end.status()),
             }
             let signal = tokio::select! {
                 () = sleep_until(next) => continue,
                 signal = next_signal(&mut signals) => signal,
             };
             return Ok(exit::of_signal(signal));
-        }
-    }
-
-    fn status(&self, end: End) -> u8 {
-        match end {
-            End::Unread => exit::DONE,
-            End::Signalled(signal) => exit::of_signal(signal),
-            End::Done(summary) => {
-                if summary.checked() + summary.bad_lines == 0 {
-                    complain("there is no host in the list");
-                }
-                summary.status()
-            }
         }
     }
 

@@ -56,7 +56,7 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
         refuse_flags_before_command(matches)?;
     }
     match command {
-        Some(Command::Check(args)) => check::run(*args, &output),
+        Some(Command::Check(args)) => check::run(&args, &output),
         Some(Command::Decode(args)) => base64::decode(&args, &output),
         Some(Command::Encode(args)) => base64::encode(&args, &output),
         Some(Command::Sandbox(args)) => sandbox::run(args, &output),

@@ -58,7 +58,7 @@ pub enum Failure {
     /// Greeted with a refusal for now.
     GreetingLater(u16),
     /// What came after a good greeting failed.
-    Talk(TalkFailure),
+    Talk(Box<TalkFailure>),
 }
 
 /// The kinds of failures, as far as programs tell them apart: each has its exit status.
@@ -109,6 +109,12 @@ impl Class {
             Self::Login => "login",
             Self::TryLater => "try-later",
         }
+    }
+}
+
+impl From<TalkFailure> for Failure {
+    fn from(failure: TalkFailure) -> Self {
+        Self::Talk(Box::new(failure))
     }
 }
 
@@ -210,7 +216,11 @@ pub(super) fn diagnosis(headline: String, happened: &str, likely: &[&str], next:
 /// `30 s`, `0.3 s`.
 pub(super) fn seconds(duration: Duration) -> String {
     let ms = duration.as_millis();
-    if ms < 1000 || ms % 1000 != 0 && ms < 10_000 { format!("{}.{} s", ms / 1000, ms % 1000 / 100) } else { format!("{} s", ms / 1000) }
+    if ms < 1000 || !ms.is_multiple_of(1000) && ms < 10_000 {
+        format!("{}.{} s", ms / 1000, ms % 1000 / 100)
+    } else {
+        format!("{} s", ms / 1000)
+    }
 }
 
 impl Words {

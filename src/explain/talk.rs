@@ -445,7 +445,7 @@ mod tests {
             (TalkFailure::TooSlow { took: second, limit: second }, Class::Timeout, "slow: 1.5 s, and 1.5 s is allowed"),
         ];
         for (talk, class, short) in table {
-            let failure = Failure::Talk(talk);
+            let failure = Failure::from(talk);
             assert_eq!((failure.class(), failure.short().as_str()), (class, short));
             let words = failure::diagnose(&failure, "mx.alt.test", 25);
             let all = [vec![words.headline.clone(), words.happened.clone()], words.likely.clone(), words.next.clone()].concat();

@@ -18,8 +18,12 @@ use super::{DialArgs, LoginArgs, TlsArgs, seconds};
     mut_arg("connect_timeout", |arg| arg.help("Seconds of them for the connection [default: 30]"))
 )]
 pub struct CheckArgs {
-    /// HOST, HOST:PORT, HOST:PORT,PORT, smtps://HOST, lmtp://HOST, unix:PATH, or a domain with --mx
-    #[arg(value_name = "HOST", required_unless_present = "input")]
+    /// What to check
+    #[arg(
+        value_name = "HOST",
+        required_unless_present = "input",
+        help = "HOST, HOST:PORT, HOST:PORT,PORT, smtps://HOST, lmtp://HOST, unix:PATH, or a domain with --mx"
+    )]
     pub hosts: Vec<String>,
 
     /// Read hosts from FILE, one a line, # for comments (- for standard input)

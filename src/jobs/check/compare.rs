@@ -94,7 +94,7 @@ fn ports(host: &str, seen: &[&Seen], sentences: &mut Vec<String>) {
     let host = printable_str(host);
     // Of several addresses the best counts.
     let best = |port: u16| seen.iter().filter(|one| one.port == port).map(|one| one.how).min_by_key(|how| *how as u8);
-    let of = |how: How| all.iter().filter(|port| best(***port) == Some(how)).map(|port| port.to_string()).collect::<Vec<_>>();
+    let of = |how: How| all.iter().filter(|port| best(***port) == Some(how)).map(ToString::to_string).collect::<Vec<_>>();
     let (answers, filtered, refused) = (of(How::Answers), of(How::Filtered), of(How::Refused));
     let is_25 = |list: &[String]| if list.iter().any(|port| port == "25") { " (many networks let nobody out on port 25)" } else { "" };
     let (a, f, r) = (and(&answers), and(&filtered), and(&refused));

@@ -94,8 +94,8 @@ async fn several(shared: Shared, targets: Vec<Target>) {
     let mut reports: Vec<Option<Report>> = Vec::new();
     for (at, endpoint) in found.into_iter().enumerate() {
         match endpoint {
-            Err((endpoint, failure)) => reports.push(Some(unchecked(&endpoint, &shared.checker.options, failure))),
-            Ok(endpoint) => {
+            Found::Nothing(endpoint, failure) => reports.push(Some(unchecked(&endpoint, &shared.checker.options, failure))),
+            Found::Endpoint(endpoint) => {
                 reports.push(None);
                 let shared = shared.clone();
                 running.spawn(async move { (at, shared.check(&endpoint).await) });
@@ -121,12 +121,18 @@ async fn several(shared: Shared, targets: Vec<Target>) {
     }
 }
 
-type Found = Vec<Result<Endpoint, (Endpoint, Failure)>>;
+/// What a name leads to.
+enum Found {
+    /// This is to be checked.
+    Endpoint(Endpoint),
+    /// Nothing that could be.
+    Nothing(Endpoint, Failure),
+}
 
-async fn expand(checker: &Checker, targets: Vec<Target>) -> Found {
+async fn expand(checker: &Checker, targets: Vec<Target>) -> Vec<Found> {
     let found = match &checker.options.mx {
         Some(_) => by_mx(checker, targets).await,
-        None => targets.into_iter().map(|target| Ok(Endpoint::new(target))).collect(),
+        None => targets.into_iter().map(|target| Found::Endpoint(Endpoint::new(target))).collect(),
     };
     if !checker.options.all_addresses {
         return found;
@@ -134,20 +140,20 @@ async fn expand(checker: &Checker, targets: Vec<Target>) -> Found {
     let mut all = Vec::new();
     for one in found {
         match one {
-            Ok(endpoint) => all.extend(each_address(checker, endpoint).await),
-            Err(failed) => all.push(Err(failed)),
+            Found::Endpoint(endpoint) => all.extend(each_address(checker, endpoint).await),
+            nothing @ Found::Nothing(..) => all.push(nothing),
         }
     }
     all
 }
 
 /// Each mail server of a domain, in the order in which senders try them.
-async fn by_mx(checker: &Checker, targets: Vec<Target>) -> Found {
+async fn by_mx(checker: &Checker, targets: Vec<Target>) -> Vec<Found> {
     let (Some(resolver), Some(first)) = (&checker.options.mx, targets.first()) else { return Vec::new() };
     let name = first.host.clone();
     let found = match mail_servers(&name, resolver, Instant::now() + checker.options.timeout).await {
         Ok(found) => found,
-        Err(error) => return vec![Err((Endpoint::new(first.clone()), mx_failure(&error, &name)))],
+        Err(error) => return vec![Found::Nothing(Endpoint::new(first.clone()), mx_failure(&error, &name))],
     };
     let endpoints = found.servers.iter().flat_map(|mx| {
         targets.iter().map(|target| Endpoint {
@@ -160,26 +166,26 @@ async fn by_mx(checker: &Checker, targets: Vec<Target>) -> Found {
             ..Endpoint::new(Target { host: mx.host.clone(), ..target.clone() })
         })
     });
-    endpoints.map(Ok).collect()
+    endpoints.map(Found::Endpoint).collect()
 }
 
-async fn each_address(checker: &Checker, endpoint: Endpoint) -> Found {
+async fn each_address(checker: &Checker, endpoint: Endpoint) -> Vec<Found> {
     let target = &endpoint.target;
     let straight = matches!(checker.options.dial.route, Route::Direct) && target.socket.is_none();
     if !straight || target.address().is_some() {
-        return vec![Ok(endpoint)];
+        return vec![Found::Endpoint(endpoint)];
     }
     let deadline = Instant::now() + checker.options.timeout;
     match resolve(&target.host, target.port, &checker.options.dial, deadline).await {
         Ok(resolved) => {
             let of = |address| Endpoint { address: Some(address), aliases: resolved.aliases.clone(), ..endpoint.clone() };
-            resolved.addresses.iter().map(|address| Ok(of(*address))).collect()
+            resolved.addresses.iter().map(|address| Found::Endpoint(of(*address))).collect()
         }
         Err(error) => {
             let failure = dial_failure(&error, target, &checker.options.dial);
             let by_mx = endpoint.domain.as_ref().is_some_and(|domain| !domain.implicit);
             let failure = if by_mx { mail_server_failure(failure, &target.host) } else { failure };
-            vec![Err((endpoint, failure))]
+            vec![Found::Nothing(endpoint, failure)]
         }
     }
 }

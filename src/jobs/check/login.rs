@@ -24,8 +24,8 @@ pub(super) async fn log_in(walk: &mut Walk<'_>, connection: &mut Connection, cre
     let offered = connection.session().capabilities().map(Capabilities::mechanisms).unwrap_or_default();
     let security = connection.session().security();
     let channel = walk.channel.clone();
-    let mechanism = choose(walk, credentials, &offered, security, &channel).map_err(Failure::Talk)?;
-    let mut login = prepare(walk, credentials, channel).await.map_err(impossible)?;
+    let mechanism = choose(walk, credentials, &offered, security, &channel)?;
+    let mut login = prepare(walk, credentials, channel).map_err(impossible)?;
     login.offers_binding = offered.iter().filter_map(|name| sasl::lookup(name)).any(Mechanism::binds);
     walk.report.login = Some(Tried { mechanism: mechanism.name, user: login.user.clone() });
     let first = Exchange::begin(mechanism, &login, true)?;
@@ -58,15 +58,22 @@ fn choose(
     offered: &[String],
     security: Security,
     channel: &Channel,
-) -> Result<&'static Mechanism, TalkFailure> {
+) -> Result<&'static Mechanism, Failure> {
     let readable_is_safe = security == Security::Verified || walk.options.allow_cleartext;
     let in_tls = security != Security::Clear;
-    let none = || TalkFailure::NoLogin { offered: offered.to_vec(), wanted: credentials.options.mechanism.map(|known| known.name), in_tls };
+    let none = || {
+        Failure::from(TalkFailure::NoLogin {
+            offered: offered.to_vec(),
+            wanted: credentials.options.mechanism.map(|known| known.name),
+            in_tls,
+        })
+    };
+    let clear = || Failure::from(TalkFailure::ClearText { in_tls });
     if let Some(wanted) = credentials.options.mechanism {
         if !offered.iter().any(|name| name == wanted.name) {
             return Err(none());
         }
-        return if wanted.readable && !readable_is_safe { Err(TalkFailure::ClearText { in_tls }) } else { Ok(wanted) };
+        return if wanted.readable && !readable_is_safe { Err(clear()) } else { Ok(wanted) };
     }
     let serves = |mechanism: &Mechanism| {
         let bound = !mechanism.binds() || channel.binding().is_some();
@@ -79,13 +86,13 @@ fn choose(
     };
     match sasl::best(offered, serves, !readable_is_safe) {
         Some(mechanism) => Ok(mechanism),
-        None if sasl::best(offered, serves, false).is_some() => Err(TalkFailure::ClearText { in_tls }),
+        None if sasl::best(offered, serves, false).is_some() => Err(clear()),
         None => Err(none()),
     }
 }
 
 /// What a mechanism has to know. Where the password depends on the host, it is read now.
-async fn prepare(walk: &Walk<'_>, credentials: &Credentials, channel: Channel) -> Result<Login, String> {
+fn prepare(walk: &Walk<'_>, credentials: &Credentials, channel: Channel) -> Result<Login, String> {
     let target = &walk.report.target;
     let mut user = credentials.options.user.clone().unwrap_or_default();
     let mut secret = credentials.secret.as_ref().map(|secret| Secret::new(secret.expose().clone()));
@@ -113,11 +120,11 @@ async fn prepare(walk: &Walk<'_>, credentials: &Credentials, channel: Channel) -
 }
 
 fn impossible(words: String) -> Failure {
-    Failure::Talk(TalkFailure::LoginImpossible(words))
+    Failure::from(TalkFailure::LoginImpossible(words))
 }
 
 fn trouble(trouble: Trouble) -> Failure {
-    Failure::Talk(match trouble {
+    Failure::from(match trouble {
         Trouble::NeedsUser => TalkFailure::LoginImpossible("there is no user name: -u USER".to_owned()),
         Trouble::NeedsSecret => {
             TalkFailure::LoginImpossible("there is no password: --password-file, --password-command or --netrc".to_owned())
@@ -174,7 +181,7 @@ impl Exchange {
     fn judge(&self, walk: &mut Walk<'_>, reply: Reply) -> Result<Reply, Failure> {
         if reply.has_code(235) {
             return match self.client.proof() {
-                Proof::Failed(why) => Err(Failure::Talk(TalkFailure::NotTheServer(why.to_owned()))),
+                Proof::Failed(why) => Err(Failure::from(TalkFailure::NotTheServer(why.to_owned()))),
                 Proof::Given | Proof::NotPartOfIt => Ok(reply),
             };
         }
@@ -182,9 +189,9 @@ impl Exchange {
         if reply.is_refusal() {
             let mut situation = walk.situation("AUTH");
             situation.user = walk.report.login.as_ref().map(|login| login.user.clone());
-            return Err(Failure::Talk(TalkFailure::Refused { situation, reply }));
+            return Err(Failure::from(TalkFailure::Refused { situation, reply }));
         }
         let line = reply.lines.into_iter().next().unwrap_or_default();
-        Err(Failure::Talk(TalkFailure::Odd { verb: "AUTH".to_owned(), line }))
+        Err(Failure::from(TalkFailure::Odd { verb: "AUTH".to_owned(), line }))
     }
 }

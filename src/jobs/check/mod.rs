@@ -48,6 +48,7 @@ impl Checker {
     }
 
     /// The server is the practice server inside this program, and has this name.
+    #[must_use]
     pub fn practising(mut self, name: Option<&'static str>) -> Self {
         self.practice = name;
         self
@@ -96,7 +97,7 @@ pub(super) fn unchecked(endpoint: &Endpoint, options: &Options, failure: Failure
 fn judge(report: &mut Report, options: &Options, result: Result<(), Failure>) {
     let too_slow = options.fail_after.filter(|limit| result.is_ok() && report.took > *limit);
     let result = match too_slow {
-        Some(limit) => Err(Failure::Talk(TalkFailure::TooSlow { took: report.took, limit })),
+        Some(limit) => Err(Failure::from(TalkFailure::TooSlow { took: report.took, limit })),
         None => result,
     };
     report.notices = notices::all(report, options);
@@ -106,15 +107,18 @@ fn judge(report: &mut Report, options: &Options, result: Result<(), Failure>) {
     }
     report.verdict = match result {
         Err(failure) => Verdict { level: Level::Failed, sentence: failure.short(), failure: Some(failure) },
-        Ok(()) => {
-            let mut warnings: Vec<&str> =
-                report.notices.iter().filter(|notice| notice.is_warning()).map(|notice| notice.short.as_str()).collect();
-            warnings.dedup();
-            let level = if warnings.is_empty() { Level::Ok } else { Level::Warn };
-            let sentence = if warnings.is_empty() { "ok".to_owned() } else { warnings.join("; ") };
-            Verdict { level, sentence, failure: None }
-        }
+        Ok(()) => judge_notices(&report.notices),
     };
+}
+
+/// The verdict on what went well: what is worth a warning, each once.
+fn judge_notices(notices: &[Notice]) -> Verdict {
+    let mut warnings: Vec<&str> = notices.iter().filter(|notice| notice.is_warning()).map(|notice| notice.short.as_str()).collect();
+    warnings.dedup();
+    if warnings.is_empty() {
+        return Verdict { level: Level::Ok, sentence: "ok".to_owned(), failure: None };
+    }
+    Verdict { level: Level::Warn, sentence: warnings.join("; "), failure: None }
 }
 
 /// Whether another try may end otherwise.

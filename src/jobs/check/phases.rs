@@ -352,7 +352,7 @@ impl<'a> Walk<'a> {
                     return Ok(());
                 }
                 self.begin(PhaseKind::StartTls);
-                return Err(Failure::Talk(TalkFailure::NoStartTls));
+                return Err(Failure::from(TalkFailure::NoStartTls));
             }
             self.begin(PhaseKind::StartTls);
             // The roots are read while the server thinks about it.
@@ -365,7 +365,7 @@ impl<'a> Walk<'a> {
             }
             // P17
             if !connection.take_injected().is_empty() {
-                return Err(Failure::Talk(TalkFailure::Injected));
+                return Err(Failure::from(TalkFailure::Injected));
             }
             self.end_at(at, true, Some(reply));
             self.handshake(connection).await?;
@@ -375,7 +375,7 @@ impl<'a> Walk<'a> {
 
     fn handshake<'b>(&'b mut self, connection: &'b mut Connection) -> Boxed<'b, Result<(), Failure>> {
         Box::pin(async move {
-            let roots = self.checker.roots().await.map_err(|words| Failure::Talk(TalkFailure::TlsOptions(words)))?;
+            let roots = self.checker.roots().await.map_err(|words| Failure::from(TalkFailure::TlsOptions(words)))?;
             self.begin(PhaseKind::Handshake);
             let host = self.checker.tls_name(&self.report.target.host).to_owned();
             match connection.start_tls(&host, &self.options.tls, roots).await {
@@ -395,13 +395,13 @@ impl<'a> Walk<'a> {
             let name = Some(name).filter(|name| !self.options.tls.no_sni && name.parse::<std::net::IpAddr>().is_err());
             let asking = old_tls::what_it_speaks(failure, &target, &self.options.dial, &self.options.hello_name, name.as_deref());
             if let Ok(Some(spoken)) = timeout_at(self.deadline, asking).await {
-                return Failure::Talk(TalkFailure::OldTls(spoken));
+                return Failure::from(TalkFailure::OldTls(spoken));
             }
         }
         if failure.client_certificate_asked && self.options.tls.identity.is_none() {
             return Failure::CertificateWanted(words::handshake(&failure.cause));
         }
-        Failure::Talk(TalkFailure::Handshake(words::handshake(&failure.cause)))
+        Failure::from(TalkFailure::Handshake(words::handshake(&failure.cause)))
     }
 
     fn certificate(&mut self, report: &TlsReport) -> Result<(), Failure> {
@@ -429,13 +429,13 @@ impl<'a> Walk<'a> {
         });
         if !report.faults.is_empty() && !self.options.insecure {
             let faults = report.faults.iter().map(|fault| words::fault(fault, now)).collect();
-            return Err(Failure::Talk(TalkFailure::Certificate(faults)));
+            return Err(Failure::from(TalkFailure::Certificate(faults)));
         }
         if let Some(days) = days
             && report.faults.is_empty()
             && self.options.fail_days.is_some_and(|limit| days <= limit)
         {
-            return Err(Failure::Talk(TalkFailure::CertificateEnds(days)));
+            return Err(Failure::from(TalkFailure::CertificateEnds(days)));
         }
         self.end(report.faults.is_empty(), None);
         Ok(())
@@ -500,7 +500,7 @@ impl<'a> Walk<'a> {
             match connection.next().await {
                 Event::Reply { reply, .. } => return Ok(reply),
                 Event::Stray { line, to: Some(_), .. } => {
-                    return Err(Failure::Talk(TalkFailure::Odd { verb: verb.to_owned(), line }));
+                    return Err(Failure::from(TalkFailure::Odd { verb: verb.to_owned(), line }));
                 }
                 Event::Stray { .. } | Event::Unsolicited(_) => {}
                 Event::Ended(ending) => return Err(self.ended(ending, verb)),
@@ -512,10 +512,10 @@ impl<'a> Walk<'a> {
         let verb = verb.to_owned();
         match ending {
             Ending::Lost { reason, by_tls: true, .. } if self.lacks_certificate() => Failure::CertificateWanted(reason),
-            Ending::Lost { reason, .. } => Failure::Talk(TalkFailure::Lost { verb, words: Some(reason) }),
-            Ending::TimedOut { after, .. } => Failure::Talk(TalkFailure::Silent { verb, after }),
+            Ending::Lost { reason, .. } => Failure::from(TalkFailure::Lost { verb, words: Some(reason) }),
+            Ending::TimedOut { after, .. } => Failure::from(TalkFailure::Silent { verb, after }),
             Ending::TooLong { .. } | Ending::Flood => Failure::TooLong,
-            Ending::Closed { .. } | Ending::ClosedByUs => Failure::Talk(TalkFailure::Lost { verb, words: None }),
+            Ending::Closed { .. } | Ending::ClosedByUs => Failure::from(TalkFailure::Lost { verb, words: None }),
         }
     }
 }
@@ -551,10 +551,10 @@ fn failed_in(error: &DialError) -> PhaseKind {
 /// A reply that says no; one that says neither yes nor no is out of place.
 fn refusal(reply: Reply, verb: &str, failure: impl FnOnce(Reply) -> TalkFailure) -> Failure {
     if reply.is_refusal() {
-        return Failure::Talk(failure(reply));
+        return Failure::from(failure(reply));
     }
     let line = reply.lines.into_iter().next().unwrap_or_default();
-    Failure::Talk(TalkFailure::Odd { verb: verb.to_owned(), line })
+    Failure::from(TalkFailure::Odd { verb: verb.to_owned(), line })
 }
 
 /// RSET where a transaction is begun, and QUIT. Its reply is not waited for: nothing is learnt from it, and it

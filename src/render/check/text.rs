@@ -216,7 +216,8 @@ fn waterfall(report: &Report) -> Vec<Row> {
 /// Addresses, where there were several or more detail is wanted. What is dead beside a live one is a notice.
 fn attempts(report: &Report, verbose: bool) -> Vec<Row> {
     let reached = report.attempts.iter().any(|tried| tried.cause.is_none());
-    if reached && !verbose || report.attempts.len() < 2 && !verbose {
+    let telling = !reached && report.attempts.len() > 1;
+    if !verbose && !telling {
         return Vec::new();
     }
     let row = |tried: &crate::jobs::check::report::Tried| {

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+mod check;
+
+pub(super) use check::{CheckArgs, Format, Phase};
+
 use crate::explain::blob::Form;
 
 /// Talk SMTP to a mail server, and find out why mail does not flow
@@ -108,6 +112,30 @@ pub struct SessionArgs {
     #[arg(long, value_name = "SECS", help_heading = "Connection", value_parser = seconds)]
     pub timeout: Option<std::time::Duration>,
 
+    /// How TLS is spoken
+    #[command(flatten)]
+    pub tls: TlsArgs,
+
+    /// Who logs in
+    #[command(flatten)]
+    pub login: LoginArgs,
+
+    /// Write the session to FILE; secrets are left out
+    #[arg(short, long, value_name = "FILE", help_heading = "Session")]
+    pub log: Option<PathBuf>,
+
+    /// Script: go on after a refusal
+    #[arg(long, help_heading = "Session", hide_short_help = true)]
+    pub keep_going: bool,
+
+    /// No hints, no explanations, no prompt decoration: bytes in, bytes out
+    #[arg(long, help_heading = "Session")]
+    pub raw: bool,
+}
+
+/// Flags of TLS.
+#[derive(Debug, Args)]
+pub struct TlsArgs {
     /// Say EHLO and STARTTLS before anything else
     #[arg(short = 'S', long, help_heading = "TLS", conflicts_with = "tls")]
     pub starttls: bool,
@@ -151,7 +179,11 @@ pub struct SessionArgs {
     /// Key exchange groups, in their order (X25519MLKEM768,X25519,secp256r1,...)
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "TLS", hide_short_help = true)]
     pub tls_groups: Vec<String>,
+}
 
+/// Flags of a login.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
     /// Log in as USER; the password is asked for
     #[arg(short, long, value_name = "USER", env = "EHLO_USER", hide_env_values = true, help_heading = "Login")]
     pub user: Option<String>,
@@ -179,18 +211,6 @@ pub struct SessionArgs {
     /// Let passwords go over an unencrypted connection without a question
     #[arg(long, help_heading = "Login", hide_short_help = true)]
     pub allow_cleartext: bool,
-
-    /// Write the session to FILE; secrets are left out
-    #[arg(short, long, value_name = "FILE", help_heading = "Session")]
-    pub log: Option<PathBuf>,
-
-    /// Script: go on after a refusal
-    #[arg(long, help_heading = "Session", hide_short_help = true)]
-    pub keep_going: bool,
-
-    /// No hints, no explanations, no prompt decoration: bytes in, bytes out
-    #[arg(long, help_heading = "Session")]
-    pub raw: bool,
 }
 
 /// Flags that say where a password comes from.
@@ -284,6 +304,8 @@ pub enum When {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Is a server reachable, and if not, where does it stop? One or many
+    Check(Box<CheckArgs>),
     /// Say what a 334, an AUTH line, a login or a blob says
     Decode(DecodeArgs),
     /// Encode text as base64 and its like, or a login
@@ -382,7 +404,7 @@ fn one_of(names: impl Iterator<Item = &'static str>) -> clap::builder::PossibleV
     clap::builder::PossibleValuesParser::new(names.map(clap::builder::PossibleValue::new).collect::<Vec<_>>())
 }
 
-fn seconds(text: &str) -> Result<std::time::Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<std::time::Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(std::time::Duration::from_secs_f64(seconds)),
         _ => Err("give a number of seconds, up to 86400".to_owned()),
@@ -394,6 +416,7 @@ Examples:
   ehlo mail.contoso.com           talk to port 25, like telnet HOST 25
   ehlo mail.contoso.com 587       the same on the submission port
   ehlo mail.contoso.com <FILE     commands from a file; </dev/null: is it there?
+  ehlo check mail.contoso.com     how far does a session come, and how fast?
   ehlo decode VXNlcm5hbWU6        what does this base64 say?
   ehlo sandbox --tour             learn it on a built-in server, no network
 Exit status: 0 done, 1 refused, 2 usage, 3 DNS, 4 connect, 5 timeout, 6 lost,
@@ -419,6 +442,8 @@ Examples:
   ehlo mail.contoso.com submission        the same on port 587
   ehlo mail.contoso.com </dev/null        is it there? (exit status 0 if so)
   printf 'EHLO a\\nQUIT\\n' | ehlo HOST     one line per reply, no terminal
+  ehlo check mail.contoso.com             how far does a session come?
+  ehlo check -i hosts.txt                 the same for a list
   ehlo decode VXNlcm5hbWU6                what does this base64 say?
   ehlo sandbox                            practise on a built-in server, no
                                           network

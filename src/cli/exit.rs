@@ -1,29 +1,24 @@
-//! Exit statuses: one table, from types alone.
+//! Exit statuses, from types alone: those of failures are told by their class.
 
-use crate::explain::failure::Failure;
-use crate::explain::route::Trouble;
+use crate::explain::failure::Class;
 use crate::repl::{Outcome, Signal};
 
 /// All that was asked was done.
 pub(super) const DONE: u8 = 0;
 /// Refused for good, or not finished.
-pub(super) const REFUSED: u8 = 1;
+pub(super) const REFUSED: u8 = Class::Refused.status();
 /// The command line is wrong (clap's own status).
 pub(super) const USAGE: u8 = 2;
-/// The name was not resolved.
-pub(super) const DNS: u8 = 3;
-/// No connection.
-pub(super) const CONNECT: u8 = 4;
 /// No reply in time.
-pub(super) const TIMEOUT: u8 = 5;
+pub(super) const TIMEOUT: u8 = Class::Timeout.status();
 /// The connection was lost, or what answers is not SMTP.
-pub(super) const LOST: u8 = 6;
+pub(super) const LOST: u8 = Class::Lost.status();
 /// No TLS, or a certificate with faults.
-pub(super) const TLS: u8 = 7;
+pub(super) const TLS: u8 = Class::Tls.status();
 /// The login was refused.
-pub(super) const LOGIN: u8 = 8;
+pub(super) const LOGIN: u8 = Class::Login.status();
 /// Refused for now.
-pub(super) const TRY_LATER: u8 = 9;
+pub(super) const TRY_LATER: u8 = Class::TryLater.status();
 /// Ctrl-C.
 pub(super) const INTERRUPTED: u8 = 130;
 /// The input or the output failed.
@@ -36,47 +31,29 @@ pub(super) fn of(outcome: &Outcome) -> u8 {
         Outcome::Refused(_) | Outcome::Unfinished => REFUSED,
         Outcome::TryLater(_) => TRY_LATER,
         Outcome::LoginRefused | Outcome::ClearTextRefused => LOGIN,
-        Outcome::NotOpened(failure) => of_failure(failure),
+        Outcome::NotOpened(failure) => failure.class().status(),
         Outcome::TimedOut => TIMEOUT,
         Outcome::Tls => TLS,
         Outcome::Lost | Outcome::OutOfStep => LOST,
         Outcome::InputLost | Outcome::OutputFailed(_) => INPUT_OUTPUT,
-        Outcome::Interrupted | Outcome::Signalled(Signal::Interrupt) => INTERRUPTED,
-        Outcome::Signalled(Signal::Terminate) => 143,
-        Outcome::Signalled(Signal::Hangup | Signal::Continue) => 129,
+        Outcome::Interrupted => INTERRUPTED,
+        Outcome::Signalled(signal) => of_signal(*signal),
     }
 }
 
-/// The exit status of a connection that came to nothing.
-pub(super) fn of_failure(failure: &Failure) -> u8 {
-    match failure {
-        Failure::NoSuchName | Failure::NoAddress { .. } | Failure::Resolver(_) | Failure::ResolverSilent => DNS,
-        Failure::Refused
-        | Failure::NoRoute
-        | Failure::ConnectTimedOut(_)
-        | Failure::Prohibited
-        | Failure::BadLocalAddress(_)
-        | Failure::ConnectOther(_) => CONNECT,
-        Failure::Route(failure) => of_route(&failure.trouble),
-        Failure::NoGreeting(_) => TIMEOUT,
-        Failure::TlsEnded(_) | Failure::CertificateWanted(_) => TLS,
-        Failure::ClosedAtOnce { .. } | Failure::LostAtOnce(_) | Failure::NotSmtp(_) | Failure::TooLong => LOST,
-        Failure::GreetingRefused(_) => REFUSED,
-        Failure::GreetingLater(_) => TRY_LATER,
-    }
-}
-
-/// The exit status of a way that failed.
-fn of_route(trouble: &Trouble) -> u8 {
-    match trouble {
-        Trouble::NullMx | Trouble::NoSuchDomain | Trouble::MxWithoutAddress { .. } | Trouble::NoMxAnswer(_) | Trouble::MailDomain(_) => DNS,
-        _ => CONNECT,
+/// The exit status after a signal.
+pub(super) fn of_signal(signal: Signal) -> u8 {
+    match signal {
+        Signal::Interrupt => INTERRUPTED,
+        Signal::Terminate => 143,
+        Signal::Hangup | Signal::Continue => 129,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::failure::Failure;
 
     #[test]
     fn every_outcome_has_its_status() {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::args::{ChannelBinding, DialArgs, OutputArgs, SessionArgs, TlsVersion};
-use super::{check, complain, exit, password, style};
+use super::args::{ChannelBinding, DialArgs, LoginArgs, OutputArgs, SessionArgs, TlsArgs, TlsVersion};
+use super::{check_session, complain, exit, password, style};
 use crate::jobs::credentials::{LoginOptions, PasswordSource};
 use crate::net::Limits;
 use crate::net::tls::files::Identity;
@@ -52,13 +52,13 @@ pub(super) fn status(outcome: &Outcome) -> u8 {
 }
 
 fn options(target: Target, dial: &DialArgs, session: SessionArgs, output: &OutputArgs) -> anyhow::Result<Options> {
-    check(&session)?;
-    let tls = tls_options(&session)?;
-    let login = login_options(&session)?;
+    check_session(&session)?;
+    let tls = tls_options(&session.tls)?;
+    let login = login_options(&session.login)?;
     let mut target = target;
-    target.implicit_tls |= session.tls;
+    target.implicit_tls |= session.tls.tls;
     // Whoever says -S wants STARTTLS, on port 465 too.
-    target.implicit_tls &= !session.starttls;
+    target.implicit_tls &= !session.tls.starttls;
     let dial_options = super::dial::options(dial, &target)?;
     Ok(Options {
         target,
@@ -68,31 +68,31 @@ fn options(target: Target, dial: &DialArgs, session: SessionArgs, output: &Outpu
         hello_name: session.hello_name.unwrap_or_else(own_name),
         login,
         log: session.log,
-        allow_cleartext: session.allow_cleartext,
+        allow_cleartext: session.login.allow_cleartext,
         practice: None,
         keep_going: session.keep_going,
         verbose: output.verbose,
         raw: session.raw,
         tls,
-        starttls: session.starttls,
-        insecure: session.insecure,
+        starttls: session.tls.starttls,
+        insecure: session.tls.insecure,
         tour: false,
         preface: None,
     })
 }
 
-fn login_options(session: &SessionArgs) -> anyhow::Result<LoginOptions> {
-    let password = if session.netrc {
+pub(super) fn login_options(args: &LoginArgs) -> anyhow::Result<LoginOptions> {
+    let password = if args.netrc {
         PasswordSource::Netrc(netrc_path().context("there is no home directory to look for .netrc in")?)
     } else {
-        password::source(&session.password)
+        password::source(&args.password)
     };
     Ok(LoginOptions {
-        is_wanted: session.user.is_some() || session.auth.is_some() || session.netrc,
-        user: session.user.clone(),
-        authzid: session.authzid.clone(),
-        mechanism: session.auth.as_deref().and_then(crate::sasl::lookup),
-        binding: session.channel_binding.map(|binding| match binding {
+        is_wanted: args.user.is_some() || args.auth.is_some() || args.netrc,
+        user: args.user.clone(),
+        authzid: args.authzid.clone(),
+        mechanism: args.auth.as_deref().and_then(crate::sasl::lookup),
+        binding: args.channel_binding.map(|binding| match binding {
             ChannelBinding::TlsExporter => Binding::Exporter,
             ChannelBinding::TlsServerEndPoint => Binding::ServerEndPoint,
         }),
@@ -107,22 +107,22 @@ fn netrc_path() -> Option<PathBuf> {
     Some(if cfg!(windows) && other.exists() { other } else { home.join(".netrc") })
 }
 
-fn tls_options(session: &SessionArgs) -> anyhow::Result<TlsOptions> {
+pub(super) fn tls_options(args: &TlsArgs) -> anyhow::Result<TlsOptions> {
     let version = |version: TlsVersion| match version {
         TlsVersion::Tls10 => Version::Tls10,
         TlsVersion::Tls11 => Version::Tls11,
         TlsVersion::Tls12 => Version::Tls12,
         TlsVersion::Tls13 => Version::Tls13,
     };
-    let identity = session.cert.as_deref().map(|cert| Identity::read(cert, session.key.as_deref())).transpose();
+    let identity = args.cert.as_deref().map(|cert| Identity::read(cert, args.key.as_deref())).transpose();
     let options = TlsOptions {
-        ca_file: session.ca_file.clone(),
+        ca_file: args.ca_file.clone(),
         extra_roots: Vec::new(),
-        server_name: session.server_name.clone(),
-        no_sni: session.no_sni,
-        min: session.tls_min.map(version),
-        max: session.tls_max.map(version),
-        groups: session.tls_groups.clone(),
+        server_name: args.server_name.clone(),
+        no_sni: args.no_sni,
+        min: args.tls_min.map(version),
+        max: args.tls_max.map(version),
+        groups: args.tls_groups.clone(),
         identity: identity.map_err(anyhow::Error::msg)?,
     };
     options.check().map_err(anyhow::Error::msg)?;
@@ -193,7 +193,7 @@ pub(super) fn no_core_dumps() {
 }
 
 /// This machine's name, for EHLO.
-fn own_name() -> String {
+pub(super) fn own_name() -> String {
     #[cfg(unix)]
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     #[cfg(not(unix))]

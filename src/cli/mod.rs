@@ -4,6 +4,7 @@
 #![allow(clippy::exit)]
 
 mod args;
+mod check;
 mod decode;
 mod dial;
 mod encode;
@@ -57,6 +58,7 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
         refuse_flags_before_command(matches)?;
     }
     match command {
+        Some(Command::Check(args)) => check::run(&args, &output),
         Some(Command::Decode(args)) => decode::run(&args, &output),
         Some(Command::Encode(args)) => encode::run(&args, &output),
         Some(Command::Sandbox(args)) => sandbox::run(args, &output),
@@ -129,15 +131,20 @@ fn print(text: &str) -> u8 {
     }
 }
 
-/// Checks of arguments that clap cannot do.
-fn check(session: &SessionArgs) -> anyhow::Result<()> {
+/// Checks of a session's arguments that clap cannot do.
+fn check_session(session: &SessionArgs) -> anyhow::Result<()> {
+    check_names(session.hello_name.as_deref(), session.login.user.as_deref())
+}
+
+/// The name for EHLO and the user name.
+fn check_names(hello_name: Option<&str>, user: Option<&str>) -> anyhow::Result<()> {
     let odd = |text: &str| text.chars().any(char::is_control);
-    if let Some(name) = &session.hello_name
+    if let Some(name) = hello_name
         && (odd(name) || name.trim().is_empty() || name.contains(' ') || name.len() > 255)
     {
         anyhow::bail!("the name for EHLO may hold neither spaces nor control characters, and no more than 255 characters");
     }
-    if let Some(user) = &session.user {
+    if let Some(user) = user {
         if odd(user) {
             anyhow::bail!("the user name holds a control character");
         }

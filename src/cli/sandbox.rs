@@ -27,7 +27,7 @@ pub(super) fn run(args: SandboxArgs, output: &OutputArgs) -> anyhow::Result<u8> 
     let offer = find_mechanisms(&args.offer)?.unwrap_or_else(|| auth::offer(character, scenario).to_vec());
     let authority = Authority::new()?;
     let tls = authority.tls(scenario, &offer)?;
-    let server = Options { character, scenario, tls, implicit_tls: args.session.tls, offer, token: token()? };
+    let server = Options { character, scenario, tls, implicit_tls: args.session.tls.tls, offer, token: token()? };
     if let Some(path) = &args.save_root {
         save_root(path, &authority)?;
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::route::{self, RouteFailure};
+use super::talk::{self, TalkFailure};
 use crate::text::printable_str;
 use crate::wire::foreign::Foreign;
 
@@ -56,6 +57,116 @@ pub enum Failure {
     GreetingRefused(u16),
     /// Greeted with a refusal for now.
     GreetingLater(u16),
+    /// What came after a good greeting failed.
+    Talk(Box<TalkFailure>),
+}
+
+/// The kinds of failures, as far as programs tell them apart: each has its exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// The server refused for good.
+    Refused,
+    /// The name was not resolved.
+    Dns,
+    /// No connection.
+    Connect,
+    /// No reply in time.
+    Timeout,
+    /// The connection was lost, or what answers is not SMTP.
+    Lost,
+    /// No TLS, or a certificate with faults.
+    Tls,
+    /// The login was refused.
+    Login,
+    /// The server refused for now.
+    TryLater,
+}
+
+impl Class {
+    /// The exit status of the program.
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Refused => 1,
+            Self::Dns => 3,
+            Self::Connect => 4,
+            Self::Timeout => 5,
+            Self::Lost => 6,
+            Self::Tls => 7,
+            Self::Login => 8,
+            Self::TryLater => 9,
+        }
+    }
+
+    /// A word for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::Lost => "lost",
+            Self::Tls => "tls",
+            Self::Login => "login",
+            Self::TryLater => "try-later",
+        }
+    }
+}
+
+impl From<TalkFailure> for Failure {
+    fn from(failure: TalkFailure) -> Self {
+        Self::Talk(Box::new(failure))
+    }
+}
+
+impl Failure {
+    /// The kind.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::NoSuchName | Self::NoAddress { .. } | Self::Resolver(_) | Self::ResolverSilent => Class::Dns,
+            Self::Refused
+            | Self::NoRoute
+            | Self::ConnectTimedOut(_)
+            | Self::Prohibited
+            | Self::BadLocalAddress(_)
+            | Self::ConnectOther(_) => Class::Connect,
+            Self::Route(failure) => failure.trouble.class(),
+            Self::NoGreeting(_) => Class::Timeout,
+            Self::TlsEnded(_) | Self::CertificateWanted(_) => Class::Tls,
+            Self::ClosedAtOnce { .. } | Self::LostAtOnce(_) | Self::NotSmtp(_) | Self::TooLong => Class::Lost,
+            Self::GreetingRefused(_) => Class::Refused,
+            Self::GreetingLater(_) => Class::TryLater,
+            Self::Talk(failure) => failure.class(),
+        }
+    }
+
+    /// A few words, for a table. Printable.
+    pub fn short(&self) -> String {
+        let words = match self {
+            Self::NoSuchName => "the name does not exist",
+            Self::NoAddress { other_family: true } => "no address of the wanted kind",
+            Self::NoAddress { .. } => "the name has no address",
+            Self::Resolver(words) => return format!("not looked up: {}", printable_str(words)),
+            Self::ResolverSilent => "no answer from the name server",
+            Self::Refused => "connection refused",
+            Self::NoRoute => "no route",
+            Self::ConnectTimedOut(after) => return format!("no answer within {} (connecting)", seconds(*after)),
+            Self::Prohibited => "connecting is forbidden",
+            Self::BadLocalAddress(_) => "the local address cannot be used",
+            Self::ConnectOther(words) => return printable_str(words).into_owned(),
+            Self::Route(failure) => return failure.trouble.short(),
+            Self::NoGreeting(after) => return format!("no greeting within {}", seconds(*after)),
+            Self::ClosedAtOnce { .. } => "closed before the greeting",
+            Self::LostAtOnce(_) => "broke before the greeting",
+            Self::TlsEnded(_) => "TLS ended before the greeting",
+            Self::CertificateWanted(_) => "wants a certificate of ours",
+            Self::NotSmtp(Some(foreign)) => return format!("not SMTP: {}", foreign.describe()),
+            Self::NotSmtp(None) => "not SMTP",
+            Self::TooLong => "more than a reply may have",
+            Self::GreetingRefused(code) | Self::GreetingLater(code) => return format!("greets with a refusal ({code})"),
+            Self::Talk(failure) => return failure.short(),
+        };
+        words.to_owned()
+    }
 }
 
 /// The answer for the operator.
@@ -87,6 +198,7 @@ pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
         | Failure::GreetingRefused(_)
         | Failure::GreetingLater(_) => words.greeting(failure),
         Failure::Route(failure) => route::diagnose(failure, &words.host, port),
+        Failure::Talk(failure) => talk::diagnose(failure, &words.host, port),
         _ => words.connecting(failure),
     }
 }
@@ -99,6 +211,16 @@ struct Words {
 pub(super) fn diagnosis(headline: String, happened: &str, likely: &[&str], next: &[&str]) -> Diagnosis {
     let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
     Diagnosis { headline, happened: happened.to_owned(), likely: owned(likely), next: owned(next) }
+}
+
+/// `30 s`, `0.3 s`.
+pub(super) fn seconds(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    if ms < 1000 || !ms.is_multiple_of(1000) && ms < 10_000 {
+        format!("{}.{} s", ms / 1000, ms % 1000 / 100)
+    } else {
+        format!("{} s", ms / 1000)
+    }
 }
 
 impl Words {
@@ -167,7 +289,7 @@ impl Words {
                 &["Try -4 or -6.", "Does any other host answer?"],
             ),
             Failure::ConnectTimedOut(after) => diagnosis(
-                format!("No answer from {host} port {port} within {} s (connecting)", after.as_secs()),
+                format!("No answer from {host} port {port} within {} (connecting)", seconds(*after)),
                 "The name resolved. The connection request went out and nothing came back, neither yes nor no. SMTP never began.",
                 &[
                     "Port 25 is blocked on the way out of this network (very common at homes, offices and clouds).",
@@ -208,7 +330,7 @@ impl Words {
         let Self { host, port } = self;
         match failure {
             Failure::NoGreeting(after) => diagnosis(
-                format!("{host} port {port} is connected but sent no greeting within {} s", after.as_secs()),
+                format!("{host} port {port} is connected but sent no greeting within {}", seconds(*after)),
                 "Something accepted the connection and then said nothing. An SMTP server speaks first.",
                 &[
                     "The port expects TLS from the first byte (465 does), so both sides wait.",

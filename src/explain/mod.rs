@@ -7,3 +7,4 @@ pub mod login;
 pub mod notice;
 pub mod reply;
 pub mod route;
+pub mod talk;

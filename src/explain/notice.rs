@@ -1,29 +1,61 @@
 //! Things worth noticing in replies that are no refusals (and a few in ones that are).
 
+use std::net::IpAddr;
+
 use crate::text::printable;
 use crate::wire::keyword::{Capabilities, Keyword};
 use crate::wire::reply::{Oddity, Reply};
 
 /// Remarks about the greeting. `host` is the server as the operator named it.
 pub fn greeting(reply: &Reply, host: &str) -> Vec<String> {
+    masked(reply).or_else(|| internal(reply, host)).into_iter().collect()
+}
+
+/// The greeting is masked.
+pub fn masked(reply: &Reply) -> Option<String> {
     let text = reply.first_text();
     let stars = text.iter().filter(|&&b| b == b'*').count();
-    if stars > 4 && stars * 2 > text.len() {
-        return vec![
-            "The greeting is masked with asterisks: a firewall inspects SMTP here (Cisco ASA/PIX does this) and may hide STARTTLS and AUTH.".to_owned(),
-        ];
-    }
-    let name = text.split(|&b| b == b' ').next().unwrap_or_default();
-    let internal = [".local", ".lan", ".internal", ".corp", ".home", ".localdomain"];
+    (stars > 4 && stars * 2 > text.len()).then(|| {
+        "The greeting is masked with asterisks: a firewall inspects SMTP here (Cisco ASA/PIX does this) and may hide STARTTLS and AUTH."
+            .to_owned()
+    })
+}
+
+/// The greeting names what only the inside knows.
+pub fn internal(reply: &Reply, host: &str) -> Option<String> {
+    let name = reply.first_text().split(|&b| b == b' ').next().unwrap_or_default();
     let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
-    if lower != host.to_ascii_lowercase() && internal.iter().any(|end| lower.ends_with(end)) {
-        return vec![format!(
-            "The greeting names {}, an internal name, but you called {}. Outside servers see it: set the FQDN of the receive connector (Set-ReceiveConnector -Fqdn) or myhostname.",
-            printable(name),
-            printable(host.as_bytes())
-        )];
+    let address = lower.trim_matches(['[', ']']).parse::<IpAddr>().ok().filter(|address| is_internal(*address));
+    let ends = [".local", ".lan", ".internal", ".corp", ".home", ".localdomain"];
+    let named = lower == "localhost" || ends.iter().any(|end| lower.ends_with(end));
+    let same = lower.trim_matches(['[', ']']) == host.to_ascii_lowercase();
+    if same || !(named || address.is_some()) {
+        return None;
     }
-    Vec::new()
+    let what = if named { "name" } else { "address" };
+    Some(format!(
+        "The greeting names {}, an internal {what}, but you called {}. Outside servers see it: set the FQDN of the receive connector (Set-ReceiveConnector -Fqdn) or myhostname.",
+        printable(name),
+        printable(host.as_bytes())
+    ))
+}
+
+/// Private, link-local or loopback.
+fn is_internal(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
+    }
+}
+
+/// Keywords that a device on the way has overwritten.
+pub fn overwritten(offer: &Capabilities) -> Vec<String> {
+    let masked = offer.keywords.iter().filter(|keyword| is_overwritten(&keyword.name));
+    let sentence = |name: &str| {
+        let twin = if name.len() == "STARTTLS".len() { "; it is as long as STARTTLS" } else { "" };
+        format!("{} has been overwritten on the way{twin}.", printable(name.as_bytes()))
+    };
+    masked.map(|keyword| sentence(&keyword.name)).collect()
 }
 
 /// One line that sums the offer of EHLO up, and remarks.
@@ -48,11 +80,7 @@ pub fn capabilities(offer: &Capabilities) -> (String, Vec<String>) {
     } else {
         format!("Offers {}.", parts.join(", "))
     };
-    let mut remarks = Vec::new();
-    for keyword in offer.keywords.iter().filter(|keyword| is_overwritten(&keyword.name)) {
-        let twin = if keyword.name.len() == "STARTTLS".len() { "; it is as long as STARTTLS" } else { "" };
-        remarks.push(format!("{} has been overwritten on the way{twin}.", printable(keyword.name.as_bytes())));
-    }
+    let mut remarks = overwritten(offer);
     if let Some(size) = offer.get("SIZE")
         && offer.size().is_none()
         && !size.parameters.is_empty()
@@ -151,6 +179,9 @@ mod tests {
         let table = [
             ("220 **************************0*2******\n", "masked with asterisks"),
             ("220 myserver.contoso.local Microsoft ESMTP\n", "an internal name"),
+            ("220 [192.168.1.5] ESMTP\n", "an internal address"),
+            ("220 localhost ESMTP\n", "an internal name"),
+            ("220 [192.0.2.25] ESMTP\n", ""),
             ("220 mail.contoso.test ESMTP\n", ""),
             ("220\n", ""),
         ];

@@ -11,7 +11,7 @@ use crate::wire::code::Class;
 use crate::wire::reply::Reply;
 
 /// Where the refusal came.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Situation {
     /// The verb it answers, `AUTH` within a login, `greeting` before any.
     pub verb: String,

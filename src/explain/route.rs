@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::failure::{Diagnosis, diagnosis};
+use super::failure::{Class, Diagnosis, diagnosis};
 use crate::text::{printable, printable_str};
 use crate::wire::foreign::Foreign;
 
@@ -74,6 +74,47 @@ pub enum Trouble {
     NoMailServer(usize),
     /// The host has no address, but these mail servers.
     MailDomain(Vec<String>),
+}
+
+impl Trouble {
+    /// The kind of failure.
+    pub(super) fn class(&self) -> Class {
+        match self {
+            Self::NullMx | Self::NoSuchDomain | Self::MxWithoutAddress { .. } | Self::NoMxAnswer(_) | Self::MailDomain(_) => Class::Dns,
+            _ => Class::Connect,
+        }
+    }
+
+    /// A few words, for a table.
+    pub(super) fn short(&self) -> String {
+        let words = match self {
+            Self::SocketMissing => "no such socket",
+            Self::SocketRefused => "nobody listens at the socket",
+            Self::SocketForbidden => "the socket may not be used",
+            Self::SocketOther(words) | Self::ProxyUnreachable(words) => return printable_str(words).into_owned(),
+            Self::ProxyLoginWanted => "the proxy wants a login",
+            Self::ProxyLoginRefused => "the proxy refused the login",
+            Self::ProxyForbids(_) => "the proxy forbids it",
+            Self::ProxyNotReached(_) => "not reached by the proxy",
+            Self::ProxyRefused(_) => "the proxy refused",
+            Self::NotAProxy(_) => "that is no proxy of this kind",
+            Self::ProxyClosed => "the proxy hung up",
+            Self::ProxySilent(_) => "the proxy said nothing",
+            Self::ProxyLost(_) => "the connection to the proxy broke",
+            Self::OddHost(_) => "not given to a command",
+            Self::CommandNotStarted(_) => "the command cannot be started",
+            Self::CommandEnded { status, .. } => return format!("the command ended ({})", printable_str(status)),
+            Self::HeaderLost(_) => "broke while the PROXY header was sent",
+            Self::NullMx => "takes no mail (null MX)",
+            Self::NoSuchDomain => "the domain does not exist",
+            Self::NoMxAnswer(words) => return format!("MX not looked up: {}", printable_str(words)),
+            Self::MxWithoutAddress { exists: true } => "the mail server has no address",
+            Self::MxWithoutAddress { .. } => "the mail server does not exist",
+            Self::NoMailServer(_) => "no mail server can be reached",
+            Self::MailDomain(_) => "a mail domain, not a host (--mx)",
+        };
+        words.to_owned()
+    }
 }
 
 /// Puts it into words.

@@ -1,5 +1,6 @@
 //! What the subcommands do; values in, values out, nothing printed.
 
+pub mod check;
 pub mod credentials;
 mod netrc;
 pub mod old_tls;

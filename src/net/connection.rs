@@ -6,6 +6,7 @@
 
 use std::future::{Future, pending, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub struct Connection {
     session: Session,
     opened: Instant,
     limits: Limits,
+    /// When all must be over.
+    deadline: Option<Instant>,
     out: Vec<u8>,
     written: usize,
     /// The stream may hold back some of what it was given.
@@ -59,7 +62,6 @@ pub struct Connection {
     progress: Instant,
     holds_secret: bool,
     alarm: Option<(Instant, Pin<Box<Sleep>>)>,
-    input: Box<[u8; 8192]>,
 }
 
 impl Connection {
@@ -71,13 +73,13 @@ impl Connection {
             session: Session::new(),
             opened: now,
             limits,
+            deadline: None,
             out: Vec::new(),
             written: 0,
             unflushed: false,
             progress: now,
             holds_secret: false,
             alarm: None,
-            input: Box::new([0; 8192]),
         }
     }
 
@@ -104,6 +106,11 @@ impl Connection {
     /// The limits in force.
     pub fn limits_mut(&mut self) -> &mut Limits {
         &mut self.limits
+    }
+
+    /// One deadline for all that is still to come, beside the limits of each reply.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
     }
 
     /// Sends a command line, without its end.
@@ -153,7 +160,8 @@ impl Connection {
     /// [`TlsFailure`]; the connection is then closed.
     pub async fn start_tls(&mut self, host: &str, options: &TlsOptions, roots: &Roots) -> Result<TlsReport, TlsFailure> {
         let stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
-        let limit = self.limits.reply;
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let limit = left.unwrap_or(self.limits.reply).min(self.limits.reply);
         let result = match tokio::time::timeout(limit, tls::connect(stream, host, options, roots)).await {
             Ok(result) => result,
             Err(_) => Err(TlsFailure { cause: TlsCause::TimedOut(limit), client_certificate_asked: false }),
@@ -188,9 +196,9 @@ impl Connection {
         self.stream = Box::new(tokio::io::empty());
     }
 
-    /// After a greeting that never came: the first message of TLS, and what it provokes within a second.
+    /// After a greeting that never came: the first message of TLS, and what it provokes within the limit.
     /// A TLS server takes it, a web server complains.
-    pub async fn provoke(&mut self) -> Vec<u8> {
+    pub async fn provoke(&mut self, limit: Duration) -> Vec<u8> {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut answer = vec![0; 512];
         let stream = &mut self.stream;
@@ -198,7 +206,7 @@ impl Connection {
             stream.write_all(&tls::probe::client_hello(&[0; 32], None)).await?;
             stream.read(&mut answer).await
         };
-        let count = match tokio::time::timeout(Duration::from_secs(1), exchange).await {
+        let count = match tokio::time::timeout(limit, exchange).await {
             Ok(Ok(count)) => count,
             Ok(Err(_)) | Err(_) => 0,
         };
@@ -297,7 +305,9 @@ impl Connection {
 
     /// Reads once. Ready when something came or the stream ended.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut buffer = ReadBuf::new(self.input.as_mut_slice());
+        // On the stack and not filled with zeros: a connection that waits holds no buffer.
+        let mut bytes = [const { MaybeUninit::<u8>::uninit() }; 8192];
+        let mut buffer = ReadBuf::uninit(&mut bytes);
         match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(())) if buffer.filled().is_empty() => self.session.received_end(self.opened.elapsed()),
@@ -332,16 +342,25 @@ impl Connection {
         Poll::Ready(())
     }
 
-    /// The next deadline and the limit that it comes from.
+    /// The next moment at which it is too late, and the limit that it comes from.
     fn deadline(&self) -> Option<(Instant, Duration)> {
+        let (at, limit, from) = self.limit()?;
+        match self.deadline {
+            Some(deadline) if deadline < at => Some((deadline, deadline.saturating_duration_since(from))),
+            _ => Some((at, limit)),
+        }
+    }
+
+    /// When the limit for what is waited for has passed, the limit, and since when it counts.
+    fn limit(&self) -> Option<(Instant, Duration, Instant)> {
         if self.queued() > 0 {
-            return Some((self.progress + self.limits.reply, self.limits.reply));
+            return Some((self.progress + self.limits.reply, self.limits.reply, self.progress));
         }
         let (what, since) = self.session.awaited()?;
         let limit = if *what == Expected::FinalDot { self.limits.final_dot } else { self.limits.reply };
         // What was queued for long before the kernel took it must not eat up the time for the reply.
         let from = (self.opened + since).max(if *what == Expected::FinalDot { self.progress } else { self.opened });
-        Some((from + limit, limit))
+        Some((from + limit, limit, from))
     }
 
     fn fail(&mut self, error: &io::Error) {

@@ -219,7 +219,7 @@ impl fmt::Debug for Dialed {
 ///
 /// # Errors
 /// [`DialError`], which holds every attempt and its cause.
-pub async fn dial(target: &Target, options: &DialOptions, tell: &mut dyn FnMut(DialEvent<'_>)) -> Result<Dialed, DialError> {
+pub async fn dial(target: &Target, options: &DialOptions, tell: &mut (dyn FnMut(DialEvent<'_>) + Send)) -> Result<Dialed, DialError> {
     let deadline = Instant::now() + options.timeout;
     match (&target.socket, &options.route) {
         (Some(path), _) => {
@@ -273,7 +273,7 @@ async fn complete(
     timings: Timings,
     options: &DialOptions,
     deadline: Instant,
-    tell: &mut dyn FnMut(DialEvent<'_>),
+    tell: &mut (dyn FnMut(DialEvent<'_>) + Send),
 ) -> Result<Dialed, String> {
     if let Some(header) = &options.header {
         let (bytes, words) = header.encode(ends);
@@ -293,7 +293,7 @@ async fn through(
     target: &Target,
     options: &DialOptions,
     deadline: Instant,
-    tell: &mut dyn FnMut(DialEvent<'_>),
+    tell: &mut (dyn FnMut(DialEvent<'_>) + Send),
 ) -> Result<Dialed, DialError> {
     let reached = reach(&proxy.host, proxy.port, options, deadline, tell).await;
     let (reached, resolve) = reached.map_err(|error| DialError::ProxyUnreachable(Box::new(error)))?;
@@ -340,7 +340,7 @@ async fn reach(
     port: u16,
     options: &DialOptions,
     deadline: Instant,
-    tell: &mut dyn FnMut(DialEvent<'_>),
+    tell: &mut (dyn FnMut(DialEvent<'_>) + Send),
 ) -> Result<(Reached, Option<Duration>), DialError> {
     let resolved = resolve(host, port, options, deadline).await?;
     tell(DialEvent::Resolved(&resolved));
@@ -354,7 +354,7 @@ async fn race(
     addresses: Vec<SocketAddr>,
     bind: Option<IpAddr>,
     deadline: Instant,
-    tell: &mut dyn FnMut(DialEvent<'_>),
+    tell: &mut (dyn FnMut(DialEvent<'_>) + Send),
 ) -> Result<Reached, DialError> {
     if let [address] = addresses[..] {
         tell(DialEvent::Trying(address));

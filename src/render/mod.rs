@@ -1,5 +1,6 @@
 //! Values → text for people. Functions of their input: they write nothing and never wait.
 
+pub mod check;
 pub mod description;
 pub mod human;
 pub mod reading;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style as Ansi};
 
+use crate::jobs::check::Level;
 use crate::text;
 
 /// Who speaks in a row.
@@ -178,6 +179,16 @@ impl Style {
         let (head, tail) = line.split_at(painted);
         let _ = writeln!(out, "{color}{gutter}{head}{color:#}{tail}");
     }
+}
+
+/// A verdict in its colour.
+pub fn painted(level: Level, text: &str) -> String {
+    let color = match level {
+        Level::Ok => fg(AnsiColor::Green),
+        Level::Warn => fg(AnsiColor::Yellow),
+        Level::Failed => fg(AnsiColor::Red).bold(),
+    };
+    format!("{color}{text}{color:#}")
 }
 
 /// Wraps with the rows behind the first indented; where the label takes too much room, by little.

@@ -90,7 +90,7 @@ impl Repl {
 
     /// Nothing greeted us within the limit: what speaks there may show by its answer to a line.
     async fn who_is_silent(&mut self) -> Option<Foreign> {
-        let answer = self.connection.as_mut()?.provoke().await;
+        let answer = self.connection.as_mut()?.provoke(Duration::from_secs(1)).await;
         let readable = !matches!(foreign::guess(&answer), Some(Foreign::Tls | Foreign::Binary));
         if let Some(line) = answer.split(|&b| b == b'\n').next().filter(|line| readable && !line.is_empty()) {
             self.screen.row(human::stray(line.strip_suffix(b"\r").unwrap_or(line)));

@@ -120,7 +120,7 @@ pub enum Trouble {
 }
 
 /// The client's side of one login.
-pub trait Client: std::fmt::Debug {
+pub trait Client: std::fmt::Debug + Send {
     /// The next message: the first one when there is no challenge to answer, else the answer to it.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ fn the_help_texts_are_as_they_were_looked_at() {
     let table: &[(&[&str], &str)] = &[
         (&["-h"], "help-short.txt"),
         (&["--help"], "help-long.txt"),
+        (&["check", "-h"], "help-check.txt"),
+        (&["check", "--help"], "help-check-long.txt"),
         (&["sandbox", "-h"], "help-sandbox.txt"),
         (&["decode", "-h"], "help-decode.txt"),
         (&["encode", "-h"], "help-encode.txt"),
@@ -36,6 +38,8 @@ fn help_fits_into_80_columns_of_ascii() {
     for args in [
         vec!["-h"],
         vec!["--help"],
+        vec!["check", "-h"],
+        vec!["check", "--help"],
         vec!["sandbox", "-h"],
         vec!["sandbox", "--help"],
         vec!["decode", "--help"],

@@ -5,6 +5,7 @@
 //! anew that outputs are compared with.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod check;
 mod coding;
 mod dialogues;
 mod exit_status;

@@ -1,5 +1,6 @@
 //! Local commands, `:name`: one descriptor each. Help, completion and "did you mean" follow from the table.
 
+mod check;
 mod compose;
 mod connection;
 mod inspect;
@@ -139,6 +140,14 @@ pub(super) const COMMANDS: &[LocalCommand] = &[
         "the NTLM exchange, begun or carried on",
         "USER as DOMAIN\\user or user@domain.",
         |repl, text| repl.ntlm_command(text).await
+    ),
+    local!(
+        "check" & [],
+        "[HOST[:PORT]]",
+        Completes::Nothing,
+        "how far a session comes with this server, or another",
+        "On a connection of its own: connect, greeting, EHLO, TLS and certificate, each with its time. Several ports: HOST:25,465,587.",
+        |repl, text| repl.check_command(text).await
     ),
     local!(
         "connect" & ["open"],

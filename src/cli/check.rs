@@ -1,0 +1,469 @@
+//! `ehlo check`: flags → wishes → results as they come → the exit status.
+
+use std::collections::HashMap;
+use std::io::{IsTerminal as _, Read, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::args::{CheckArgs, Format as Which, OutputArgs, Phase};
+use super::{check_names, complain, exit, interactive, style};
+use crate::jobs::check::group::{Board, Told};
+use crate::jobs::check::input::{self, Item};
+use crate::jobs::check::many::Many;
+use crate::jobs::check::{Checker, Credentials, Options, Report, Summary, Through, Verdict, words};
+use crate::jobs::credentials::{LoginOptions, PasswordSource, first_line};
+use crate::net::dial::Route;
+use crate::net::dns::{Resolver, parse_server};
+use crate::render::check::text::{self, Text, place};
+use crate::render::check::{Format, Wishes, Written};
+use crate::repl::{Signal, Signals};
+use crate::secret::Secret;
+use crate::target::Target;
+
+/// Endpoints at the same time, unless it is said.
+const PARALLEL: usize = 64;
+/// The limit for all phases of an endpoint, unless it is said: a tarpit of half a minute is waited for.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Warn of a certificate that ends within so many days, unless it is said.
+const WARN_DAYS: i64 = 14;
+/// Files that are open beside those of the endpoints.
+const OTHER_FILES: u64 = 16;
+/// Output that is kept back for the sake of speed is not older than this, and the status line neither.
+const TICK: Duration = Duration::from_millis(200);
+/// More output than this is not kept back.
+const KEPT: usize = 16 * 1024;
+
+/// Checks what the arguments name.
+pub(super) fn run(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
+    check_names(args.hello_name.as_deref(), args.login.user.as_deref())?;
+    let targets = targets(args)?;
+    let first = targets.first().and_then(|named| named.first()).cloned();
+    let options = options(args, first.as_ref())?;
+    let is_list = args.input.is_some()
+        || targets.len() > 1
+        || targets.iter().any(|named| named.len() > 1)
+        || options.all_addresses
+        || options.mx.is_some();
+    let (out_style, err_style) = style::decide(output, false);
+    let wishes = Wishes { style: out_style, is_list, verbose: output.verbose, quiet: output.quiet, now: words::now() };
+    let parallel = parallel(args, &options)?;
+    let input = match &args.input {
+        Some(path) => input::read(open(path)?),
+        None => input::given(targets.into_iter().map(Item::Named).collect()),
+    };
+    let live = (std::io::stderr().is_terminal() && !output.quiet && !err_style.plain).then(|| err_style.width.unwrap_or(80));
+    let work = Work {
+        checker: Arc::new(Checker::new(options)),
+        format: format(args.format, wishes),
+        parallel,
+        watch: args.watch,
+        paper: Paper { written: Written::default(), live, drawn: false, gone: false },
+        before: HashMap::new(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(PARALLEL)
+        .build()
+        .context("the runtime cannot be started")?;
+    let status = runtime.block_on(work.run(input))?;
+    // A look-up may still block its thread; the process does not wait for it.
+    std::mem::forget(runtime);
+    Ok(status)
+}
+
+/// One line for each format.
+fn format(which: Which, wishes: Wishes) -> Box<dyn Format> {
+    match which {
+        Which::Text => Box::new(Text::new(wishes)),
+    }
+}
+
+fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    let shown = crate::text::printable_str(&path.to_string_lossy()).into_owned();
+    let file = std::fs::File::open(path).map_err(|error| anyhow::anyhow!("{shown}: {}", crate::net::dial::system_words(&error)))?;
+    Ok(Box::new(file))
+}
+
+// ---- from flags to wishes ----------------------------------------------------------------------
+
+/// What was named on the command line. `HOST PORT` is understood as everywhere else.
+fn targets(args: &CheckArgs) -> anyhow::Result<Vec<Vec<Target>>> {
+    let mut targets = Vec::new();
+    match &args.hosts[..] {
+        [host, port] if crate::target::parse_port(port).is_ok() => targets.push(Target::parse_ports(host, Some(port))?),
+        hosts => {
+            for host in hosts {
+                targets.push(Target::parse_ports(host, None)?);
+            }
+        }
+    }
+    for target in targets.iter_mut().flatten() {
+        target.implicit_tls = (target.implicit_tls || args.tls.tls) && !args.tls.starttls;
+    }
+    Ok(targets)
+}
+
+fn options(args: &CheckArgs, first: Option<&Target>) -> anyhow::Result<Options> {
+    let through = match args.through {
+        None | Some(Phase::Tls) => Through::Tls,
+        Some(Phase::Connect) => Through::Connect,
+        Some(Phase::Banner) => Through::Greeting,
+        Some(Phase::Ehlo) => Through::Hello,
+        Some(Phase::Auth) => Through::Auth,
+        Some(Phase::Mail) => Through::Mail,
+        Some(Phase::Rcpt) => Through::Recipient,
+    };
+    let login = credentials(args, through)?;
+    let timeout = args.timeout.unwrap_or(TIMEOUT);
+    // Where a list is read, each target says for itself what goes with the flags.
+    let anything = Target::new("localhost", 25);
+    let mut dial = super::dial::options(&args.dial, first.unwrap_or(&anything))?;
+    dial.timeout = dial.timeout.min(timeout);
+    let mx = if args.dial.mx { Some(resolver(args).context("--mx")?) } else { None };
+    if mx.is_some() {
+        // The addresses too, so that aliases are seen.
+        dial.resolver.clone_from(&mx);
+    }
+    let days = args.cert_days;
+    Ok(Options {
+        through,
+        tls_required: args.tls.starttls || args.through == Some(Phase::Tls),
+        dial,
+        timeout,
+        hello_name: args.hello_name.clone().unwrap_or_else(interactive::own_name),
+        tls: interactive::tls_options(&args.tls)?,
+        insecure: args.tls.insecure,
+        login,
+        allow_cleartext: args.login.allow_cleartext,
+        sender: mailbox(args.from.as_deref().unwrap_or_default(), "--from")?,
+        recipient: recipient(args, through)?,
+        warn_days: days.map_or(WARN_DAYS, |days| days.warn),
+        fail_days: days.and_then(|days| days.fail),
+        warn_after: args.warn,
+        fail_after: args.crit,
+        reverse: if args.ptr { Some(resolver(args).context("--ptr")?) } else { None },
+        retries: args.retry,
+        all_addresses: args.all_addresses,
+        mx,
+    })
+}
+
+fn resolver(args: &CheckArgs) -> anyhow::Result<Resolver> {
+    let server = args.dial.resolver.as_deref().map(parse_server).transpose().map_err(anyhow::Error::msg).context("--resolver")?;
+    Ok(Resolver::new(server)?)
+}
+
+fn recipient(args: &CheckArgs, through: Through) -> anyhow::Result<String> {
+    match (&args.to, through >= Through::Recipient) {
+        (Some(address), true) => mailbox(address, "--to"),
+        (None, true) => bail!("--through rcpt wants a recipient: --to ADDRESS"),
+        (Some(_), false) => bail!("--to is for --through rcpt"),
+        (None, false) => Ok(String::new()),
+    }
+}
+
+/// An address, with or without its angle brackets; nothing in it may end the line or the path (P33).
+fn mailbox(text: &str, flag: &str) -> anyhow::Result<String> {
+    let bare = text.trim().strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(text.trim());
+    if bare.chars().any(|c| c.is_control() || matches!(c, '<' | '>' | ' ')) || bare.len() > 320 {
+        bail!("{flag}: '{}' is not an address", crate::text::printable_str(text));
+    }
+    Ok(bare.to_owned())
+}
+
+fn credentials(args: &CheckArgs, through: Through) -> anyhow::Result<Option<Credentials>> {
+    let options = interactive::login_options(&args.login)?;
+    if !options.is_wanted {
+        if through == Through::Auth {
+            bail!("--through auth wants a user: -u USER (or --auth EXTERNAL with --cert, or --netrc)");
+        }
+        return Ok(None);
+    }
+    if through < Through::Auth {
+        bail!("a user is given (-u, --auth, --netrc), and the check does not go that far: --through auth");
+    }
+    interactive::no_core_dumps();
+    let secret = secret(&options, args.input.as_deref())?;
+    Ok(Some(Credentials { options, secret }))
+}
+
+/// The password, once for all hosts; none where it depends on the host or the method needs none.
+fn secret(options: &LoginOptions, list: Option<&Path>) -> anyhow::Result<Option<Secret<String>>> {
+    use crate::sasl::Needs;
+    let needs_one = options.mechanism.is_none_or(|known| matches!(known.needs, Needs::Password | Needs::Token));
+    let user = options.user.as_deref().unwrap_or_default();
+    match &options.password {
+        PasswordSource::Netrc(_) => Ok(None),
+        _ if !needs_one => Ok(None),
+        PasswordSource::Prompt => {
+            let who = crate::text::printable_str(user);
+            let typed = rpassword::prompt_password(format!("Password of {who}: "));
+            let words = "there is no terminal to ask for the password at: --password-file, --password-command or --netrc gives it";
+            Ok(Some(Secret::new(typed.context(words)?)))
+        }
+        PasswordSource::Input => {
+            if list.is_some_and(|path| path.as_os_str() == "-") {
+                bail!("the list and the password cannot both come from standard input");
+            }
+            let mut line = Vec::new();
+            std::io::BufRead::read_until(&mut std::io::stdin().lock(), b'\n', &mut line).context("--password-stdin")?;
+            Ok(Some(first_line(line).map_err(|words| anyhow::anyhow!("the first line of the input {words}"))?))
+        }
+        source => {
+            let found = source.read("", user).map_err(anyhow::Error::msg)?;
+            if let Some(warning) = found.as_ref().and_then(|found| found.warning.as_deref()) {
+                complain(&crate::text::printable_str(warning));
+            }
+            Ok(found.map(|found| found.secret))
+        }
+    }
+}
+
+/// How many at the same time: as many as asked for, and as there may be open files.
+fn parallel(args: &CheckArgs, options: &Options) -> anyhow::Result<usize> {
+    let wanted = args.parallel.map_or(PARALLEL, |count| count as usize);
+    // A program has three pipes.
+    let files = if matches!(options.dial.route, Route::Command(_)) { 3 } else { 1 };
+    let Some(limit) = raise_open_files() else { return Ok(wanted) };
+    let most = usize::try_from(limit.saturating_sub(OTHER_FILES) / files).unwrap_or(usize::MAX);
+    if most == 0 {
+        bail!("this process may have {limit} open files: that is not enough (ulimit -n)");
+    }
+    if most < wanted {
+        complain_softly(&format!("only {limit} open files are allowed (ulimit -n): {most} hosts at the same time, not {wanted}"));
+    }
+    Ok(wanted.min(most))
+}
+
+/// Lifts the soft limit to the hard one; gives what holds now, `None` for no limit.
+#[cfg(unix)]
+fn raise_open_files() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limits = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, maximum: limits.maximum });
+    getrlimit(Resource::Nofile).current
+}
+
+#[cfg(not(unix))]
+fn raise_open_files() -> Option<u64> {
+    None
+}
+
+/// `note: …` on standard error.
+fn complain_softly(words: &str) {
+    let _ = writeln!(std::io::stderr(), "note: {words}");
+}
+
+// ---- the work ----------------------------------------------------------------------------------
+
+/// What is to be done, and what was.
+struct Work {
+    checker: Arc<Checker>,
+    format: Box<dyn Format>,
+    parallel: usize,
+    watch: Option<Duration>,
+    paper: Paper,
+    /// With `--watch`: how each endpoint ended the last time.
+    before: HashMap<String, Verdict>,
+}
+
+/// How a round ended.
+enum End {
+    Done(Summary),
+    /// By a signal, with what was done until then.
+    Signalled(Signal),
+    /// Nobody reads what is written.
+    Unread,
+}
+
+impl End {
+    /// The exit status.
+    fn status(self) -> u8 {
+        match self {
+            Self::Unread => exit::DONE,
+            Self::Signalled(signal) => exit::of_signal(signal),
+            Self::Done(summary) => {
+                if summary.checked() + summary.bad_lines == 0 {
+                    complain("there is no host in the list");
+                }
+                summary.status()
+            }
+        }
+    }
+}
+
+impl Work {
+    async fn run(mut self, input: Receiver<Vec<Item>>) -> anyhow::Result<u8> {
+        let mut signals = Signals::listen().context("signals cannot be handled")?;
+        let Some(every) = self.watch else {
+            let end = self.round(input, &mut signals).await;
+            return Ok(end.status());
+        };
+        let items = all(input).await;
+        loop {
+            let next = Instant::now() + every;
+            match self.round(input::given(items.clone()), &mut signals).await {
+                End::Done(summary) if summary.checked() == 0 => return Ok(End::Done(summary).status()),
+                End::Done(_) => {}
+                end => return Ok(end.status()),
+            }
+            let signal = tokio::select! {
+                () = sleep_until(next) => continue,
+                signal = next_signal(&mut signals) => signal,
+            };
+            return Ok(exit::of_signal(signal));
+        }
+    }
+
+    /// All targets once.
+    async fn round(&mut self, input: Receiver<Vec<Item>>, signals: &mut Signals) -> End {
+        let began = Instant::now();
+        let board = self.paper.live.map(|_| Arc::new(Board::default()));
+        let mut many = Many::new(Arc::clone(&self.checker), input, self.parallel, board.clone());
+        let mut summary = Summary::default();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tick.reset();
+        let signal = loop {
+            tokio::select! {
+                biased;
+                signal = next_signal(signals) => break Some(signal),
+                told = many.next() => match told {
+                    Some(told) => self.tell(told, &mut summary),
+                    None => break None,
+                },
+                _ = tick.tick() => {
+                    self.paper.flush();
+                    self.paper.draw(&summary, many.total(), board.as_deref());
+                }
+            }
+            if self.paper.gone {
+                return End::Unread;
+            }
+        };
+        summary.duplicates = many.duplicates;
+        summary.interrupted = signal.is_some();
+        summary.took = began.elapsed();
+        self.format.end(&summary, &mut self.paper.written);
+        self.paper.flush();
+        match signal {
+            Some(signal) => End::Signalled(signal),
+            None if self.paper.gone => End::Unread,
+            None => End::Done(summary),
+        }
+    }
+
+    fn tell(&mut self, told: Told, summary: &mut Summary) {
+        let written = &mut self.paper.written;
+        match told {
+            Told::Report(mut report) => {
+                summary.add(&report.verdict);
+                if self.watch.is_some() {
+                    mark(&mut self.before, &mut report);
+                }
+                self.format.report(&report, written);
+            }
+            Told::Compared(comparison) => self.format.compared(&comparison, written),
+            Told::Bad(line) => {
+                summary.bad_lines += 1;
+                self.format.bad_line(&line, written);
+            }
+        }
+        if written.out.len() + written.err.len() > KEPT || self.paper.live.is_some() {
+            self.paper.flush();
+        }
+    }
+}
+
+/// Takes all of a list.
+async fn all(mut input: Receiver<Vec<Item>>) -> Vec<Item> {
+    let mut items = Vec::new();
+    while let Some(more) = input.recv().await {
+        items.extend(more);
+    }
+    items
+}
+
+/// A signal that ends the work.
+async fn next_signal(signals: &mut Signals) -> Signal {
+    loop {
+        let signal = signals.next().await;
+        if signal != Signal::Continue {
+            return signal;
+        }
+    }
+}
+
+/// Keeps how it ended, and notes in the report how it ended before, if that was different.
+fn mark(before: &mut HashMap<String, Verdict>, report: &mut Report) {
+    let key = format!("{} {:?}", place(&report.target), report.address.map(|address| address.ip()));
+    let old = before.insert(key, report.verdict.clone());
+    let changed = |old: &Verdict| old.level != report.verdict.level || old.class() != report.verdict.class();
+    report.before = old.filter(changed);
+}
+
+/// Standard output and standard error, and the line that is drawn again and again.
+struct Paper {
+    written: Written,
+    /// Columns for the status line; `None`: there is none.
+    live: Option<usize>,
+    drawn: bool,
+    /// Standard output is closed.
+    gone: bool,
+}
+
+impl Paper {
+    fn flush(&mut self) {
+        if self.written.out.is_empty() && self.written.err.is_empty() {
+            return;
+        }
+        self.wipe();
+        let Written { out, err } = std::mem::take(&mut self.written);
+        // Nobody can be told that standard error is closed.
+        let _ = std::io::stderr().write_all(err.as_bytes());
+        let mut stdout = std::io::stdout().lock();
+        match stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => {}
+            Err(error) => {
+                self.gone = true;
+                if error.kind() != std::io::ErrorKind::BrokenPipe {
+                    complain(&format!("the output cannot be written: {}", crate::net::dial::system_words(&error)));
+                }
+            }
+        }
+    }
+
+    fn draw(&mut self, summary: &Summary, total: Option<u64>, board: Option<&Board>) {
+        let (Some(width), Some(oldest)) = (self.live, board.and_then(Board::oldest)) else { return };
+        let since = oldest.since.elapsed();
+        // What is over soon needs no words.
+        if since < Duration::from_secs(1) && !self.drawn && summary.checked() == 0 {
+            return;
+        }
+        let line = text::waiting(summary, total, Some((&oldest.name, oldest.phase(), since)), width);
+        let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
+        let _ = std::io::stderr().flush();
+        self.drawn = true;
+    }
+
+    fn wipe(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+            let _ = std::io::stderr().flush();
+        }
+    }
+}
+
+impl Drop for Paper {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}

@@ -1,0 +1,457 @@
+//! Why a session that had begun did not come as far as it should: after the greeting.
+
+use std::time::Duration;
+
+use super::certificate;
+use super::failure::{Class, Diagnosis, diagnosis, seconds};
+use super::reply::{Situation, explain};
+use crate::text::{printable, printable_str};
+use crate::wire::code;
+use crate::wire::reply::Reply;
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TalkFailure {
+    /// A command was refused: a login, MAIL, RCPT.
+    Refused {
+        /// Where.
+        situation: Situation,
+        /// The refusal.
+        reply: Reply,
+    },
+    /// EHLO was refused, and where it is known HELO too.
+    HelloRefused(Reply),
+    /// No complete reply to this within the limit.
+    Silent {
+        /// The verb.
+        verb: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// The connection ended in place of the reply to this.
+    Lost {
+        /// The verb.
+        verb: String,
+        /// The system's words; `None` when the server closed it.
+        words: Option<String>,
+    },
+    /// What came in place of the reply to this is none.
+    Odd {
+        /// The verb.
+        verb: String,
+        /// What came.
+        line: Vec<u8>,
+    },
+    /// STARTTLS is not offered.
+    NoStartTls,
+    /// STARTTLS is offered and refused.
+    StartTlsRefused(Reply),
+    /// Plain text came behind the 220 to STARTTLS.
+    Injected,
+    /// The handshake failed, in these words.
+    Handshake(String),
+    /// The server speaks only what is too old: version and suite in words.
+    OldTls(String),
+    /// The roots to verify by, or what else TLS needs, cannot be had: in words.
+    TlsOptions(String),
+    /// The certificate has faults.
+    Certificate(Vec<(certificate::Kind, String)>),
+    /// The certificate ends in so many days, which is too soon.
+    CertificateEnds(i64),
+    /// No login that could be used is offered; what is.
+    NoLogin {
+        /// The mechanisms.
+        offered: Vec<String>,
+        /// The one that was asked for.
+        wanted: Option<&'static str>,
+        /// It was asked inside TLS.
+        in_tls: bool,
+    },
+    /// The password would go over a connection that is not encrypted, or to a server that is not verified.
+    ClearText {
+        /// It is encrypted, but the certificate has faults.
+        in_tls: bool,
+    },
+    /// The login cannot be carried out, in words.
+    LoginImpossible(String),
+    /// The server has not proved that it knows the password, in words.
+    NotTheServer(String),
+    /// It works, and takes longer than was allowed.
+    TooSlow {
+        /// How long it took.
+        took: Duration,
+        /// What was allowed.
+        limit: Duration,
+    },
+}
+
+impl TalkFailure {
+    /// The kind of failure.
+    pub(super) fn class(&self) -> Class {
+        match self {
+            Self::Refused { situation, .. } if situation.verb == "AUTH" => Class::Login,
+            Self::Refused { reply, .. } | Self::HelloRefused(reply) => match reply.class() {
+                Some(code::Class::Transient) => Class::TryLater,
+                _ => Class::Refused,
+            },
+            Self::Silent { .. } | Self::TooSlow { .. } => Class::Timeout,
+            Self::Lost { .. } | Self::Odd { .. } => Class::Lost,
+            Self::NoStartTls
+            | Self::StartTlsRefused(_)
+            | Self::Injected
+            | Self::Handshake(_)
+            | Self::OldTls(_)
+            | Self::TlsOptions(_)
+            | Self::Certificate(_)
+            | Self::CertificateEnds(_) => Class::Tls,
+            Self::NoLogin { .. } | Self::ClearText { .. } | Self::LoginImpossible(_) | Self::NotTheServer(_) => Class::Login,
+        }
+    }
+
+    /// A few words, for a table.
+    pub(super) fn short(&self) -> String {
+        match self {
+            Self::Refused { situation, reply } if situation.verb == "AUTH" => format!("login refused ({})", code_of(reply)),
+            Self::Refused { situation, reply } => format!("{} refused ({})", printable_str(&situation.verb), code_of(reply)),
+            Self::HelloRefused(reply) => format!("EHLO refused ({})", code_of(reply)),
+            Self::Silent { verb, after } => format!("no reply to {} within {}", printable_str(verb), seconds(*after)),
+            Self::Lost { verb, words: None } => format!("closed instead of the reply to {}", printable_str(verb)),
+            Self::Lost { verb, words: Some(_) } => format!("lost instead of the reply to {}", printable_str(verb)),
+            Self::Odd { verb, .. } => format!("no SMTP reply to {}", printable_str(verb)),
+            Self::NoStartTls => "no STARTTLS".to_owned(),
+            Self::StartTlsRefused(reply) => format!("STARTTLS refused ({})", code_of(reply)),
+            Self::Injected => "plain text behind the 220 to STARTTLS".to_owned(),
+            Self::Handshake(words) => format!("TLS failed: {}", printable_str(words)),
+            Self::OldTls(spoken) => format!("TLS failed: it speaks {}", printable_str(spoken)),
+            Self::TlsOptions(words) => printable_str(words).into_owned(),
+            Self::Certificate(faults) => faults.iter().map(|(_, words)| printable_str(words).into_owned()).collect::<Vec<_>>().join("; "),
+            Self::CertificateEnds(days) => format!("certificate ends in {}", in_days(*days)),
+            Self::NoLogin { .. } => "no usable login offered".to_owned(),
+            Self::ClearText { in_tls: false } => "login would be unencrypted".to_owned(),
+            Self::ClearText { in_tls: true } => "login withheld: certificate not verified".to_owned(),
+            Self::LoginImpossible(words) => format!("login not possible: {}", printable_str(words)),
+            Self::NotTheServer(words) => format!("login accepted without proof: {}", printable_str(words)),
+            Self::TooSlow { took, limit } => format!("slow: {}, and {} is allowed", seconds(*took), seconds(*limit)),
+        }
+    }
+}
+
+/// Puts it into words.
+pub(super) fn diagnose(failure: &TalkFailure, host: &str, port: u16) -> Diagnosis {
+    let words = Words { place: format!("{host} port {port}"), host, port };
+    match failure {
+        TalkFailure::Refused { situation, reply } => words.refused(situation, reply),
+        TalkFailure::HelloRefused(reply) => words.hello(reply),
+        TalkFailure::Silent { .. } | TalkFailure::Lost { .. } | TalkFailure::Odd { .. } | TalkFailure::TooSlow { .. } => {
+            words.connection(failure)
+        }
+        TalkFailure::NoStartTls | TalkFailure::StartTlsRefused(_) | TalkFailure::Injected => words.starttls(failure),
+        TalkFailure::Handshake(_) | TalkFailure::OldTls(_) | TalkFailure::TlsOptions(_) => words.handshake(failure),
+        TalkFailure::Certificate(faults) => words.certificate(faults),
+        TalkFailure::CertificateEnds(days) => diagnosis(
+            format!("The certificate of {} ends in {}", words.place, in_days(*days)),
+            "All is well today. From that day on clients, DANE and MTA-STS senders stop.",
+            &["The renewal does not run, or what it brings is not bound to SMTP."],
+            &["Renew it, and restart the mail service with it."],
+        ),
+        TalkFailure::NoLogin { .. } | TalkFailure::ClearText { .. } | TalkFailure::LoginImpossible(_) | TalkFailure::NotTheServer(_) => {
+            words.login(failure)
+        }
+    }
+}
+
+struct Words<'a> {
+    /// `mx.contoso.test port 25`
+    place: String,
+    host: &'a str,
+    port: u16,
+}
+
+impl Words<'_> {
+    /// The facts about replies say what it means.
+    fn refused(&self, situation: &Situation, reply: &Reply) -> Diagnosis {
+        let what = if situation.verb == "AUTH" { "the login" } else { &situation.verb };
+        let headline = format!("{} refused {} ({})", self.place, printable_str(what), code_of(reply));
+        let says = said(reply);
+        match explain(situation, reply) {
+            Some(fact) => Diagnosis {
+                headline,
+                happened: format!("{says} {}", fact.meaning),
+                likely: fact.likely().map(capital).collect(),
+                next: fact.next().map(capital).collect(),
+            },
+            None => diagnosis(
+                headline,
+                &says,
+                &["The server's own rules."],
+                &["Read its text; ask its administrator.", "The same by hand shows more:  ehlo"],
+            ),
+        }
+    }
+
+    fn hello(&self, reply: &Reply) -> Diagnosis {
+        let Self { place, host, port } = self;
+        diagnosis(
+            format!("{place} greets and refuses EHLO ({})", code_of(reply)),
+            &said(reply),
+            &[
+                "It does not like the name that we say (--ehlo NAME).",
+                "It refuses this address and says so only now.",
+                "A device on the way forbids EHLO.",
+            ],
+            &[&format!("By hand:  ehlo {host} {port}"), "Say a name that resolves to your address: --ehlo NAME"],
+        )
+    }
+
+    fn connection(&self, failure: &TalkFailure) -> Diagnosis {
+        let place = &self.place;
+        match failure {
+            TalkFailure::Silent { verb, after } => diagnosis(
+                format!("{place} did not answer {} within {}", printable_str(verb), seconds(*after)),
+                "It greeted, took the command, and sent no complete reply.",
+                &[
+                    "It waits itself: for a name server, a block list, a directory, the server behind it.",
+                    "It delays on purpose (tarpit).",
+                    "A firewall on the way swallows the answer.",
+                ],
+                &["Wait longer: --timeout 300", "On the server: what does its log say, and are its name servers alive?"],
+            ),
+            TalkFailure::Lost { verb, words } => diagnosis(
+                match words {
+                    Some(words) => format!("{place} was lost instead of a reply to {}: {}", printable_str(verb), printable_str(words)),
+                    None => format!("{place} closed the connection instead of a reply to {}", printable_str(verb)),
+                },
+                "It greeted, and the connection ended when the command had been sent.",
+                &["The server does not like your address or the command.", "Its process died.", "A device on the way cuts the connection."],
+                &["Look at the server's log: it says why.", "Try from another network."],
+            ),
+            TalkFailure::TooSlow { took, limit } => diagnosis(
+                format!("{place} took {}, and {} is allowed", seconds(*took), seconds(*limit)),
+                "It works, but slower than --crit allows.",
+                &["The server is loaded, or waits for a name server.", "The network is slow."],
+                &["-v shows in which phase the time goes."],
+            ),
+            other => {
+                let (verb, line) =
+                    if let TalkFailure::Odd { verb, line } = other { (verb.as_str(), line.as_slice()) } else { ("", &[][..]) };
+                diagnosis(
+                    format!("{place} does not answer {} as SMTP does", printable_str(verb)),
+                    &format!("It says: {}", printable(&line[..line.len().min(200)])),
+                    &["It is not a mail server, or a broken one.", "A device on the way answers in its place."],
+                    &["Is this the right port?"],
+                )
+            }
+        }
+    }
+
+    fn starttls(&self, failure: &TalkFailure) -> Diagnosis {
+        let place = &self.place;
+        match failure {
+            TalkFailure::NoStartTls => diagnosis(
+                format!("{place} does not offer STARTTLS"),
+                "The reply to EHLO has no STARTTLS: whatever is said there can be read on the way.",
+                &["TLS is not configured: no certificate, or not for this port.", "A device on the way takes it out of the reply."],
+                &[
+                    "On the server: Postfix smtpd_tls_security_level = may; Exchange: a certificate bound to SMTP.",
+                    "From another network, is it the same?",
+                ],
+            ),
+            TalkFailure::StartTlsRefused(reply) => diagnosis(
+                format!("{place} offers STARTTLS and refuses it ({})", code_of(reply)),
+                &said(reply),
+                &["Its certificate or key cannot be read.", "It is out of something TLS needs (randomness, a process)."],
+                &["Look at the server's log: it says why."],
+            ),
+            _ => diagnosis(
+                format!("{place} sent plain text behind the 220 to STARTTLS"),
+                "Replies came that were not encrypted, before the handshake. The connection was closed.",
+                &["Somebody on the way injects replies (RFC 3207 section 6).", "The server is broken."],
+                &["From another network, is it the same?"],
+            ),
+        }
+    }
+
+    fn handshake(&self, failure: &TalkFailure) -> Diagnosis {
+        let Self { place, host, port } = self;
+        match failure {
+            TalkFailure::OldTls(spoken) => diagnosis(
+                format!("{place} speaks {}, which is too old", printable_str(spoken)),
+                "The handshake failed; asked again, the server offered this. TLS before 1.2 is broken (RFC 8996).",
+                &["The server's software or its settings are old (Exchange: Schannel)."],
+                &["Update the server or its settings.", "A build with the feature legacy-tls can look closer: --tls-min 1.0"],
+            ),
+            TalkFailure::TlsOptions(words) => diagnosis(
+                format!("TLS cannot be started: {}", printable_str(words)),
+                "This is a matter of this machine; the server has not been asked.",
+                &["A file that was given is not there or not what it should be."],
+                &["Look at --cacert, --cert and --key."],
+            ),
+            other => {
+                let words = if let TalkFailure::Handshake(words) = other { printable_str(words).into_owned() } else { String::new() };
+                diagnosis(
+                    format!("The TLS handshake with {place} failed: {words}"),
+                    "The server agreed to TLS, and no encrypted connection came of it.",
+                    &[
+                        "Versions or ciphers: the server is too old or too narrow.",
+                        "The server wants a certificate of ours, or has none for the name that was sent.",
+                        "A device on the way forbids TLS, or does not like its long first message (--tls-groups X25519 makes it short).",
+                    ],
+                    &[&format!("More detail:  ehlo -v -S {host} {port}"), "Look at the server's log."],
+                )
+            }
+        }
+    }
+
+    fn certificate(&self, faults: &[(certificate::Kind, String)]) -> Diagnosis {
+        let words: Vec<_> = faults.iter().map(|(_, words)| printable_str(words).into_owned()).collect();
+        let mut likely: Vec<String> = Vec::new();
+        for advice in faults.iter().map(|(kind, _)| certificate::advice(*kind)) {
+            if !likely.iter().any(|known| known == advice) {
+                likely.push(advice.to_owned());
+            }
+        }
+        Diagnosis {
+            headline: format!("{} has a certificate with a fault: {}", self.place, words.join("; ")),
+            happened: "TLS was agreed on, and the certificate does not prove whose server it is.".to_owned(),
+            likely,
+            next: vec!["Faults that are known do not count with -k, which goes on in spite of them.".to_owned()],
+        }
+    }
+
+    fn login(&self, failure: &TalkFailure) -> Diagnosis {
+        let place = &self.place;
+        match failure {
+            TalkFailure::NoLogin { offered, wanted, in_tls } => {
+                let list = if offered.is_empty() { "none".to_owned() } else { printable_str(&offered.join(", ")).into_owned() };
+                let which = wanted.map_or_else(|| "no login that can be used".to_owned(), |name| format!("no AUTH {name}"));
+                diagnosis(
+                    format!("{place} offers {which}"),
+                    &format!("The login methods that it offers here: {list}."),
+                    &[
+                        if *in_tls {
+                            "Logins are switched off on this port (25 is often without)."
+                        } else {
+                            "It offers logins only inside TLS."
+                        },
+                        "It wants another kind of credentials (a token, a certificate).",
+                    ],
+                    &["Submission ports are 587 and 465.", "--auth METHOD names one all the same."],
+                )
+            }
+            TalkFailure::ClearText { in_tls } => diagnosis(
+                format!("The password was not sent to {place}"),
+                if *in_tls {
+                    "The connection is encrypted, but the certificate is not in order: the password could reach somebody else."
+                } else {
+                    "The connection is not encrypted, and the password could be read on the way."
+                },
+                &["The server offers only methods that show the password."],
+                &["--allow-cleartext sends it all the same."],
+            ),
+            TalkFailure::NotTheServer(words) => diagnosis(
+                format!("{place} has not proved that it knows the password: {}", printable_str(words)),
+                "The server accepted the login, and did not give the proof that this method demands of it.",
+                &["Somebody else answers in its place.", "The server's implementation is broken."],
+                &["Change the password if the server is not yours."],
+            ),
+            other => {
+                let words = if let TalkFailure::LoginImpossible(words) = other { printable_str(words).into_owned() } else { String::new() };
+                diagnosis(
+                    format!("The login at {place} cannot be carried out: {words}"),
+                    "The method does not go on from here, and the login was given up.",
+                    &["The credentials are not what this method needs.", "The server's challenge is not what the method says."],
+                    &["--auth METHOD takes another one."],
+                )
+            }
+        }
+    }
+}
+
+/// `550 5.7.1`
+fn code_of(reply: &Reply) -> String {
+    reply.status().map_or_else(|| reply.code.to_string(), |status| format!("{} {status}", reply.code))
+}
+
+/// What the server said, as far as one wants to read it.
+fn said(reply: &Reply) -> String {
+    let lines: Vec<_> = reply.lines.iter().take(4).map(|line| printable(&line[..line.len().min(200)]).into_owned()).collect();
+    format!("It says \"{}\".", lines.join(" / "))
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn in_days(days: i64) -> String {
+    match days {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::failure::{self, Failure};
+    use crate::wire::reply::{Received, ReplyParser};
+
+    fn reply(text: &str) -> Reply {
+        let mut parser = ReplyParser::default();
+        parser.push(format!("{text}\r\n").as_bytes());
+        match parser.next_received() {
+            Ok(Some(Received::Reply(reply))) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(verb: &str, text: &str) -> TalkFailure {
+        TalkFailure::Refused { situation: Situation { verb: verb.to_owned(), ..Situation::default() }, reply: reply(text) }
+    }
+
+    #[test]
+    fn every_failure_has_words_and_a_class_of_its_own_and_shows_no_control_byte() {
+        let odd = || "x\x1b[31m".to_owned();
+        let second = Duration::from_millis(1500);
+        let table = [
+            (refused("RCPT TO", "550 5.7.1 Unable to relay\x1b"), Class::Refused, "RCPT TO refused (550 5.7.1)"),
+            (refused("RCPT TO", "450 later"), Class::TryLater, "RCPT TO refused (450)"),
+            (refused("MAIL FROM", "552 \x07"), Class::Refused, "MAIL FROM refused (552)"),
+            (refused("AUTH", "535 5.7.8 no"), Class::Login, "login refused (535 5.7.8)"),
+            (TalkFailure::HelloRefused(reply("550 no")), Class::Refused, "EHLO refused (550)"),
+            (TalkFailure::HelloRefused(reply("421 no")), Class::TryLater, "EHLO refused (421)"),
+            (TalkFailure::Silent { verb: odd(), after: second }, Class::Timeout, r"no reply to x\x1b[31m within 1.5 s"),
+            (TalkFailure::Lost { verb: odd(), words: Some(odd()) }, Class::Lost, r"lost instead of the reply to x\x1b[31m"),
+            (TalkFailure::Lost { verb: "EHLO".to_owned(), words: None }, Class::Lost, "closed instead of the reply to EHLO"),
+            (TalkFailure::Odd { verb: odd(), line: vec![7; 300] }, Class::Lost, r"no SMTP reply to x\x1b[31m"),
+            (TalkFailure::NoStartTls, Class::Tls, "no STARTTLS"),
+            (TalkFailure::StartTlsRefused(reply("454 \x1b")), Class::Tls, "STARTTLS refused (454)"),
+            (TalkFailure::Injected, Class::Tls, "plain text behind the 220 to STARTTLS"),
+            (TalkFailure::Handshake(odd()), Class::Tls, r"TLS failed: x\x1b[31m"),
+            (TalkFailure::OldTls(odd()), Class::Tls, r"TLS failed: it speaks x\x1b[31m"),
+            (TalkFailure::TlsOptions(odd()), Class::Tls, r"x\x1b[31m"),
+            (
+                TalkFailure::Certificate(vec![(certificate::Kind::Expired, odd()), (certificate::Kind::WrongName, "b".to_owned())]),
+                Class::Tls,
+                r"x\x1b[31m; b",
+            ),
+            (TalkFailure::CertificateEnds(3), Class::Tls, "certificate ends in 3 days"),
+            (TalkFailure::NoLogin { offered: vec![odd()], wanted: None, in_tls: true }, Class::Login, "no usable login offered"),
+            (TalkFailure::ClearText { in_tls: false }, Class::Login, "login would be unencrypted"),
+            (TalkFailure::ClearText { in_tls: true }, Class::Login, "login withheld: certificate not verified"),
+            (TalkFailure::LoginImpossible(odd()), Class::Login, r"login not possible: x\x1b[31m"),
+            (TalkFailure::NotTheServer(odd()), Class::Login, r"login accepted without proof: x\x1b[31m"),
+            (TalkFailure::TooSlow { took: second, limit: second }, Class::Timeout, "slow: 1.5 s, and 1.5 s is allowed"),
+        ];
+        for (talk, class, short) in table {
+            let failure = Failure::from(talk);
+            assert_eq!((failure.class(), failure.short().as_str()), (class, short));
+            let words = failure::diagnose(&failure, "mx.alt.test", 25);
+            let all = [vec![words.headline.clone(), words.happened.clone()], words.likely.clone(), words.next.clone()].concat();
+            // P14
+            assert!(all.iter().all(|text| !text.contains(char::is_control) && !text.is_empty()), "{failure:?}: {all:?}");
+            assert!(!words.likely.is_empty() && !words.next.is_empty(), "{failure:?}");
+        }
+    }
+}

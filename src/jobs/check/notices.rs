@@ -1,0 +1,196 @@
+//! What is worth noticing in a check that went well, or went some way.
+
+use std::time::Duration;
+
+use super::options::{Options, Through};
+use super::report::{Notice, NoticeKind, PhaseKind, Report};
+use super::words;
+use crate::explain::notice;
+use crate::target::Protocol;
+use crate::text::printable_str;
+use crate::wire::keyword::Capabilities;
+
+/// A reply that takes longer is told.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// All of them, warnings first.
+pub(super) fn all(report: &Report, options: &Options) -> Vec<Notice> {
+    let mut found = Found(Vec::new());
+    greeting(report, &mut found);
+    hello(report, options, &mut found);
+    tls(report, options, &mut found);
+    slow(report, options, &mut found);
+    way(report, &mut found);
+    names(report, options, &mut found);
+    found.0.sort_by_key(|notice| !notice.is_warning());
+    found.0
+}
+
+struct Found(Vec<Notice>);
+
+impl Found {
+    fn add(&mut self, kind: NoticeKind, short: impl Into<String>, text: impl Into<String>) {
+        self.0.push(Notice { kind, text: text.into(), short: short.into() });
+    }
+}
+
+fn greeting(report: &Report, found: &mut Found) {
+    let Some(reply) = report.reply(PhaseKind::Greeting) else { return };
+    if let Some(text) = notice::masked(reply) {
+        found.add(NoticeKind::MaskedGreeting, "masked greeting", text);
+    } else if let Some(text) = notice::internal(reply, &report.target.host) {
+        found.add(NoticeKind::InternalName, "internal name in the greeting", text);
+    }
+    let replies = [Some(reply), report.reply(PhaseKind::Hello)];
+    for reply in replies.into_iter().flatten() {
+        for oddity in &reply.oddities {
+            found.add(NoticeKind::Odd, "odd reply", notice::oddity(*oddity, reply));
+        }
+    }
+}
+
+fn hello(report: &Report, options: &Options, found: &mut Found) {
+    if report.phase(PhaseKind::Hello).is_some_and(|phase| phase.ok) && report.last_offer().is_none() {
+        found.add(NoticeKind::OnlyHelo, "only HELO", "EHLO is refused and HELO is not: no TLS, no login, no size limit can be offered.");
+    }
+    if let Some(text) = report.last_offer().map(notice::overwritten).unwrap_or_default().into_iter().next() {
+        found.add(NoticeKind::MaskedKeywords, "masked keywords", text);
+    }
+    // What is spoken inside a machine or a data centre is often without.
+    let outside = report.target.protocol == Protocol::Smtp && report.target.socket.is_none();
+    let Some(offer) = report.offer.as_ref() else { return };
+    let mechanisms = offer.mechanisms();
+    if !offer.has("STARTTLS") {
+        if options.through >= Through::Tls && outside {
+            let login = if mechanisms.is_empty() { "" } else { " Logins are offered all the same: passwords can be read on the way." };
+            let text =
+                format!("STARTTLS is not offered: nothing is encrypted. It is not configured, or a device on the way takes it out.{login}");
+            found.add(NoticeKind::NoStartTls, "no STARTTLS", text);
+        }
+        return;
+    }
+    let readable = |name: &String| crate::sasl::lookup(name).is_some_and(|known| known.readable);
+    match &report.offer_in_tls {
+        Some(inside) if inside.mechanisms().is_empty() && !mechanisms.is_empty() => {
+            found.add(NoticeKind::LoginOnlyOutsideTls, "login only outside TLS", "A login is offered before STARTTLS and none inside TLS.");
+        }
+        Some(_) if mechanisms.iter().any(readable) => {
+            found.add(
+                NoticeKind::LoginOutsideTlsToo,
+                "login outside TLS too",
+                "Passwords are taken outside TLS too: a client that is not set to demand TLS sends them in clear.",
+            );
+        }
+        _ => {}
+    }
+}
+
+fn tls(report: &Report, options: &Options, found: &mut Found) {
+    if report.offer_in_tls.as_ref().is_some_and(|offer| offer.has("STARTTLS")) {
+        found.add(NoticeKind::StartTlsInTls, "STARTTLS inside TLS", notice::STARTTLS_AGAIN);
+    }
+    let Some(tls) = &report.tls else { return };
+    let now = words::now();
+    if options.insecure {
+        for (_, words) in tls.faults.iter().map(|fault| words::fault(fault, now)) {
+            found.add(NoticeKind::Certificate, words.clone(), format!("In spite of -k: {words}."));
+        }
+    }
+    if let Some(certificate) =
+        tls.certificate.as_ref().filter(|certificate| tls.is_verified() && certificate.days_left <= options.warn_days)
+    {
+        let days = certificate.days_left;
+        let left = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+        found.add(NoticeKind::CertificateEnds, format!("cert ends in {left}"), format!("The certificate ends in {left}: renew it."));
+    }
+    if tls.client_certificate_asked {
+        found.add(
+            NoticeKind::ClientCertificateAsked,
+            "asks for a certificate",
+            "The server asked for a certificate of ours, and went on without one.",
+        );
+    }
+}
+
+fn slow(report: &Report, options: &Options, found: &mut Found) {
+    for phase in report.phases.iter().filter(|phase| phase.took > SLOW) {
+        let (name, took) = (phase.kind.name(), phase.took.as_secs());
+        let text = format!(
+            "The phase {name} took {took} s: a delay on purpose (tarpit), or a wait for a name server or block list. Clients with less patience give up."
+        );
+        found.add(NoticeKind::Slow, format!("slow {name}"), text);
+    }
+    if let Some(limit) = options.warn_after.filter(|limit| report.took > *limit) {
+        let text = format!("All took {} ms, and {} ms is what --warn allows.", report.took.as_millis(), limit.as_millis());
+        found.add(NoticeKind::Slow, "slow", text);
+    }
+}
+
+/// About the way: dead addresses, MX records.
+fn way(report: &Report, found: &mut Found) {
+    let reached = report.attempts.iter().any(|tried| tried.cause.is_none());
+    for tried in report.attempts.iter().filter(|_| reached) {
+        if let Some(cause) = &tried.cause {
+            let (ip, words) = (tried.address.ip(), words::cause(cause));
+            let text = format!("{ip} port {}: {words}. Another address of the host answers.", tried.address.port());
+            found.add(NoticeKind::DeadAddress, format!("{ip}: {words}"), text);
+        }
+    }
+    let Some(domain) = report.domain.as_ref().filter(|domain| !domain.implicit) else { return };
+    if let Some(alias) = report.aliases.last() {
+        let text = format!(
+            "{} is an alias (CNAME) of {}: an MX record must not name an alias (RFC 2181 section 10.3), and some senders do not follow it.",
+            printable_str(&report.target.host),
+            printable_str(alias)
+        );
+        found.add(NoticeKind::MailDomain, "MX names an alias", text);
+    }
+    if domain.null_among_others {
+        let text = format!(
+            "One MX record of {} is \"0 .\", which must stand alone (RFC 7505): senders may give up or pass over it. Delete it.",
+            printable_str(&domain.name)
+        );
+        found.add(NoticeKind::MailDomain, "null MX among others", text);
+    }
+    if report.target.address().is_some() {
+        let text = format!(
+            "The MX record of {} names an address, and must name a host (RFC 5321 section 5.1): senders do not find it.",
+            printable_str(&domain.name)
+        );
+        found.add(NoticeKind::MailDomain, "MX names an address", text);
+    }
+}
+
+/// The names by which the server is known.
+fn names(report: &Report, options: &Options, found: &mut Found) {
+    let Some(greeted) = report.reply(PhaseKind::Greeting).and_then(|reply| name_of(&String::from_utf8_lossy(reply.first_text()))) else {
+        return;
+    };
+    let hello = [&report.offer, &report.offer_in_tls].into_iter().flatten().find_map(|offer: &Capabilities| name_of(&offer.greeting));
+    if let Some(hello) = hello.filter(|hello| !hello.eq_ignore_ascii_case(&greeted)) {
+        let (greeted, hello) = (printable_str(&greeted), printable_str(&hello));
+        let text =
+            format!("The greeting says {greeted}, the reply to EHLO {hello}: a proxy answers for one of them, or two settings differ.");
+        found.add(NoticeKind::OtherNameInHello, "two names", text);
+    }
+    if options.reverse.is_none() || report.address.is_none() {
+        return;
+    }
+    if report.reverse_names.is_empty() {
+        found.add(NoticeKind::ReverseName, "no PTR", "The address has no name (PTR): mail that this server sends is often refused.");
+    } else if !report.reverse_names.iter().any(|name| name.eq_ignore_ascii_case(&greeted)) {
+        let text = format!(
+            "The address is named {} (PTR), and the greeting says {}.",
+            printable_str(&report.reverse_names.join(", ")),
+            printable_str(&greeted)
+        );
+        found.add(NoticeKind::ReverseName, "PTR is another name", text);
+    }
+}
+
+/// The first word, if it may be the name of a host.
+fn name_of(text: &str) -> Option<String> {
+    let first = text.split(' ').next().unwrap_or_default();
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (first.contains('.') && first.chars().all(fine)).then(|| first.to_owned())
+}

@@ -1,0 +1,413 @@
+//! Checks against servers in memory, where time stands still unless all wait for it, and against the practice
+//! server where there is TLS.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::time::{Instant, sleep};
+
+use super::group::Told;
+use super::input::{self, Item};
+use super::many::Many;
+use super::phases::Walk;
+use super::report::BadLine;
+use super::*;
+use crate::jobs::credentials::LoginOptions;
+use crate::jobs::practice::Authority;
+use crate::jobs::sandbox;
+use crate::net::dial::DialOptions;
+use crate::net::tls::TlsOptions;
+use crate::secret::Secret;
+use crate::session::server::auth::PASSWORD;
+use crate::session::server::character::CHARACTERS;
+use crate::session::server::{Facts, NAME, Server, Step, scenario};
+use crate::target::Target;
+
+fn options() -> Options {
+    let timeout = Duration::from_secs(30);
+    Options {
+        through: Through::Tls,
+        tls_required: false,
+        dial: DialOptions { timeout, ..DialOptions::default() },
+        timeout,
+        hello_name: "client.alt.test".to_owned(),
+        tls: TlsOptions::default(),
+        insecure: false,
+        login: None,
+        allow_cleartext: false,
+        sender: String::new(),
+        recipient: "postmaster@contoso.test".to_owned(),
+        warn_days: 14,
+        fail_days: None,
+        warn_after: None,
+        fail_after: None,
+        reverse: None,
+        retries: 0,
+        all_addresses: false,
+        mx: None,
+    }
+}
+
+/// A server that follows lines: `S: text`, `S! text` without a line end, `LF text` with half of one, `C: beginning of a line`, `wait 5`
+/// (seconds), `hold`; then it closes. Gives what the client said.
+async fn play(script: &'static str, mut stream: DuplexStream) -> String {
+    let mut said = String::new();
+    for step in script.lines() {
+        match step.split_at_checked(3) {
+            Some(("S: ", text)) => stream.write_all(format!("{text}\r\n").as_bytes()).await.unwrap(),
+            Some(("S! ", text)) => stream.write_all(text.as_bytes()).await.unwrap(),
+            Some(("LF ", text)) => stream.write_all(format!("{text}\n").as_bytes()).await.unwrap(),
+            Some(("C: ", start)) => {
+                let from = said.len();
+                while !said[from..].ends_with('\n') {
+                    let byte = stream.read_u8().await.unwrap();
+                    said.push(char::from(byte));
+                }
+                assert!(said[from..].starts_with(start), "{start} was wanted, and {} came", &said[from..]);
+            }
+            _ if step == "hold" => {
+                let mut rest = Vec::new();
+                let _ = stream.read_to_end(&mut rest).await;
+                said.push_str(&String::from_utf8_lossy(&rest));
+            }
+            _ => sleep(Duration::from_secs(step.strip_prefix("wait ").unwrap().parse().unwrap())).await,
+        }
+    }
+    said
+}
+
+/// Checks a server in memory; gives what it heard too.
+async fn check_script(options: Options, script: &'static str) -> (Report, String) {
+    let (ours, theirs) = duplex(64 * 1024);
+    let server = tokio::spawn(play(script, theirs));
+    let checker = Checker::new(options);
+    let endpoint = Endpoint::new(Target::new("mx.contoso.test", 25));
+    let mut walk = Walk::new(&checker, &endpoint, None);
+    let result = walk.proceed(Box::new(ours)).await;
+    let mut report = walk.report;
+    judge(&mut report, &checker.options, result);
+    (report, server.await.unwrap())
+}
+
+fn shown(report: &Report) -> String {
+    let phase = report.failed_phase().map(|phase| phase.kind.name()).unwrap_or_default();
+    format!("{} {}: {}", report.verdict.level.word(), phase, report.verdict.sentence)
+}
+
+// P7, P11
+#[tokio::test(start_paused = true)]
+async fn each_place_where_a_check_can_stop_has_its_phase_and_its_sentence() {
+    let table: &[(&str, &str)] = &[
+        ("S: 220 mx.contoso.test\nC: EHLO client.alt.test\nS: 250-mx.contoso.test\nS: 250 SIZE 10\nC: QUIT", "warn : no STARTTLS"),
+        ("hold", "FAILED banner: no greeting within 30 s"),
+        ("C: \x16\x03\nS: HTTP/1.1 400 Bad Request\nhold", "FAILED banner: not SMTP: a web server (HTTP)"),
+        ("", "FAILED banner: closed before the greeting"),
+        ("S! 220-half", "FAILED banner: closed before the greeting"),
+        ("S: HTTP/1.1 400 Bad Request", "FAILED banner: not SMTP: a web server (HTTP)"),
+        ("S: SSH-2.0-OpenSSH_9.2", "FAILED banner: not SMTP: an SSH server"),
+        ("S: * OK IMAP4rev1", "FAILED banner: not SMTP: an IMAP server"),
+        ("S: +OK POP3", "FAILED banner: not SMTP: a POP3 server"),
+        ("S! \x15\x03\x01\x00\x02\x02\x46", "FAILED banner: not SMTP: TLS (this port expects encryption from the first byte)"),
+        ("S: 554 no service", "FAILED banner: greets with a refusal (554)"),
+        ("S: 421 too many", "FAILED banner: greets with a refusal (421)"),
+        ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO\nS: 550 no\nC: QUIT", "FAILED ehlo: EHLO refused (550)"),
+        ("S: 220 mx\nC: EHLO\nS: 421 no\nC: QUIT", "FAILED ehlo: EHLO refused (421)"),
+        ("S: 220 mx\nC: EHLO\nS: 502 what\nC: HELO client.alt.test\nS: 250 mx\nC: QUIT", "warn : only HELO"),
+        ("S: 220 mx\nC: EHLO\nhold", "FAILED ehlo: no reply to EHLO within 30 s"),
+        ("S: 220 mx\nC: EHLO", "FAILED ehlo: closed instead of the reply to EHLO"),
+        ("S: 220 mx\nC: EHLO\nS: what", "FAILED ehlo: no SMTP reply to EHLO"),
+        (
+            "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 454 4.7.0 no\nC: QUIT",
+            "FAILED starttls: STARTTLS refused (454 4.7.0)",
+        ),
+        (
+            "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nS: 250 evil",
+            "FAILED starttls: plain text behind the 220",
+        ),
+    ];
+    for (script, want) in table {
+        let (report, said) = check_script(options(), script).await;
+        assert!(shown(&report).starts_with(want), "{script}\n{}", shown(&report));
+        assert!(!said.contains("DATA") && !said.contains("MAIL"), "{said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_greeting_is_waited_for_and_told() {
+    let script = "wait 25\nS: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 STARTTLS\nC: QUIT";
+    let (report, _) = check_script(Options { through: Through::Hello, ..options() }, script).await;
+    assert_eq!(shown(&report), "warn : slow banner");
+    assert_eq!(report.time(PhaseKind::Greeting), Some(Duration::from_secs(25)));
+}
+
+// P7
+#[tokio::test(start_paused = true)]
+async fn one_deadline_holds_for_all_phases_and_a_trickle_does_not_move_it() {
+    let table: &[(&str, &str)] = &[
+        ("wait 20\nS: 220 mx\nC: EHLO\nwait 20\nS: 250 mx", "FAILED ehlo: no reply to EHLO within 10 s"),
+        ("S! 2\nwait 9\nS! 2\nwait 9\nS! 0\nwait 9\nS!  \nwait 9\nS: mx", "FAILED banner: no greeting within 30 s"),
+    ];
+    for (script, want) in table {
+        let started = Instant::now();
+        let (ours, theirs) = duplex(1024);
+        let server = tokio::spawn(async move {
+            let mut theirs = theirs;
+            // A server whose client has gone is of no interest.
+            for step in script.lines() {
+                let done = match step.split_at_checked(3) {
+                    Some(("S: ", text)) => theirs.write_all(format!("{text}\r\n").as_bytes()).await,
+                    Some(("S! ", text)) => theirs.write_all(text.as_bytes()).await,
+                    Some(("C: ", _)) => theirs.read(&mut [0; 100]).await.map(|_| ()),
+                    _ => {
+                        sleep(Duration::from_secs(step[5..].parse().unwrap())).await;
+                        Ok(())
+                    }
+                };
+                if done.is_err() {
+                    return;
+                }
+            }
+        });
+        let checker = Checker::new(options());
+        let endpoint = Endpoint::new(Target::new("mx.contoso.test", 25));
+        let mut walk = Walk::new(&checker, &endpoint, None);
+        let result = walk.proceed(Box::new(ours)).await;
+        let mut report = walk.report;
+        judge(&mut report, &checker.options, result);
+        assert_eq!(shown(&report), *want);
+        assert!(started.elapsed() <= Duration::from_secs(31), "{:?}", started.elapsed());
+        server.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_is_begun_and_taken_back_and_no_message_is_sent() {
+    let table: &[(Through, &str, &str, &str)] = &[
+        (Through::Greeting, "S: 220 mx\nC: QUIT", "ok : ok", "QUIT\r\n"),
+        (
+            Through::Mail,
+            "S: 220 mx\nC: EHLO\nS: 250 mx\nC: MAIL\nS: 250 ok\nC: RSET\nS: 250 ok\nC: QUIT",
+            "warn : no STARTTLS",
+            "EHLO client.alt.test\r\nMAIL FROM:<>\r\nRSET\r\nQUIT\r\n",
+        ),
+        (
+            Through::Recipient,
+            "S: 220 mx\nC: EHLO\nS: 250 mx\nC: MAIL\nS: 250 ok\nC: RCPT\nS: 550 5.1.1 no such user\nC: RSET\nS: 250 ok\nC: QUIT",
+            "FAILED rcpt: RCPT TO refused (550 5.1.1)",
+            "EHLO client.alt.test\r\nMAIL FROM:<>\r\nRCPT TO:<postmaster@contoso.test>\r\nRSET\r\nQUIT\r\n",
+        ),
+        (
+            Through::Mail,
+            "S: 220 mx\nC: EHLO\nS: 250 mx\nC: MAIL\nS: 451 later\nC: QUIT",
+            "FAILED mail: MAIL FROM refused (451)",
+            "EHLO client.alt.test\r\nMAIL FROM:<>\r\nQUIT\r\n",
+        ),
+    ];
+    for (through, script, want, said) in table {
+        let (report, heard) = check_script(Options { through: *through, ..options() }, script).await;
+        assert_eq!((shown(&report).as_str(), heard.as_str()), (*want, *said));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_worth_noticing_is_noticed() {
+    use NoticeKind::{InternalName, MaskedGreeting, MaskedKeywords, NoStartTls, Odd, OtherNameInHello};
+    let table: &[(&str, &[NoticeKind])] = &[
+        ("S: 220 ******0*2******\nC: EHLO\nS: 250-mx\nS: 250 XXXXXXXA\nC: QUIT", &[MaskedGreeting, MaskedKeywords, NoStartTls]),
+        ("S: 220 server.contoso.local\nC: EHLO\nS: 250 mx.contoso.test\nC: QUIT", &[InternalName, NoStartTls, OtherNameInHello]),
+        ("LF 220 mx\nC: EHLO\nS: 250 mx\nC: QUIT", &[Odd, NoStartTls]),
+    ];
+    for (script, want) in table {
+        let (report, _) = check_script(options(), script).await;
+        let kinds: Vec<NoticeKind> = report.notices.iter().map(|notice| notice.kind).collect();
+        assert_eq!(kinds, *want, "{report:?}");
+        // P14
+        assert!(report.notices.iter().all(|notice| !notice.text.contains(char::is_control)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slowness_and_a_missing_starttls_fail_where_that_is_wished() {
+    const SLOW: &str = "wait 5\nS: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 STARTTLS\nC: QUIT";
+    let seconds = |count| Some(Duration::from_secs(count));
+    let hello = |warn_after, fail_after| Options { through: Through::Hello, warn_after, fail_after, ..options() };
+    let table = [
+        (hello(seconds(6), None), "ok : ok"),
+        (hello(seconds(4), None), "warn : slow"),
+        (hello(seconds(1), seconds(4)), "FAILED : slow: 5 s, and 4 s is allowed"),
+    ];
+    for (options, want) in table {
+        assert_eq!(shown(&check_script(options, SLOW).await.0), want);
+    }
+    let strict = Options { tls_required: true, ..options() };
+    let (report, _) = check_script(strict, "S: 220 mx\nC: EHLO\nS: 250 mx\nC: QUIT").await;
+    assert_eq!((shown(&report).as_str(), report.verdict.class()), ("FAILED starttls: no STARTTLS", Some(Class::Tls)));
+}
+
+// ---- the practice server -----------------------------------------------------------------------
+
+/// The practice server in memory, sans-IO: no port, no sleep.
+async fn practise(mut stream: DuplexStream) {
+    let facts = Facts {
+        name: NAME.to_owned(),
+        client: "[192.0.2.7]".to_owned(),
+        date: "today".to_owned(),
+        serial: 1,
+        now: 0,
+        random: [7; 32],
+        token: "token".to_owned(),
+    };
+    let mut server = Server::new(&CHARACTERS[0], None, facts);
+    let mut steps = server.greet();
+    let mut bytes = [0; 1024];
+    loop {
+        for step in steps {
+            match step {
+                Step::Write(bytes) => stream.write_all(&bytes).await.unwrap(),
+                Step::Close => return,
+                _ => {}
+            }
+        }
+        match stream.read(&mut bytes).await {
+            Ok(count @ 1..) => steps = server.receive(&bytes[..count]),
+            _ => return,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_practice_server_in_memory_is_checked_to_the_recipient() {
+    let (ours, theirs) = duplex(64 * 1024);
+    tokio::spawn(practise(theirs));
+    let checker = Checker::new(Options { through: Through::Hello, ..options() });
+    let endpoint = Endpoint::new(Target::new(NAME, 25));
+    let mut walk = Walk::new(&checker, &endpoint, None);
+    assert_eq!(walk.proceed(Box::new(ours)).await, Ok(()));
+    let report = walk.report;
+    let kinds: Vec<PhaseKind> = report.phases.iter().map(|phase| phase.kind).collect();
+    assert_eq!(kinds, [PhaseKind::Greeting, PhaseKind::Hello]);
+    assert!(report.offer.unwrap().has("STARTTLS"));
+}
+
+/// Checks the practice server with a fault, on a port of its own.
+async fn check_scenario(name: &str, change: impl FnOnce(&mut Options)) -> Report {
+    let authority = Authority::new().unwrap();
+    let scenario = scenario::lookup(name);
+    let character = &CHARACTERS[0];
+    let offer: Vec<&'static str> = crate::sasl::MECHANISMS.iter().filter(|known| known.name == "PLAIN").map(|known| known.name).collect();
+    let tls = authority.tls(scenario, &offer).unwrap();
+    let (listener, address) = sandbox::bind(None).await.unwrap();
+    let server = sandbox::Options { character, scenario, tls, implicit_tls: false, offer, token: "token".to_owned() };
+    let serving = tokio::spawn(sandbox::serve(listener, server));
+    let mut options = Options { tls: TlsOptions { extra_roots: vec![authority.root()], ..TlsOptions::default() }, ..options() };
+    change(&mut options);
+    let checker = Checker::new(options).practising(Some(NAME));
+    let report = checker.check(&Endpoint::new(Target::new("127.0.0.1", address.port())), None).await;
+    serving.abort();
+    report
+}
+
+#[tokio::test]
+async fn tls_and_its_faults_are_told() {
+    let table = [
+        ("", "ok : ok"),
+        ("tls12", "ok : ok"),
+        ("expired", "FAILED certificate: the certificate expired 12 days ago"),
+        ("self-signed", "FAILED certificate: the certificate is self-signed"),
+        ("wrong-name", "FAILED certificate: the certificate is not for mail.contoso.test"),
+        ("missing-intermediate", "FAILED certificate: an intermediate certificate is missing (Practice Issuing CA 1)"),
+        ("tls-alert", "FAILED tls: TLS failed: the server ended it with the alert handshake_failure"),
+        ("starttls-injection", "FAILED starttls: plain text behind the 220 to STARTTLS"),
+        ("starttls-stripped", "warn : no STARTTLS"),
+        ("internal-name", "warn : internal name in the greeting"),
+    ];
+    for (name, want) in table {
+        let report = check_scenario(name, |_| {}).await;
+        assert_eq!(shown(&report), want, "{name}");
+        let tls = report.verdict.class() == Some(Class::Tls);
+        assert_eq!(report.verdict.level == Level::Failed, tls, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn with_k_faults_are_warnings_and_the_days_of_a_certificate_count() {
+    let report = check_scenario("expired", |options| options.insecure = true).await;
+    assert_eq!(shown(&report), "warn : the certificate expired 12 days ago");
+    let report = check_scenario("", |options| options.warn_days = 90).await;
+    assert_eq!(shown(&report), "warn : cert ends in 90 days");
+    let report = check_scenario("", |options| options.fail_days = Some(90)).await;
+    assert_eq!(shown(&report), "FAILED certificate: certificate ends in 90 days");
+}
+
+// P23, P24
+#[tokio::test]
+async fn a_login_is_carried_out_inside_verified_tls_only() {
+    let login = |password: &str| {
+        let options = LoginOptions { is_wanted: true, user: Some("logon".to_owned()), ..LoginOptions::default() };
+        Some(Credentials { options, secret: Some(Secret::new(password.to_owned())) })
+    };
+    let table = [
+        ("", PASSWORD, false, "ok : ok"),
+        ("", "wrong", false, "FAILED auth: login refused (535 5.7.8)"),
+        ("starttls-stripped", PASSWORD, false, "FAILED auth: login would be unencrypted"),
+        ("expired", PASSWORD, false, "FAILED certificate: the certificate expired 12 days ago"),
+        ("expired", PASSWORD, true, "FAILED auth: login withheld: certificate not verified"),
+    ];
+    for (name, password, insecure, want) in table {
+        let change = |options: &mut Options| {
+            options.through = Through::Recipient;
+            options.login = login(password);
+            options.insecure = insecure;
+        };
+        let report = check_scenario(name, change).await;
+        let got = shown(&report).replace("535 5.7.3", "535 5.7.8");
+        assert_eq!(got, want, "{name} {password}");
+        assert!(!format!("{report:?}").contains(password) || password == "wrong");
+    }
+}
+
+// ---- lists -------------------------------------------------------------------------------------
+
+async fn told(many: &mut Many) -> Vec<String> {
+    let mut all = Vec::new();
+    while let Some(told) = many.next().await {
+        all.push(match told {
+            Told::Report(report) => format!("{}: {}", report.target.port, shown(&report)),
+            Told::Compared(comparison) => comparison.sentences.join(" "),
+            Told::Bad(line) => format!("line {}", line.number),
+        });
+    }
+    all
+}
+
+// P43
+#[tokio::test]
+async fn a_list_tells_each_target_once_and_bad_lines_by_number() {
+    let (listener, silent) = sandbox::bind(None).await.unwrap();
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let timeout = Duration::from_millis(300);
+    let options = Options { timeout, dial: DialOptions { timeout, ..DialOptions::default() }, ..options() };
+    let port = silent.port();
+    let named = |port: u16| Item::Named(vec![Target::new("127.0.0.1", port)]);
+    let mut items = vec![named(port), Item::Bad(BadLine { number: 2, words: "x".to_owned() }), named(port), named(dead)];
+    items.push(Item::Named(vec![Target::new("127.0.0.1", port), Target::new("127.0.0.2", port)]));
+    let mut many = Many::new(Arc::new(Checker::new(options)), input::given(items), 2, None);
+    let mut all = told(&mut many).await;
+    all.sort();
+    // Twice the silent one: at two addresses.
+    assert_eq!(all.len(), 4, "{all:?}");
+    assert_eq!(all.iter().filter(|line| line.ends_with("no greeting within 0.3 s")).count(), 1, "{all:?}");
+    assert_eq!(all.iter().filter(|line| line.contains("connection refused")).count(), 2, "{all:?}");
+    assert!(all.contains(&"line 2".to_owned()));
+    assert_eq!((many.begun, many.duplicates, many.total()), (3, 2, Some(3)));
+    drop(listener);
+}
+
+#[test]
+fn the_future_of_a_check_is_small() {
+    let checker = Checker::new(options());
+    let endpoint = Endpoint::new(Target::new("127.0.0.1", 25));
+    let size = std::mem::size_of_val(&checker.check(&endpoint, None));
+    assert!(size <= 6 * 1024, "{size}");
+}

@@ -1,0 +1,329 @@
+//! For people: a host at length, or a list as a table. Server text stands behind the server's sign (P16).
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{Format, Wishes, Written};
+use crate::explain::failure::diagnose;
+use crate::explain::notice;
+use crate::jobs::check::report::{BadLine, Comparison, Level, NoticeKind, PhaseKind, Report, Summary};
+use crate::jobs::check::words;
+use crate::render::{Row, Style, human, style, tls};
+use crate::target::{Protocol, Target};
+use crate::text::{self, printable_str};
+
+/// Columns of the name of a host in a table; a longer one takes more.
+const HOST: usize = 28;
+
+/// In a list of no more than this one looks at each failure.
+const FEW: u64 = 10;
+
+/// Columns of a bar that stands for all of the time.
+const BAR: usize = 40;
+
+/// The format.
+pub struct Text {
+    wishes: Wishes,
+    headed: bool,
+}
+
+impl Text {
+    /// Text for people.
+    pub fn new(wishes: Wishes) -> Self {
+        Self { wishes, headed: false }
+    }
+
+    fn rows(&self, rows: &[Row], out: &mut String) {
+        rows.iter().for_each(|row| self.wishes.style.write(row, out));
+    }
+
+    /// One host at length.
+    fn at_length(&self, report: &Report, out: &mut String) {
+        let _ = writeln!(out, "{}", headline(report, &self.wishes.style));
+        if self.wishes.quiet {
+            return;
+        }
+        let mut rows = Vec::new();
+        if self.wishes.verbose > 0 {
+            rows.extend(waterfall(report));
+        } else if !report.phases.is_empty() {
+            rows.push(Row::block(times(report)));
+        }
+        rows.extend(attempts(report, self.wishes.verbose > 0));
+        if let Some(reply) = report.phase(PhaseKind::Greeting).and_then(|phase| phase.reply.as_ref()) {
+            rows.extend(human::reply(reply));
+        }
+        let refusal = report.failed_phase().filter(|phase| phase.kind != PhaseKind::Greeting);
+        if let Some(reply) = refusal.and_then(|phase| phase.reply.as_ref()) {
+            rows.extend(human::reply(reply));
+        }
+        rows.extend(certificate(report, self.wishes.verbose > 0));
+        if self.wishes.verbose > 0
+            && let Some(offer) = report.last_offer()
+        {
+            rows.push(Row::block(notice::capabilities(offer).0));
+        }
+        if let Some(login) = report.login.as_ref().filter(|_| report.time(PhaseKind::Auth).is_some()) {
+            rows.push(Row::block(format!("Logged in as {} by {}", printable_str(&login.user), login.mechanism)));
+        }
+        if let Some(tls) = &report.tls {
+            rows.extend(tls.faults.iter().map(|fault| Row::warning(tls::sentence(fault, self.wishes.now))));
+        }
+        rows.extend(notices(report));
+        if let Some(failure) = &report.verdict.failure {
+            // What its headline says was said.
+            rows.extend(human::diagnosis(&diagnose(failure, &shown_host(&report.target), report.target.port)).into_iter().skip(1));
+        }
+        self.rows(&rows, out);
+    }
+
+    /// One line of a table.
+    fn in_table(&mut self, report: &Report, out: &mut String) {
+        if self.wishes.quiet {
+            let _ = writeln!(out, "{}", headline(report, &self.wishes.style));
+            return;
+        }
+        if !std::mem::replace(&mut self.headed, true) {
+            let _ = writeln!(out, "RESULT  {:<HOST$} {:>8} {:>8} {:>8}  NOTE", "HOST", "CONNECT", "BANNER", "TLS");
+        }
+        let place = named(report);
+        let time = |kind| report.time(kind).map_or_else(|| "-".to_owned(), human::duration);
+        let level = painted(report.verdict.level, &format!("{:<6}", report.verdict.level.word()), &self.wishes.style);
+        let line = format!(
+            "{level}  {:<HOST$} {:>8} {:>8} {:>8}  {}",
+            place,
+            time(PhaseKind::Connect),
+            time(PhaseKind::Greeting),
+            time(PhaseKind::Handshake),
+            note(report)
+        );
+        let _ = writeln!(out, "{}", line.trim_end());
+        if self.wishes.verbose > 0 {
+            let mut rows = waterfall(report);
+            rows.extend(attempts(report, true));
+            rows.extend(notices(report));
+            if let Some(failure) = &report.verdict.failure {
+                rows.extend(human::diagnosis(&diagnose(failure, &shown_host(&report.target), report.target.port)).into_iter().skip(1));
+            }
+            self.rows(&rows, out);
+        }
+    }
+}
+
+impl Format for Text {
+    fn report(&mut self, report: &Report, to: &mut Written) {
+        if self.wishes.is_list { self.in_table(report, &mut to.out) } else { self.at_length(report, &mut to.out) }
+    }
+
+    fn compared(&mut self, comparison: &Comparison, to: &mut Written) {
+        if !self.wishes.quiet {
+            let rows: Vec<Row> = comparison.sentences.iter().map(Row::hint).collect();
+            self.rows(&rows, &mut to.out);
+        }
+    }
+
+    fn bad_line(&mut self, line: &BadLine, to: &mut Written) {
+        let _ = writeln!(to.err, "line {}: {}", line.number, line.words);
+    }
+
+    fn end(&mut self, summary: &Summary, to: &mut Written) {
+        if self.wishes.is_list && !self.wishes.quiet {
+            let _ = writeln!(to.out, "{}", sum(summary));
+            if summary.failed > 0 && summary.checked() <= FEW && self.wishes.verbose == 0 {
+                self.rows(&[Row::hint("-v tells of each failure what happened, what is likely, and what to do.")], &mut to.out);
+            }
+        }
+    }
+}
+
+/// `mail.contoso.test:25 (192.0.2.25)  ok`
+fn headline(report: &Report, style: &Style) -> String {
+    let address = report.address.map(|address| address.ip().to_string()).filter(|ip| *ip != report.target.host);
+    let address = address.map(|ip| format!(" ({ip})")).unwrap_or_default();
+    let verdict = &report.verdict;
+    let said = match verdict.level {
+        Level::Ok => "ok".to_owned(),
+        level => format!("{}: {}", level.word(), verdict.sentence),
+    };
+    let phase = report.failed_phase().map(|phase| format!(" ({}, {})", phase.kind.name(), human::duration(phase.took))).unwrap_or_default();
+    format!("{}{address}  {}{phase}{}", place(&report.target), painted(verdict.level, &said, style), change(report))
+}
+
+/// With `--watch`: what it was before.
+fn change(report: &Report) -> String {
+    match &report.before {
+        Some(before) if before.level == Level::Ok => "  [changed, was ok]".to_owned(),
+        Some(before) => format!("  [changed, was {}: {}]", before.level.word(), before.sentence),
+        None => String::new(),
+    }
+}
+
+fn painted(level: Level, text: &str, style: &Style) -> String {
+    if style.color { style::painted(level, text) } else { text.to_owned() }
+}
+
+/// Host and port, or the socket.
+pub fn place(target: &Target) -> String {
+    if target.socket.is_some() {
+        return printable_str(&target.to_string()).into_owned();
+    }
+    let scheme = if target.protocol == Protocol::Lmtp { "lmtp://" } else { "" };
+    if target.host.contains(':') {
+        return format!("{scheme}[{}]:{}", printable_str(&target.host), target.port);
+    }
+    format!("{scheme}{}:{}", printable_str(&target.host), target.port)
+}
+
+/// As a table names an endpoint: with its address, when that is what tells it from others.
+fn named(report: &Report) -> String {
+    place(&report.target)
+}
+
+fn shown_host(target: &Target) -> String {
+    target.socket.clone().unwrap_or_else(|| target.host.clone())
+}
+
+/// `dns 4 ms, connect 38 ms, banner 112 ms; total 154 ms`
+fn times(report: &Report) -> String {
+    let phases = report.phases.iter().filter(|phase| phase.kind != PhaseKind::Certificate);
+    let list: Vec<String> = phases.map(|phase| format!("{} {}", phase.kind.name(), human::duration(phase.took))).collect();
+    format!("{}; total {}", list.join(", "), human::duration(report.took))
+}
+
+/// The phases as bars below each other.
+fn waterfall(report: &Report) -> Vec<Row> {
+    let all = report.phases.iter().map(|phase| phase.start + phase.took).max().unwrap_or_default().max(Duration::from_micros(1));
+    let column = |at: Duration| {
+        let share = at.as_micros().saturating_mul(BAR as u128) / all.as_micros();
+        usize::try_from(share).unwrap_or(BAR).min(BAR)
+    };
+    let bar = |start: Duration, took: Duration| {
+        let from = column(start).min(BAR - 1);
+        let to = column(start + took).max(from + 1);
+        format!("{}{}{}", " ".repeat(from), "=".repeat(to - from), " ".repeat(BAR - to))
+    };
+    let phases = report.phases.iter().filter(|phase| phase.kind != PhaseKind::Certificate);
+    let mut rows: Vec<Row> = phases
+        .map(|phase| {
+            let failed = if phase.ok { "" } else { "  failed" };
+            Row::block(format!("{:<9}|{}| {:>8}{failed}", phase.kind.name(), bar(phase.start, phase.took), human::duration(phase.took)))
+        })
+        .collect();
+    rows.push(Row::block(format!("{:<9} {:BAR$}  {:>8}", "total", "", human::duration(report.took))));
+    rows
+}
+
+/// Addresses, where there were several or more detail is wanted. What is dead beside a live one is a notice.
+fn attempts(report: &Report, verbose: bool) -> Vec<Row> {
+    let reached = report.attempts.iter().any(|tried| tried.cause.is_none());
+    let telling = !reached && report.attempts.len() > 1;
+    if !verbose && !telling {
+        return Vec::new();
+    }
+    let row = |tried: &crate::jobs::check::report::Tried| {
+        let words = tried.cause.as_ref().map_or_else(|| "connected".to_owned(), words::cause);
+        Row::block(format!("{} port {}: {words} ({})", tried.address.ip(), tried.address.port(), human::duration(tried.took)))
+    };
+    report.attempts.iter().map(row).collect()
+}
+
+/// `TLS 1.3, certificate mail.contoso.test verified, 71 days left`
+fn certificate(report: &Report, verbose: bool) -> Vec<Row> {
+    let Some(tls) = &report.tls else { return Vec::new() };
+    let session = match (verbose, tls.group.is_empty()) {
+        (false, _) => tls.version.clone(),
+        (true, true) => format!("{}, {}", tls.version, tls.suite),
+        (true, false) => format!("{}, {}, {}", tls.version, tls.suite, tls.group),
+    };
+    let Some(certificate) = &tls.certificate else { return vec![Row::block(format!("{session}, no certificate that can be read"))] };
+    let verified = if tls.is_verified() { "verified" } else { "not verified" };
+    let left = match certificate.days_left {
+        ..=-1 => "expired".to_owned(),
+        1 => "1 day left".to_owned(),
+        days => format!("{days} days left"),
+    };
+    let mut rows = vec![Row::block(format!("{session}, certificate {} {verified}, {left}", printable_str(&certificate.name)))];
+    if verbose {
+        let names = certificate.names.iter().take(10).map(|name| printable_str(name).into_owned()).collect::<Vec<_>>().join(", ");
+        rows.push(Row::field("Names  ", names));
+        rows.push(Row::field("Issuer ", printable_str(&certificate.issuer)));
+    }
+    rows
+}
+
+fn notices(report: &Report) -> Vec<Row> {
+    // Faults of the certificate are told in whole sentences.
+    let told = |kind: NoticeKind| kind == NoticeKind::Certificate;
+    report
+        .notices
+        .iter()
+        .filter(|notice| !told(notice.kind))
+        .map(|notice| if notice.is_warning() { Row::hint(&notice.text) } else { Row::note(&notice.text) })
+        .collect()
+}
+
+/// The last column of the table.
+fn note(report: &Report) -> String {
+    let mut parts = Vec::new();
+    match &report.domain {
+        Some(domain) if domain.implicit => parts.push("no MX record".to_owned()),
+        Some(domain) => parts.push(format!("MX {}", domain.preference)),
+        None => {}
+    }
+    if let Some(address) = report.address.filter(|address| report.target.host.parse() != Ok(address.ip())) {
+        parts.push(address.ip().to_string());
+    }
+    match report.verdict.level {
+        Level::Ok => {
+            if let Some(certificate) = report.certificate() {
+                parts.push(format!("cert {} d", certificate.days_left));
+            }
+            parts.extend(report.notices.iter().map(|notice| notice.short.clone()));
+        }
+        Level::Warn => parts.push(report.verdict.sentence.clone()),
+        Level::Failed => {
+            parts.push(report.verdict.sentence.clone());
+            parts.extend(report.notices.iter().filter(|notice| notice.is_warning()).map(|notice| notice.short.clone()));
+        }
+    }
+    parts.dedup();
+    let changed = change(report);
+    format!("{}{changed}", parts.join("; "))
+}
+
+/// `12 hosts: 8 ok, 2 warn, 2 failed in 31 s`
+pub fn sum(summary: &Summary) -> String {
+    let checked = summary.checked();
+    let mut line = format!("{checked} host{}: {} ok, {} warn, {} failed", s(checked), summary.ok, summary.warned, summary.failed);
+    if summary.classes.len() > 1 || summary.classes.iter().any(|(_, count)| *count > 1) {
+        let list: Vec<String> = summary.classes.iter().map(|(class, count)| format!("{count} {}", class.name())).collect();
+        let _ = write!(line, " ({})", list.join(", "));
+    }
+    let _ = write!(line, " in {}", human::duration(summary.took));
+    if summary.bad_lines > 0 {
+        let _ = write!(line, "; {} line{} not understood", summary.bad_lines, s(summary.bad_lines));
+    }
+    if summary.duplicates > 0 {
+        let _ = write!(line, "; {} named again and passed over", summary.duplicates);
+    }
+    if summary.interrupted {
+        line.push_str("; interrupted");
+    }
+    line
+}
+
+fn s(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// What the last line of a terminal says while something is waited for.
+pub fn waiting(summary: &Summary, total: Option<u64>, oldest: Option<(&str, PhaseKind, Duration)>, width: usize) -> String {
+    let done = summary.checked();
+    let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+    let for_what = match oldest {
+        Some((name, phase, since)) => format!("; waiting for {} ({}, {} s)", printable_str(name), phase.name(), since.as_secs()),
+        None => String::new(),
+    };
+    let line = format!("... {done}{of} done, {} failed{for_what}", summary.failed);
+    text::cut(&line, width.saturating_sub(1)).to_owned()
+}

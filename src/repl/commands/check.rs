@@ -1,0 +1,112 @@
+//! `:check`: how far a session comes, on connections of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::jobs::check::group::Told;
+use crate::jobs::check::input::{self, Item};
+use crate::jobs::check::many::Many;
+use crate::jobs::check::{Checker, Options, Summary, Through, words};
+use crate::render::check::text::Text;
+use crate::render::check::{Format, Wishes, Written};
+use crate::repl::{Outcome, Repl, Signal};
+use crate::target::Target;
+
+/// The limit for all phases; a session has more patience than one who only looks.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Ports at the same time.
+const PARALLEL: usize = 8;
+
+impl Repl {
+    /// `:check [HOST[:PORT,PORT]]`
+    pub(super) async fn check_command(&mut self, arguments: &str) {
+        let mut named = arguments.split_ascii_whitespace();
+        let targets = match named.next() {
+            None => vec![self.target.clone()],
+            Some(host) => match Target::parse_ports(host, named.next()) {
+                Ok(targets) => targets,
+                Err(error) => return self.local_error(&format!("{error} (:check [HOST[:PORT]])")),
+            },
+        };
+        let is_list = targets.len() > 1;
+        // The practice server has a name of its own; whoever else is named has not.
+        let practice = self.options.practice.filter(|_| targets.iter().all(|target| *target == self.target));
+        let checker = Arc::new(Checker::new(self.check_options()).practising(practice));
+        let mut many = Many::new(checker, input::given(vec![Item::Named(targets)]), PARALLEL, None);
+        let wishes =
+            Wishes { style: self.screen.style, is_list, verbose: self.options.verbose, quiet: self.screen.quiet, now: words::now() };
+        let mut format = Text::new(wishes);
+        let (mut summary, began) = (Summary::default(), Instant::now());
+        while let Some(told) = self.next_told(&mut many).await {
+            let mut written = Written::default();
+            match told {
+                Told::Report(report) => {
+                    summary.add(&report.verdict);
+                    format.report(&report, &mut written);
+                    if let Some(failure) = report.verdict.failure.filter(|_| !self.is_terminal() && !self.options.keep_going) {
+                        self.outcome.get_or_insert(Outcome::NotOpened(failure));
+                    }
+                }
+                Told::Compared(comparison) => format.compared(&comparison, &mut written),
+                Told::Bad(line) => format.bad_line(&line, &mut written),
+            }
+            self.screen.result(written.out.trim_end_matches('\n'));
+        }
+        summary.took = began.elapsed();
+        let mut written = Written::default();
+        format.end(&summary, &mut written);
+        if !written.out.is_empty() {
+            self.screen.result(written.out.trim_end_matches('\n'));
+        }
+    }
+
+    /// The next thing to tell, unless Ctrl-C gives the check up; the session goes on.
+    async fn next_told(&mut self, many: &mut Many) -> Option<Told> {
+        loop {
+            let signal = tokio::select! {
+                biased;
+                told = many.next() => return told,
+                signal = self.signals.next() => signal,
+            };
+            match signal {
+                Signal::Continue => {}
+                Signal::Interrupt if self.is_terminal() => {
+                    self.screen.note("The check was given up.");
+                    return None;
+                }
+                Signal::Interrupt => self.outcome = Some(Outcome::Interrupted),
+                signal => self.outcome = Some(Outcome::Signalled(signal)),
+            }
+            if self.outcome.is_some() {
+                return None;
+            }
+        }
+    }
+
+    fn check_options(&self) -> Options {
+        let timeout = TIMEOUT.min(self.options.limits.reply);
+        let mut dial = self.options.dial.clone();
+        dial.timeout = dial.timeout.min(timeout);
+        Options {
+            through: Through::Tls,
+            tls_required: false,
+            dial,
+            timeout,
+            hello_name: self.options.hello_name.clone(),
+            tls: self.options.tls.clone(),
+            insecure: self.options.insecure,
+            login: None,
+            allow_cleartext: false,
+            sender: String::new(),
+            recipient: String::new(),
+            warn_days: 14,
+            fail_days: None,
+            warn_after: None,
+            fail_after: None,
+            reverse: None,
+            retries: 0,
+            all_addresses: false,
+            mx: None,
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! `ehlo check` through the program: where it stops, lists, what it says and how it ends.
+
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use crate::support::run::{Run, ehlo};
+use crate::support::scripted::{Scripted, closed_port, serve};
+
+const FINE: &str = "S: 220 mx.contoso.test ESMTP\nC: EHLO a\nS: 250-mx.contoso.test\nS: 250 SIZE 10\nC: QUIT\nS: 221 bye";
+
+fn check(port: u16, flags: &[&str]) -> Run {
+    let place = format!("127.0.0.1:{port}");
+    ehlo(["check", "--ehlo", "a"].into_iter().chain(flags.iter().copied()).chain([place.as_str()]).map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// A server, the flags, the status, and words of standard output.
+struct Row {
+    server: &'static str,
+    flags: &'static [&'static str],
+    status: i32,
+    words: &'static [&'static str],
+}
+
+const fn row(server: &'static str, status: i32, words: &'static [&'static str]) -> Row {
+    Row { server, flags: &[], status, words }
+}
+
+#[test]
+fn each_end_of_a_check_has_its_status_its_sentence_and_its_advice() {
+    // P11 P44
+    let table = [
+        row(FINE, 0, &["warn: no STARTTLS", "connect ", "banner ", "total ", "<  220 mx.contoso.test ESMTP"]),
+        Row { flags: &["--through", "ehlo"], ..row(FINE, 0, &["  ok\n"]) },
+        Row { flags: &["--through", "connect"], ..row("hold", 0, &["  ok\n"]) },
+        Row { flags: &["--through", "banner"], ..row("S: 220 mx\nC: QUIT\nS: 221 bye", 0, &["  ok\n"]) },
+        Row { flags: &["--through", "tls"], ..row(FINE, 7, &["FAILED: no STARTTLS (starttls, ", "TLS is not configured"]) },
+        Row { flags: &["-S"], ..row(FINE, 7, &["FAILED: no STARTTLS"]) },
+        Row { flags: &["--timeout", "1"], ..row("hold", 5, &["FAILED: no greeting within 1 s (banner, 1 s)", "Wait longer"]) },
+        row("close", 6, &["FAILED: closed before the greeting (banner, "]),
+        row("S: HTTP/1.1 400 Bad Request\nhold", 6, &["FAILED: not SMTP: a web server (HTTP)"]),
+        row("S: SSH-2.0-OpenSSH_9.2\nhold", 6, &["FAILED: not SMTP: an SSH server"]),
+        row("S: * OK IMAP4rev1\nhold", 6, &["FAILED: not SMTP: an IMAP server"]),
+        row("S! \\x15\\x03\\x01\\0\\x02\\x02\\x46\nclose", 6, &["FAILED: not SMTP: TLS", "ehlo --tls"]),
+        row("S: 554 no service\nhold", 1, &["FAILED: greets with a refusal (554)", "<! 554 no service", "Your address is blocked there."]),
+        row("S: 421 busy\nclose", 9, &["FAILED: greets with a refusal (421)", "Try again in some minutes."]),
+        row("S: 220 mx\nC: EHLO a\nS: 502 what\nC: HELO a\nS: 250 mx\nC: QUIT\nS: 221 bye", 0, &["warn: only HELO"]),
+        row(
+            "S: 220 mx\nC: EHLO a\nS: 550 no\nC: HELO a\nS: 550 no\nC: QUIT\nS: 221 bye",
+            1,
+            &["FAILED: EHLO refused (550)", "--ehlo NAME"],
+        ),
+        row("S: 220 mx\nC: EHLO a\nclose", 6, &["FAILED: closed instead of the reply to EHLO"]),
+        row(
+            "S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 454 4.7.0 no\nC: QUIT\nS: 221 bye",
+            7,
+            &["FAILED: STARTTLS refused (454 4.7.0)", "<! 454 4.7.0 no"],
+        ),
+        row("S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nclose", 7, &["FAILED: TLS failed: "]),
+        row(
+            "S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\ntls\nhold",
+            7,
+            &["the certificate is not for 127.0.0.1; the certificate is self-signed (certificate, ", "TLS 1.3, certificate "],
+        ),
+        Row {
+            flags: &["-k"],
+            ..row(
+                "S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\ntls\nC: EHLO a\nS: 250 mx\nC: QUIT\nhold",
+                0,
+                &["warn: the certificate is not for 127.0.0.1", "not verified"],
+            )
+        },
+        Row {
+            flags: &["--through", "rcpt", "--to", "<x@external.test>", "--from", "me@alt.test"],
+            ..row(
+                "S: 220 mx\nC: EHLO a\nS: 250 mx\nC: MAIL FROM:<me@alt.test>\nS: 250 ok\nC: RCPT TO:<x@external.test>\nS: 550 5.7.1 Unable to relay\nC: RSET\nS: 250 ok\nC: QUIT\nS: 221 bye",
+                1,
+                &["FAILED: RCPT TO refused (550 5.7.1) (rcpt, ", "A relay test from outside"],
+            )
+        },
+    ];
+    for Row { server: script, flags, status, words } in table {
+        let server = serve(script);
+        let mut run = check(server.port, flags).status(status);
+        for word in words {
+            run = run.out(*word);
+        }
+        let done = run.check();
+        assert_eq!(done.out().contains("What happened"), status != 0, "{}", done.out());
+        assert!(!server.end().text().contains("DATA"));
+    }
+}
+
+#[test]
+fn a_closed_port_and_an_unknown_name_are_told_as_such() {
+    let port = closed_port();
+    check(port, &[]).status(4).out("FAILED: connection refused (connect, ").out("nothing listens on this port").check();
+    let done = ehlo(["check", "no-such-host.invalid"]).status(3).any_out().check();
+    assert!(done.out().contains("no-such-host.invalid:25") && done.out().contains("What happened"), "{}", done.out());
+}
+
+#[test]
+fn several_ports_of_a_host_are_compared() {
+    let server = serve(FINE);
+    let place = format!("127.0.0.1:{},{}", server.port, closed_port());
+    let done = ehlo(["check", "--ehlo", "a", &place]).status(10).out("RESULT  HOST").check();
+    let words = format!("and {} answers: the host is up, and nothing listens on", server.port);
+    assert!(done.out().contains(&words), "{}", done.out());
+    assert!(done.out().contains("2 hosts: 0 ok, 1 warn, 1 failed in "), "{}", done.out());
+    server.end();
+}
+
+#[test]
+fn a_host_and_a_port_may_stand_apart() {
+    let server = serve(FINE);
+    ehlo(["check", "--ehlo", "a", "127.0.0.1", &server.port.to_string()]).out("no STARTTLS").check();
+    server.end();
+}
+
+// ---- lists -------------------------------------------------------------------------------------
+
+fn lines(servers: &[&Scripted]) -> String {
+    servers.iter().fold(String::new(), |mut text, server| {
+        let _ = writeln!(text, "127.0.0.1:{}", server.port);
+        text
+    })
+}
+
+#[test]
+fn a_list_with_mixed_results_tells_each_of_them_and_ends_with_10() {
+    // P43
+    let (one, two) = (serve(FINE), serve("S: 554 no\nhold"));
+    let list = format!(
+        "\u{feff}# mail servers\r\n\r\n{}127.0.0.1:{}\r\nnot a host line\n127.0.0.1:{}  # again\n127.0.0.1:{}",
+        lines(&[&one, &two]),
+        closed_port(),
+        one.port,
+        one.port
+    );
+    let done = ehlo(["check", "--ehlo", "a", "-i", "-"]).stdin(list).status(10).any().check();
+    let (out, err) = (done.out(), done.err());
+    // A head, three rows, the sum and a hint.
+    assert_eq!(out.lines().count(), 6, "{out}");
+    assert!(out.starts_with("RESULT  HOST"), "{out}");
+    let rows: Vec<&str> = out.lines().filter(|line| line.starts_with("FAILED") || line.starts_with("warn")).collect();
+    assert_eq!(rows.len(), 3, "{out}");
+    assert!(out.contains("3 hosts: 0 ok, 1 warn, 2 failed (1 refused, 1 connect) in ") || out.contains("(1 connect, 1 refused)"), "{out}");
+    assert!(out.contains("; 1 line not understood; 2 named again and passed over"), "{out}");
+    assert!(err.starts_with("line 6: ") && err.lines().count() == 1, "{err}");
+    assert_eq!(one.end().connections, 1);
+    two.end();
+}
+
+#[test]
+fn a_list_that_fails_alike_has_the_status_of_its_failures() {
+    let list = format!("127.0.0.1:{}\n127.0.0.1:{}\n", closed_port(), closed_port());
+    let done = ehlo(["check", "-q", "-i", "-"]).stdin(list).any_out().status(4).check();
+    assert!(done.out().lines().all(|line| line.contains("FAILED: connection refused")), "{}", done.out());
+}
+
+#[test]
+fn a_list_without_hosts_is_wrong_usage() {
+    ehlo(["check", "-i", "-"]).stdin("# nothing\n").status(2).any_out().err("there is no host in the list").check();
+    ehlo(["check", "-i", "no-such-file"]).status(2).err("no-such-file: No such file").check();
+    ehlo(["check"]).status(2).any_err().check();
+}
+
+#[test]
+fn forty_silent_hosts_take_one_time_out() {
+    // P43
+    let silent: Vec<TcpListener> = (0..40).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let list: String = silent.iter().map(|one| format!("{}\n", one.local_addr().unwrap())).collect();
+    let done = ehlo(["check", "-i", "-", "--timeout", "2"]).stdin(list).status(5).any_out().check();
+    assert_eq!(done.out().matches("no greeting within 2 s").count(), 40, "{}", done.out());
+    assert!(done.took < Duration::from_secs(4), "{:?}", done.took);
+}
+
+#[test]
+fn no_more_than_j_hosts_are_checked_at_the_same_time() {
+    let silent: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let list: String = silent.iter().map(|one| format!("{}\n", one.local_addr().unwrap())).collect();
+    let done = ehlo(["check", "-i", "-", "--timeout", "0.5", "-j", "1"]).stdin(list).status(5).any_out().check();
+    assert!(done.took >= Duration::from_secs(1), "{:?}", done.took);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_tells_what_is_done() {
+    // P38 P44
+    let server = serve(FINE);
+    let silent = serve("hold");
+    let mut running = ehlo(["check", "--ehlo", "a", "-i", "-"]).open_stdin().start();
+    running.line(lines(&[&server, &silent]).trim_end());
+    running.wait_out("no STARTTLS");
+    silent.wait_connected();
+    running.signal(rustix::process::Signal::INT);
+    let done = running.finish();
+    assert_eq!(done.status, Some(130), "{}", done.all());
+    assert!(done.out().contains("1 host: 0 ok, 1 warn, 0 failed in ") && done.out().contains("interrupted"), "{}", done.out());
+    server.end();
+    silent.end();
+}
+
+#[cfg(unix)]
+#[test]
+fn few_open_files_mean_fewer_hosts_at_the_same_time() {
+    let silent: Vec<TcpListener> = (0..20).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let list: String = silent.iter().map(|one| format!("{}\n", one.local_addr().unwrap())).collect();
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("hosts"), list).unwrap();
+    let script = format!("ulimit -n 24; exec {} check -q -i hosts --timeout 0.5", env!("CARGO_BIN_EXE_ehlo"));
+    let output = std::process::Command::new("sh").arg("-c").arg(script).current_dir(folder.path()).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(out.matches("no greeting within 0.5 s").count(), 20, "{out}{err}");
+    assert!(err.contains("only 24 open files are allowed (ulimit -n): 8 hosts at the same time, not 64"), "{err}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_watch_marks_what_has_changed() {
+    let fine = "S: 220 mx\nC: EHLO a\nS: 250 mx\nC: QUIT\nS: 221 bye\nclose";
+    let server = serve(&format!("{fine}\nagain\nS: 421 busy\nclose\nagain\nhold"));
+    let mut running = check(server.port, &["--through", "ehlo", "--watch", "0.2", "--plain"]).start();
+    running.wait_out("[changed, was ok]");
+    running.signal(rustix::process::Signal::INT);
+    let done = running.finish();
+    assert_eq!(done.status, Some(130), "{}", done.all());
+    assert!(done.out().contains("FAILED: greets with a refusal (421)"), "{}", done.out());
+    server.end();
+}
+
+#[test]
+fn what_fails_for_now_is_tried_again_where_that_is_wished() {
+    let script = "S: 421 busy\nclose\nagain\nS: 220 mx\nC: EHLO a\nS: 250 mx\nC: QUIT\nS: 221 bye";
+    let server = serve(script);
+    check(server.port, &["--through", "ehlo", "--retry", "1"]).out("  ok\n").out("It took 2 tries.").check();
+    assert_eq!(server.end().connections, 2);
+    let server = serve("S: 554 no\nhold");
+    check(server.port, &["--retry", "3"]).status(1).out("554").check();
+    assert_eq!(server.end().connections, 1);
+}
+
+#[test]
+fn v_draws_the_phases_and_q_gives_the_verdict_alone() {
+    let server = serve("wait 300ms\nS: 220 mx\nC: EHLO a\nS: 250 mx\nC: QUIT\nS: 221 bye");
+    let done = check(server.port, &["-v", "--through", "ehlo"]).out("connect  |=").check();
+    let bar = |name: &str| done.out().lines().find(|line| line.trim_start().starts_with(name)).unwrap().matches('=').count();
+    assert!(bar("banner") > 30 && bar("ehlo") <= 5, "{}", done.out());
+    assert!(done.out().is_ascii());
+    server.end();
+    let server = serve(FINE);
+    let port = server.port;
+    check(port, &["-q"]).stdout(format!("127.0.0.1:{port}  warn: no STARTTLS\n")).check();
+    server.end();
+}
+
+#[test]
+fn hostile_text_of_a_server_cannot_look_like_ours() {
+    // P14 P16
+    let server = serve("S: 220 mx \\e[31m\\x07\nC: EHLO a\nS: 250 mx\nC: QUIT\nS: 221 bye");
+    let done = check(server.port, &["-v"]).any_out().check();
+    assert!(done.out().chars().all(|c| c == '\n' || !c.is_control()), "{:?}", done.out());
+    server.end();
+}
+
+#[test]
+fn wrong_usage_is_told_before_anything_is_connected_to() {
+    // P33
+    let server = serve("hold");
+    let place = format!("127.0.0.1:{}", server.port);
+    let table: &[(&[&str], &str)] = &[
+        (&["--through", "rcpt"], "wants a recipient"),
+        (&["--to", "a@b.test"], "--to is for --through rcpt"),
+        (&["--through", "rcpt", "--to", "a@b\r\nDATA"], "is not an address"),
+        (&["--through", "rcpt", "--to", "a@b> x"], "is not an address"),
+        (&["--through", "auth"], "wants a user"),
+        (&["-u", "logon"], "does not go that far"),
+        (&["-u", "logon:secret", "--through", "auth"], "user name alone"),
+        (&["-j", "0"], "--parallel"),
+        (&["--cert-days", "x"], "give days"),
+        (&["--through", "nowhere"], "nowhere"),
+        (&["-i", "-"], "cannot be used with"),
+    ];
+    for (flags, words) in table {
+        let args = ["check"].into_iter().chain(flags.iter().copied()).chain([place.as_str()]);
+        ehlo(args.map(str::to_owned).collect::<Vec<_>>()).status(2).err(*words).check();
+    }
+    ehlo(["check", "user@contoso.test"]).status(2).err("mail address").check();
+    assert_eq!(server.end().connections, 0);
+}
+
+#[test]
+fn a_password_is_read_once_and_told_nowhere() {
+    // P24
+    let server =
+        serve("S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 AUTH PLAIN\nC: AUTH PLAIN AGxvZ29uAHNlY3JldC13b3Jk\nS: 235 ok\nC: QUIT\nS: 221 bye");
+    let flags = ["-v", "--through", "auth", "-u", "logon", "--password-stdin", "--allow-cleartext"];
+    let done = check(server.port, &flags).stdin("secret-word\n").out("Logged in as logon by PLAIN").check();
+    assert!(!done.all().contains("secret-word") && !done.all().contains("AGxvZ29u"), "{}", done.all());
+    server.end();
+    let server = serve("S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 AUTH PLAIN\nC: QUIT\nS: 221 bye");
+    let flags = ["--through", "auth", "-u", "logon", "--password-stdin"];
+    check(server.port, &flags).stdin("secret-word\n").status(8).out("FAILED: login would be unencrypted").check();
+    assert!(!server.end().text().contains("AUTH"));
+}
+
+#[test]
+fn check_inside_a_session_uses_a_connection_of_its_own() {
+    let server = serve("S: 220 mx\nC: QUIT\nS: 221 bye");
+    let other = serve("S: 220 other.contoso.test\nC: EHLO a\nS: 250 mx\nC: QUIT\nS: 221 bye");
+    let input = format!(":check 127.0.0.1:{}\n", other.port);
+    let port = server.port.to_string();
+    let run = ehlo(["--ehlo", "a", "127.0.0.1", &port]).stdin(input).out("other.contoso.test").out("warn: no STARTTLS");
+    run.err("Connected to").check();
+    server.end();
+    other.end();
+}
+
+// ---- names -------------------------------------------------------------------------------------
+
+#[cfg(feature = "dns")]
+mod names {
+    use super::*;
+    use crate::support::dns::{NameServer, name_server};
+
+    const ZONE: &str = "
+        null.test      MX 0 .
+        gone.test      MX 10 nowhere.test
+        alias.test     MX 10 also.test
+        also.test      CNAME live.test
+        live.test      A 127.0.0.1
+        dead.test      A 127.0.0.2
+        late.test      MX 10 dead.test
+        late.test      MX 20 live.test
+        both.test      A 127.0.0.1
+        both.test      A 127.0.0.2
+        known.test     NODATA
+        broken.test    SERVFAIL
+        silent.test    SILENT
+    ";
+
+    fn look(names: &NameServer, host: &str, port: u16, flags: &[&str]) -> Run {
+        let (server, place) = (names.address.to_string(), format!("{host}:{port}"));
+        let args = ["check", "--ehlo", "a", "--timeout", "2", "--resolver", &server, &place].into_iter().chain(flags.iter().copied());
+        ehlo(args.map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn each_fault_of_a_name_has_its_sentence() {
+        let names = name_server(ZONE);
+        let table: &[(&str, &[&str], i32, &[&str])] = &[
+            ("missing.test", &[], 3, &["FAILED: the name does not exist (dns, "]),
+            ("known.test", &[], 3, &["FAILED: the name has no address"]),
+            ("broken.test", &[], 3, &["FAILED: not looked up: the name server answered SERVFAIL"]),
+            ("silent.test", &[], 3, &["FAILED: no answer from the name server"]),
+            ("null.test", &["--mx"], 3, &["takes no mail (null MX)"]),
+            ("gone.test", &["--mx"], 3, &["the mail server does not exist"]),
+            ("missing.test", &["--mx"], 3, &["the domain does not exist"]),
+        ];
+        for (host, flags, status, words) in table {
+            let mut run = look(&names, host, 25, flags).status(*status);
+            for word in *words {
+                run = run.out(*word);
+            }
+            run.check();
+        }
+    }
+
+    #[test]
+    fn each_mail_server_is_checked_in_its_order_and_a_dead_first_one_is_told() {
+        let names = name_server(ZONE);
+        let server = serve(FINE);
+        let done = look(&names, "late.test", server.port, &["--mx"]).status(10).any_out().check();
+        let rows: Vec<String> = done.out().lines().map(str::to_owned).collect();
+        assert!(rows[1].contains("dead.test") && rows[1].contains("MX 10; 127.0.0.2; connection refused"), "{rows:#?}");
+        assert!(rows[2].contains("live.test") && rows[2].contains("MX 20"), "{rows:#?}");
+        assert!(rows[3].contains("late.test: its first mail server dead.test is dead (connection refused): mail is late"), "{rows:#?}");
+        server.end();
+        let server = serve(FINE);
+        look(&names, "alias.test", server.port, &["--mx"]).out("MX names an alias").check();
+        server.end();
+    }
+
+    #[test]
+    fn every_address_of_a_name_is_checked_and_compared() {
+        let names = name_server(ZONE);
+        let server = serve(FINE);
+        let done = look(&names, "both.test", server.port, &["--all-addresses"]).status(10).any_out().check();
+        assert!(done.out().contains("one of two addresses is dead: 127.0.0.2 (connection refused)."), "{}", done.out());
+        server.end();
+        let server = serve(FINE);
+        let done = look(&names, "both.test", server.port, &[]).any_out().check();
+        assert!(done.out().contains("(127.0.0.1)  warn: "), "{}", done.out());
+        server.end();
+    }
+
+    #[test]
+    fn the_name_of_the_address_is_compared_with_the_greeting_where_that_is_wished() {
+        for (zone, words) in [
+            ("1.0.0.127.in-addr.arpa PTR other.contoso.test", "named other.contoso.test (PTR), and the greeting says mx.contoso.test"),
+            ("x.test A 127.0.0.1", "has no name (PTR)"),
+        ] {
+            let names = name_server(zone);
+            let server = serve(FINE);
+            look(&names, "127.0.0.1", server.port, &["--ptr"]).out(words).check();
+            server.end();
+        }
+    }
+}

@@ -83,6 +83,11 @@ impl Connection {
         }
     }
 
+    /// The same for a short look: one deadline for all, and no transcript.
+    pub fn brief(stream: Box<dyn Stream>, limits: Limits, deadline: Instant) -> Self {
+        Self { session: Session::without_transcript(), deadline: Some(deadline), ..Self::new(stream, limits) }
+    }
+
     /// The session's state.
     pub fn session(&self) -> &Session {
         &self.session

@@ -56,10 +56,27 @@ pub struct Transcript {
     weight: usize,
     /// Entries that were dropped to stay within the limit.
     dropped: u64,
+    /// Nothing is kept at all.
+    off: bool,
 }
 
 impl Transcript {
+    /// One that keeps nothing, for sessions that nobody will look back at.
+    pub(super) fn off() -> Self {
+        Self { off: true, ..Self::default() }
+    }
+
+    /// Adds what is only made when it is kept.
+    pub(super) fn add_with(&mut self, at: Duration, what: impl FnOnce() -> What) {
+        if !self.off {
+            self.add(at, what());
+        }
+    }
+
     pub(super) fn add(&mut self, at: Duration, what: What) {
+        if self.off {
+            return;
+        }
         self.weight += what.weight();
         self.entries.push_back(Entry { at, what });
         while self.weight > KEPT_BYTES

@@ -2,7 +2,7 @@
 //! are told as they come. Of what is done only a number for each target stays, to know it again.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -101,8 +101,10 @@ impl Many {
     }
 
     fn is_new(&mut self, target: &Target) -> bool {
-        let key = (target.host.to_ascii_lowercase(), target.port, target.implicit_tls, target.protocol as u8, &target.socket);
-        let new = self.seen.insert(self.hasher.hash_one(key));
+        let mut hasher = self.hasher.build_hasher();
+        target.host.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+        (0xff_u8, target.port, target.implicit_tls, target.protocol as u8, &target.socket).hash(&mut hasher);
+        let new = self.seen.insert(hasher.finish());
         self.duplicates += u64::from(!new);
         new
     }

@@ -163,12 +163,12 @@ fn way(report: &Report, found: &mut Found) {
 
 /// The names by which the server is known.
 fn names(report: &Report, options: &Options, found: &mut Found) {
-    let Some(greeted) = report.reply(PhaseKind::Greeting).and_then(|reply| name_of(&String::from_utf8_lossy(reply.first_text()))) else {
+    let Some(greeted) = report.reply(PhaseKind::Greeting).and_then(|reply| name_of(std::str::from_utf8(reply.first_text()).ok()?)) else {
         return;
     };
     let hello = [&report.offer, &report.offer_in_tls].into_iter().flatten().find_map(|offer: &Capabilities| name_of(&offer.greeting));
-    if let Some(hello) = hello.filter(|hello| !hello.eq_ignore_ascii_case(&greeted)) {
-        let (greeted, hello) = (printable_str(&greeted), printable_str(&hello));
+    if let Some(hello) = hello.filter(|hello| !hello.eq_ignore_ascii_case(greeted)) {
+        let (greeted, hello) = (printable_str(greeted), printable_str(hello));
         let text =
             format!("The greeting says {greeted}, the reply to EHLO {hello}: a proxy answers for one of them, or two settings differ.");
         found.add(NoticeKind::OtherNameInHello, "two names", text);
@@ -178,19 +178,19 @@ fn names(report: &Report, options: &Options, found: &mut Found) {
     }
     if report.reverse_names.is_empty() {
         found.add(NoticeKind::ReverseName, "no PTR", "The address has no name (PTR): mail that this server sends is often refused.");
-    } else if !report.reverse_names.iter().any(|name| name.eq_ignore_ascii_case(&greeted)) {
+    } else if !report.reverse_names.iter().any(|name| name.eq_ignore_ascii_case(greeted)) {
         let text = format!(
             "The address is named {} (PTR), and the greeting says {}.",
             printable_str(&report.reverse_names.join(", ")),
-            printable_str(&greeted)
+            printable_str(greeted)
         );
         found.add(NoticeKind::ReverseName, "PTR is another name", text);
     }
 }
 
 /// The first word, if it may be the name of a host.
-fn name_of(text: &str) -> Option<String> {
+fn name_of(text: &str) -> Option<&str> {
     let first = text.split(' ').next().unwrap_or_default();
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    (first.contains('.') && first.chars().all(fine)).then(|| first.to_owned())
+    (first.contains('.') && first.chars().all(fine)).then_some(first)
 }

@@ -123,8 +123,7 @@ impl<'a> Walk<'a> {
             self.report.took = self.begun.elapsed();
             return Ok(());
         }
-        let mut connection = Connection::new(stream, Limits::new(Some(self.options.timeout)));
-        connection.set_deadline(self.deadline);
+        let mut connection = Connection::brief(stream, Limits::new(Some(self.options.timeout)), self.deadline);
         let result = self.talk(&mut connection).await;
         if result.is_err() {
             self.failed();

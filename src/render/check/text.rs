@@ -86,18 +86,28 @@ impl Text {
         if !std::mem::replace(&mut self.headed, true) {
             let _ = writeln!(out, "RESULT  {:<HOST$} {:>8} {:>8} {:>8}  NOTE", "HOST", "CONNECT", "BANNER", "TLS");
         }
-        let place = named(report);
-        let time = |kind| report.time(kind).map_or_else(|| "-".to_owned(), human::duration);
-        let level = painted(report.verdict.level, &format!("{:<6}", report.verdict.level.word()), &self.wishes.style);
-        let line = format!(
-            "{level}  {:<HOST$} {:>8} {:>8} {:>8}  {}",
-            place,
-            time(PhaseKind::Connect),
-            time(PhaseKind::Greeting),
-            time(PhaseKind::Handshake),
-            note(report)
-        );
-        let _ = writeln!(out, "{}", line.trim_end());
+        let verdict = report.verdict.level;
+        let level = format_args!("{:<6}", verdict.word());
+        let _ = if self.wishes.style.color {
+            write!(out, "{}  ", style::painted(verdict, &level.to_string()))
+        } else {
+            write!(out, "{level}  ")
+        };
+        let from = out.len();
+        write_place(&report.target, out);
+        for _ in text::width(&out[from..])..HOST {
+            out.push(' ');
+        }
+        for kind in [PhaseKind::Connect, PhaseKind::Greeting, PhaseKind::Handshake] {
+            let _ = match report.time(kind) {
+                Some(took) => write!(out, " {:>8}", human::duration(took)),
+                None => write!(out, " {:>8}", "-"),
+            };
+        }
+        out.push_str("  ");
+        note(report, out);
+        out.truncate(out.trim_end().len());
+        out.push('\n');
         if self.wishes.verbose > 0 {
             let mut rows = waterfall(report);
             rows.extend(attempts(report, true));
@@ -164,19 +174,20 @@ fn painted(level: Level, text: &str, style: &Style) -> String {
 
 /// Host and port, or the socket.
 pub fn place(target: &Target) -> String {
-    if target.socket.is_some() {
-        return printable_str(&target.to_string()).into_owned();
-    }
-    let scheme = if target.protocol == Protocol::Lmtp { "lmtp://" } else { "" };
-    if target.host.contains(':') {
-        return format!("{scheme}[{}]:{}", printable_str(&target.host), target.port);
-    }
-    format!("{scheme}{}:{}", printable_str(&target.host), target.port)
+    let mut out = String::new();
+    write_place(target, &mut out);
+    out
 }
 
-/// As a table names an endpoint: with its address, when that is what tells it from others.
-fn named(report: &Report) -> String {
-    place(&report.target)
+fn write_place(target: &Target, out: &mut String) {
+    if target.socket.is_some() {
+        out.push_str(&printable_str(&target.to_string()));
+        return;
+    }
+    let scheme = if target.protocol == Protocol::Lmtp { "lmtp://" } else { "" };
+    let host = printable_str(&target.host);
+    let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+    let _ = write!(out, "{scheme}{open}{host}{close}:{}", target.port);
 }
 
 fn shown_host(target: &Target) -> String {
@@ -263,32 +274,36 @@ fn notices(report: &Report) -> Vec<Row> {
 }
 
 /// The last column of the table.
-fn note(report: &Report) -> String {
-    let mut parts = Vec::new();
+fn note(report: &Report, out: &mut String) {
+    let from = out.len();
+    let mut add = |words: &str| {
+        let separator = if out.len() > from { "; " } else { "" };
+        if !out[from..].ends_with(words) {
+            let _ = write!(out, "{separator}{words}");
+        }
+    };
     match &report.domain {
-        Some(domain) if domain.implicit => parts.push("no MX record".to_owned()),
-        Some(domain) => parts.push(format!("MX {}", domain.preference)),
+        Some(domain) if domain.implicit => add("no MX record"),
+        Some(domain) => add(&format!("MX {}", domain.preference)),
         None => {}
     }
     if let Some(address) = report.address.filter(|address| report.target.host.parse() != Ok(address.ip())) {
-        parts.push(address.ip().to_string());
+        add(&address.ip().to_string());
     }
     match report.verdict.level {
         Level::Ok => {
             if let Some(certificate) = report.certificate() {
-                parts.push(format!("cert {} d", certificate.days_left));
+                add(&format!("cert {} d", certificate.days_left));
             }
-            parts.extend(report.notices.iter().map(|notice| notice.short.clone()));
+            report.notices.iter().for_each(|notice| add(&notice.short));
         }
-        Level::Warn => parts.push(report.verdict.sentence.clone()),
+        Level::Warn => add(&report.verdict.sentence),
         Level::Failed => {
-            parts.push(report.verdict.sentence.clone());
-            parts.extend(report.notices.iter().filter(|notice| notice.is_warning()).map(|notice| notice.short.clone()));
+            add(&report.verdict.sentence);
+            report.notices.iter().filter(|notice| notice.is_warning()).for_each(|notice| add(&notice.short));
         }
     }
-    parts.dedup();
-    let changed = change(report);
-    format!("{}{changed}", parts.join("; "))
+    out.push_str(&change(report));
 }
 
 /// `12 hosts: 8 ok, 2 warn, 2 failed in 31 s`

@@ -131,6 +131,11 @@ impl Session {
         }
     }
 
+    /// The same, and nobody will look at its transcript: it is not kept.
+    pub fn without_transcript() -> Self {
+        Self { transcript: Transcript::off(), ..Self::new() }
+    }
+
     // ---- sending -------------------------------------------------------------------------------
 
     /// A command line as typed, without its end. Returns the bytes for the wire.
@@ -140,7 +145,7 @@ impl Session {
             self.says_lhlo = line.trim_ascii_start().first().is_some_and(|first| first.eq_ignore_ascii_case(&b'L'));
         }
         self.begin_login(&command, line);
-        self.transcript.add(now, What::Sent(redact::command(line).into_owned()));
+        self.transcript.add_with(now, || What::Sent(redact::command(line).into_owned()));
         self.expect(now, Expected::Command(command));
         with_crlf(line)
     }

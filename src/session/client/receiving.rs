@@ -119,7 +119,7 @@ impl Session {
             }
             Received::Reply(mut reply) => {
                 reply.lines.iter_mut().for_each(|line| self.redactor.clean(line));
-                self.transcript.add(now, What::Received(reply.clone()));
+                self.transcript.add_with(now, || What::Received(reply.clone()));
                 self.leaving |= reply.has_code(421) || reply.has_code(221);
                 match self.awaited.pop_front() {
                     None => {

@@ -37,6 +37,9 @@ const FORMS: [(&str, Form); 5] = [
     ("xtext", Form::Xtext),
 ];
 
+/// No more of a text is said once more in a sentence: a line of mail (RFC 5322 §2.1.1).
+const LINE: usize = 998;
+
 impl Form {
     /// The names of all forms.
     pub fn names() -> impl Iterator<Item = &'static str> {
@@ -151,18 +154,13 @@ pub fn read(pasted: &[u8], wish: &Wish) -> Result<Reading, Unreadable> {
     }
     let text = String::from_utf8_lossy(pasted);
     let lines = undress::lines(&text);
-    if wish.form.is_none() {
-        if let Some(reading) = words(encoded) {
-            return Ok(reading);
-        }
-        if let Some(token) = bare_token(&lines, wish.now) {
-            return Ok(parts(None, token));
-        }
-    }
     if follow::is_dialogue(&lines) && !matches!(wish.form, Some(Form::Base64 | Form::Base64Url)) {
-        follow::read(&lines, wish)
-    } else {
-        blob(&lines, wish)
+        return follow::read(&lines, wish);
+    }
+    let token = || bare_token(&lines, wish.now).map(|token| parts(None, token));
+    match words(encoded).or_else(token).filter(|_| wish.form.is_none()) {
+        Some(reading) => Ok(reading),
+        None => blob(&lines, wish),
     }
 }
 
@@ -198,6 +196,9 @@ fn whole(from: Option<Party>, content: Content) -> Reading {
 fn blob(lines: &[Line<'_>], wish: &Wish) -> Result<Reading, Unreadable> {
     let lines: Vec<_> = lines.iter().filter(|line| line.what != What::Screen).collect();
     let Some(first) = lines.first() else { return Err(Unreadable::new("there is nothing to decode", "Give a blob, a line or a login.")) };
+    if first.what == What::Reply {
+        return Err(Unreadable::new("this is a reply without a blob", "Only a 334 has one."));
+    }
     let text: String = lines.iter().map(|line| &*line.text).collect();
     let from = first.from.or_else(|| (first.what == What::Challenge).then_some(Party::Server));
     match base64::decode(text.as_bytes()) {
@@ -220,7 +221,7 @@ fn message(from: Option<Party>, decoded: &Decoded, wish: &Wish) -> Result<Readin
             Some(known.ok_or_else(|| not_of(mechanism, bytes, wish.now))?)
         }
         _ if bare => None,
-        _ => kind::recognise(bytes, wish.now),
+        _ => kind::recognise(bytes, wish.now).or_else(|| encoded_twice(bytes, wish.now)),
     };
     let mut reading = match known {
         Some(Known { from, description, .. }) => parts(Some(from), description),
@@ -229,6 +230,14 @@ fn message(from: Option<Party>, decoded: &Decoded, wish: &Wish) -> Result<Readin
     let oddities = decoded.oddities.iter().filter(|oddity| !expected(**oddity, wish));
     reading.remarks.splice(0..0, oddities.map(|oddity| odd(*oddity)));
     Ok(reading)
+}
+
+/// A message that was encoded once more, whose secrets would be seen as base64.
+fn encoded_twice(bytes: &[u8], now: u64) -> Option<Known> {
+    let inner = base64::decode(bytes.trim_ascii()).ok()?;
+    let mut known = kind::recognise(&inner.bytes, now)?;
+    known.description.remarks.push("It was encoded as base64 twice.".to_owned());
+    Some(known)
 }
 
 fn expected(oddity: Oddity, wish: &Wish) -> bool {
@@ -246,7 +255,7 @@ fn about_text(bytes: &[u8]) -> Vec<String> {
     if line.is_some_and(|line| is_text(line) && !line.contains(&b'\n')) {
         out.push("There is a line end inside the base64: echo adds one, printf '%s' and echo -n do not.".to_owned());
     }
-    if let Some(text) = base64::looks_encoded(bytes) {
+    if let Some(text) = base64::looks_encoded(bytes).filter(|text| text.len() <= LINE) {
         out.push(format!("What it says is base64 again, for \"{text}\": it seems to have been encoded twice."));
     }
     out
@@ -254,11 +263,11 @@ fn about_text(bytes: &[u8]) -> Vec<String> {
 
 /// Text in the encoding of old systems.
 fn latin_1(bytes: &[u8]) -> Option<String> {
-    let error = std::str::from_utf8(bytes).err()?;
+    let error = std::str::from_utf8(bytes).err().filter(|_| bytes.len() <= LINE)?;
     let text: String = bytes.iter().copied().map(char::from).collect();
     let clean = text.chars().all(|c| !c.is_control() || matches!(c, '\t' | '\r' | '\n'));
     // Binary data has such bytes by the dozen.
-    let mostly = bytes.is_ascii() || bytes.iter().filter(|byte| byte.is_ascii()).count() * 2 >= bytes.len();
+    let mostly = bytes.iter().filter(|byte| byte.is_ascii()).count() * 2 >= bytes.len();
     (clean && mostly).then(|| format!("It is not UTF-8 (byte {}); in Latin-1 it says \"{}\".", error.valid_up_to() + 1, text.trim_end()))
 }
 

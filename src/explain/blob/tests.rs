@@ -96,6 +96,7 @@ fn a_message_is_known_by_its_form() {
             "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJzbXRwIiwiZXhwIjoxNzAwMDAwMDAwfQ.c2lnbmF0dXJl",
             "[OAuth 2.0 access token (JWT)] | token * | token audience smtp | expires 1700000000000\n(The token expired 1104 days ago.)",
         ),
+        ("QUd4dloyOXVBSE5sWTNKbGRBPT0=", "[user name and password] | user logon | password *\n(It was encoded as base64 twice.)"),
         ("Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=", "Subject: Grüße"),
     ]);
 }
@@ -152,6 +153,7 @@ fn a_login_is_followed_and_its_secrets_are_hidden_by_their_place() {
             "AUTH CRAM-MD5\n334 PDFAeD4=\ndGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw",
             "AUTH CRAM-MD5\n[CRAM-MD5 challenge] | text <1@x>\n[CRAM-MD5 answer] | user tim | digest *",
         ),
+        ("AUTH PLAIN AGxvZ29uAHNlY3JldA==\n235 ok\nSubject: =?utf-8?Q?=C3=BC?=", "[user name and password] | user logon | password *"),
         ("AUTH X-NEW\n334 Pz8=\nc2VjcmV0", "AUTH X-NEW\n??\n[answer] | answer *"),
         (
             "EHLO a\n250-mx\n250 AUTH NTLM\nAUTH NTLM\n334 NTLM supported!\n*\n501 cancelled",
@@ -181,6 +183,7 @@ fn what_cannot_be_read_is_placed() {
         ("Gr=C3=BC", "this is not base64: character 4 (C) does not belong there; If it is quoted-printable: --as qp."),
         ("joe+40x@", "this is not base64: character 8 (@) does not belong there; If it is xtext: --as xtext."),
         ("", "there is nothing to decode; Give a blob, a line or a login."),
+        ("250 OK", "this is a reply without a blob; Only a 334 has one."),
         ("AUTH PLAIN", "there is no message of a login in it; A 334 line, an AUTH line with a response, or a blob has one."),
     ]);
 }

@@ -103,10 +103,12 @@ fn describe(said: &Said<'_>) -> Option<Description> {
         return None;
     }
     let what = said.answering.map_or(if said.number == 0 { Asks::UserName } else { Asks::Password }, |words| asks(words, said.number > 0));
-    Some(match what {
-        Asks::UserName => Description::new("user name").open_bytes("user", said.bytes),
-        Asks::Password => Description::new("password").hidden("password", said.bytes),
-    })
+    match what {
+        // What stands in no name is the message of another mechanism, with its password or token.
+        Asks::UserName if said.bytes.iter().any(u8::is_ascii_control) => None,
+        Asks::UserName => Some(Description::new("user name").open_bytes("user", said.bytes)),
+        Asks::Password => Some(Description::new("password").hidden("password", said.bytes)),
+    }
 }
 
 #[cfg(test)]

@@ -189,6 +189,7 @@ mod tests {
             ("LOGIN", &["VXNlcm5hbWU6", "bG9nb24="], Some("logon"), open),
             ("LOGIN", &["VXNlcm5hbWU6", "bG9nb24=", "UGFzc3dvcmQ6", "c2VjcmV0"], Some("logon"), Some("(password, hidden)")),
             ("LOGIN", &["UGFzc3dvcmQ6", "c2VjcmV0"], None, Some("(password, hidden)")),
+            ("LOGIN", &["VXNlcm5hbWU6", "AGxvZ29uAHNlY3JldA=="], None, Some("(answer, hidden)")),
             ("PLAIN", &["AGxvZ29uAHNlY3JldA=="], Some("logon"), Some("(user name and password, hidden)")),
             ("PLAIN", &["bG9nb24AcGFzcw=="], None, Some("(answer, hidden)")),
             ("CRAM-MD5", &["PDE+", "dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw"], Some("tim"), Some("(CRAM-MD5 answer, hidden)")),

@@ -155,6 +155,7 @@ impl Reader<'_> {
             }
             Some(parts) => Content::Parts(misplaced(from, bytes, now).filter(|_| !parts.has_secret()).unwrap_or(parts)),
             None if from == Party::Server || bytes.is_empty() => Content::Text(bytes.clone()),
+            None if let Some(parts) = misplaced(from, bytes, now) => Content::Parts(parts),
             // Nobody knows what is in it.
             None => {
                 self.out.complete &= sasl::lookup(name).is_none();

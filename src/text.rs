@@ -48,6 +48,24 @@ fn push_visible(out: &mut String, c: char) {
     }
 }
 
+/// JSON in which nothing acts on a terminal: what [`printable`] would escape stands as `\uXXXX`. The value is
+/// the same; JSON itself escapes no more than C0.
+pub fn json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if must_escape(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Control characters (C0, DEL, C1), bidirectional controls, invisible and line-breaking characters.
 fn must_escape(c: char) -> bool {
     if c.is_ascii() {

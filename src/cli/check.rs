@@ -19,6 +19,7 @@ use crate::jobs::check::{Checker, Credentials, Options, Report, Summary, Through
 use crate::jobs::credentials::{LoginOptions, PasswordSource, first_line};
 use crate::net::dial::Route;
 use crate::net::dns::{Resolver, parse_server};
+use crate::render::check::json::Json;
 use crate::render::check::text::{self, Text, place};
 use crate::render::check::{Format, Wishes, Written};
 use crate::repl::{Signal, Signals};
@@ -59,7 +60,7 @@ pub(super) fn run(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
     let live = (std::io::stderr().is_terminal() && !output.quiet && !err_style.plain).then(|| err_style.width.unwrap_or(80));
     let work = Work {
         checker: Arc::new(Checker::new(options)),
-        format: format(args.format, wishes),
+        format: format(if args.json { Which::Json } else { args.format }, wishes),
         parallel,
         watch: args.watch,
         paper: Paper { written: Written::default(), live, drawn: false, gone: false },
@@ -80,6 +81,7 @@ pub(super) fn run(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
 fn format(which: Which, wishes: Wishes) -> Box<dyn Format> {
     match which {
         Which::Text => Box::new(Text::new(wishes)),
+        Which::Json => Box::new(Json::new(wishes.now)),
     }
 }
 

@@ -73,6 +73,10 @@ pub struct CheckArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub format: Format,
 
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+
     /// Warn when a host takes longer
     #[arg(short, long, value_name = "SECS", value_parser = seconds)]
     pub warn: Option<Duration>,
@@ -127,6 +131,8 @@ pub enum Phase {
 pub enum Format {
     /// For people
     Text,
+    /// One JSON object a line
+    Json,
 }
 
 /// Days for warning and for failing.

@@ -1,6 +1,7 @@
 //! What a check brought, as text. Each output format is a file of its own here, and chosen in
 //! `cli/check.rs`.
 
+pub mod json;
 pub mod text;
 
 use crate::jobs::check::report::{BadLine, Comparison, Report, Summary};

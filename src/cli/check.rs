@@ -319,7 +319,7 @@ impl Work {
             }
             let signal = tokio::select! {
                 () = sleep_until(next) => continue,
-                signal = next_signal(&mut signals) => signal,
+                signal = signals.next_ending() => signal,
             };
             return Ok(exit::of_signal(signal));
         }
@@ -337,7 +337,7 @@ impl Work {
         let signal = loop {
             tokio::select! {
                 biased;
-                signal = next_signal(signals) => break Some(signal),
+                signal = signals.next_ending() => break Some(signal),
                 told = many.next() => match told {
                     Some(told) => self.tell(told, &mut summary),
                     None => break None,
@@ -392,16 +392,6 @@ async fn all(mut input: Receiver<Vec<Item>>) -> Vec<Item> {
         items.extend(more);
     }
     items
-}
-
-/// A signal that ends the work.
-async fn next_signal(signals: &mut Signals) -> Signal {
-    loop {
-        let signal = signals.next().await;
-        if signal != Signal::Continue {
-            return signal;
-        }
-    }
 }
 
 /// Keeps how it ended, and notes in the report how it ended before, if that was different.

@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::editor::Given;
+use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::jobs::credentials::{PasswordSource, first_line};
 use crate::sasl::{self, Channel, Client, Login, Mechanism, Needs, Party, Proof, Trouble};
@@ -362,8 +363,19 @@ impl Repl {
         let source = self.options.login.password.clone();
         let (host, user) = (self.target.host.clone(), user.to_owned());
         // A password command may take its time; the runtime's own thread must not.
-        let read = tokio::task::spawn_blocking(move || source.read(&host, &user)).await;
-        match read.unwrap_or_else(|_| Err("the password could not be read".to_owned())) {
+        let reading = tokio::task::spawn_blocking(move || source.read(&host, &user));
+        let read = tokio::select! {
+            read = reading => read.unwrap_or_else(|_| Err("it could not be read".to_owned())),
+            signal = self.signals.next_ending() => {
+                if signal == Signal::Interrupt && self.is_terminal() {
+                    self.screen.note("Stopped.");
+                } else {
+                    self.outcome = Some(if signal == Signal::Interrupt { Outcome::Interrupted } else { Outcome::Signalled(signal) });
+                }
+                return None;
+            }
+        };
+        match read {
             Ok(Some(found)) => {
                 if let Some(words) = found.warning {
                     self.screen.warning(printable_str(&words));

@@ -48,6 +48,18 @@ impl Signals {
     }
 }
 
+impl Signals {
+    /// The next signal that asks for an end.
+    pub async fn next_ending(&mut self) -> Signal {
+        loop {
+            let signal = self.next().await;
+            if signal != Signal::Continue {
+                return signal;
+            }
+        }
+    }
+}
+
 /// SIGCONT, for which tokio has no name.
 #[cfg(unix)]
 fn resume() -> SignalKind {

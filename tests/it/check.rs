@@ -423,7 +423,8 @@ fn as_json_each_host_is_an_object_on_a_line() {
     assert!(lines.iter().all(|line| line["schema"] == "ehlo/1"), "{}", done.out());
     let checks: Vec<&Value> = lines.iter().filter(|line| line["event"] == "check").collect();
     let of = |port: u16| *checks.iter().find(|line| line["port"] == port).unwrap();
-    let phase = |check: &Value, name: &str| check["phases"].as_array().unwrap().iter().find(|phase| phase["phase"] == name).cloned().unwrap();
+    let phase =
+        |check: &Value, name: &str| check["phases"].as_array().unwrap().iter().find(|phase| phase["phase"] == name).cloned().unwrap();
     assert_eq!((&of(fine.port)["verdict"], &of(fine.port)["exit"]), (&json!("warn"), &json!(0)));
     assert_eq!(phase(of(fine.port), "banner")["reply"], json!({ "code": 220, "enhanced": null, "lines": ["mx.contoso.test ESMTP"] }));
     assert_eq!(of(fine.port)["offer"], json!([{ "keyword": "SIZE", "parameters": ["10"] }]));

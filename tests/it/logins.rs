@@ -124,6 +124,22 @@ fn what_cannot_be_done_is_said_and_is_status_8() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_password_command_that_takes_for_ever_is_no_reason_to_stay() {
+    // P38
+    use rustix::process::Signal;
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let server = serve(&offering("PLAIN", "hold"));
+        let mut running = log_in(server.port, &["--password-command", "exec sleep 40 2>/dev/null"]).start();
+        running.wait_out("AUTH PLAIN");
+        running.signal(signal);
+        let done = running.finish();
+        assert_eq!(done.status, Some(status), "{}", done.all());
+        server.end();
+    }
+}
+
 #[test]
 fn a_long_token_is_not_put_into_the_line_of_auth() {
     // RFC 4954 section 4: the line of AUTH is no longer than other commands.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{Format, Written};
+use crate::explain::failure::Class;
 use crate::jobs::check::report::{BadLine, Comparison, Level, Notice, Phase, Report, ServerCertificate, Summary, Tls, Tried};
 use crate::net::dial::Cause;
 use crate::net::tls::verdict::Fault;
@@ -101,8 +102,8 @@ fn check(report: &Report, now: i64) -> Value {
         "notices": report.notices.iter().map(notice).collect::<Vec<_>>(),
         "verdict": level(report.verdict.level),
         "sentence": report.verdict.sentence,
-        "failure": report.verdict.class().map(|class| class.name()),
-        "exit": report.verdict.class().map_or(0, |class| class.status()),
+        "failure": report.verdict.class().map(Class::name),
+        "exit": report.verdict.class().map_or(0, Class::status),
         "phase": report.failed_phase().map(|phase| phase.kind.name()),
         "tries": report.tries,
         "before": report.before.as_ref().map(|verdict| level(verdict.level)),

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::args::{CheckArgs, Format as Which, OutputArgs, Phase};
-use super::{check_names, complain, exit, interactive, style};
+use super::{check_names, complain, exit, interactive, print, style};
 use crate::jobs::check::group::{Board, Told};
 use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::many::Many;
@@ -19,9 +19,12 @@ use crate::jobs::check::{Checker, Credentials, Options, Report, Summary, Through
 use crate::jobs::credentials::{LoginOptions, PasswordSource, first_line};
 use crate::net::dial::Route;
 use crate::net::dns::{Resolver, parse_server};
-use crate::render::check::json::Json;
-use crate::render::check::text::{self, Text, place};
-use crate::render::check::{Format, Wishes, Written};
+use crate::render::check::csv::Csv;
+use crate::render::check::json::{self, Json};
+use crate::render::check::nagios::{self, Nagios};
+use crate::render::check::prometheus::Prometheus;
+use crate::render::check::text::{self, Text};
+use crate::render::check::{Apart, Format, Limits, Wishes, Written, place};
 use crate::repl::{Signal, Signals};
 use crate::secret::Secret;
 use crate::target::Target;
@@ -39,8 +42,30 @@ const TICK: Duration = Duration::from_millis(200);
 /// More output than this is not kept back.
 const KEPT: usize = 16 * 1024;
 
-/// Checks what the arguments name.
+/// Checks what the arguments name, or shows how JSON is written.
 pub(super) fn run(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
+    if args.json_schema {
+        return Ok(print(json::SCHEMA_TEXT));
+    }
+    if args.watch.is_some() && matches!(args.format, Which::Nagios | Which::Prometheus) {
+        bail!("--watch goes with text, json and csv: the other formats tell of one round");
+    }
+    check(args, output)
+}
+
+/// What a monitoring system is told of a command line that is wrong: a line on standard output, and a status of its
+/// own. `None` where another format is asked for.
+pub(super) fn usage(words: &str) -> Option<u8> {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let asked = arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "nagios")
+        || arguments.iter().any(|argument| argument == "--format=nagios");
+    asked.then(|| {
+        print(&nagios::unknown(words));
+        nagios::UNKNOWN
+    })
+}
+
+fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
     check_names(args.hello_name.as_deref(), args.login.user.as_deref())?;
     let targets = targets(args)?;
     let first = targets.first().and_then(|named| named.first()).cloned();
@@ -52,6 +77,7 @@ pub(super) fn run(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         || options.mx.is_some();
     let (out_style, err_style) = style::decide(output, false);
     let wishes = Wishes { style: out_style, is_list, verbose: output.verbose, quiet: output.quiet, now: words::now() };
+    let format = format(if args.json { Which::Json } else { args.format }, wishes, &options);
     let parallel = parallel(args, &options)?;
     let input = match &args.input {
         Some(path) => input::read(open(path)?),
@@ -60,7 +86,7 @@ pub(super) fn run(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
     let live = (std::io::stderr().is_terminal() && !output.quiet && !err_style.plain).then(|| err_style.width.unwrap_or(80));
     let work = Work {
         checker: Arc::new(Checker::new(options)),
-        format: format(if args.json { Which::Json } else { args.format }, wishes),
+        format,
         parallel,
         watch: args.watch,
         paper: Paper { written: Written::default(), live, drawn: false, gone: false },
@@ -78,11 +104,19 @@ pub(super) fn run(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
 }
 
 /// One line for each format.
-fn format(which: Which, wishes: Wishes) -> Box<dyn Format> {
+fn format(which: Which, wishes: Wishes, options: &Options) -> Box<dyn Format> {
+    let apart = Apart { by_address: options.all_addresses, by_domain: options.mx.is_some() };
     match which {
         Which::Text => Box::new(Text::new(wishes)),
         Which::Json => Box::new(Json::new(wishes.now)),
+        Which::Csv => Box::new(Csv::default()),
+        Which::Nagios => Box::new(Nagios::new(limits(options), apart, wishes.quiet)),
+        Which::Prometheus => Box::new(Prometheus::new(apart)),
     }
+}
+
+fn limits(options: &Options) -> Limits {
+    Limits { warn_after: options.warn_after, fail_after: options.fail_after, warn_days: options.warn_days, fail_days: options.fail_days }
 }
 
 fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
@@ -288,7 +322,7 @@ enum End {
 
 impl End {
     /// The exit status.
-    fn status(self) -> u8 {
+    fn status(self, format: &dyn Format) -> u8 {
         match self {
             Self::Unread => exit::DONE,
             Self::Signalled(signal) => exit::of_signal(signal),
@@ -296,7 +330,7 @@ impl End {
                 if summary.checked() + summary.bad_lines == 0 {
                     complain("there is no host in the list");
                 }
-                summary.status()
+                format.status(&summary)
             }
         }
     }
@@ -307,15 +341,15 @@ impl Work {
         let mut signals = Signals::listen().context("signals cannot be handled")?;
         let Some(every) = self.watch else {
             let end = self.round(input, &mut signals).await;
-            return Ok(end.status());
+            return Ok(end.status(&*self.format));
         };
         let items = all(input).await;
         loop {
             let next = Instant::now() + every;
             match self.round(input::given(items.clone()), &mut signals).await {
-                End::Done(summary) if summary.checked() == 0 => return Ok(End::Done(summary).status()),
+                End::Done(summary) if summary.checked() == 0 => return Ok(End::Done(summary).status(&*self.format)),
                 End::Done(_) => {}
-                end => return Ok(end.status()),
+                end => return Ok(end.status(&*self.format)),
             }
             let signal = tokio::select! {
                 () = sleep_until(next) => continue,

@@ -41,8 +41,11 @@ pub fn main() -> ExitCode {
     match dispatch(cli, &matches) {
         Ok(status) => finish(status),
         Err(error) => {
-            complain(&format!("{error:#}"));
-            finish(exit::USAGE)
+            let words = format!("{error:#}");
+            finish(check::usage(&words).unwrap_or_else(|| {
+                complain(&words);
+                exit::USAGE
+            }))
         }
     }
 }
@@ -107,9 +110,20 @@ fn suggest_command(host: &str, port: &str) -> anyhow::Result<()> {
 
 fn show_clap(error: &clap::Error) -> ExitCode {
     let status = u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
+    if error.use_stderr()
+        && let Some(status) = check::usage(&first_paragraph(&error.to_string()))
+    {
+        return finish(status);
+    }
     // A closed output is no reason to panic.
     let _ = error.print();
     finish(status)
+}
+
+/// What clap says, without the usage below it, as one line.
+fn first_paragraph(words: &str) -> String {
+    let lines = words.trim_start_matches("error: ").lines().map(str::trim).take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// `error: …` on standard error.

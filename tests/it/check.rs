@@ -4,12 +4,10 @@ use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use crate::support::run::{Run, ehlo};
 use crate::support::scripted::{Scripted, closed_port, serve};
 
-const FINE: &str = "S: 220 mx.contoso.test ESMTP\nC: EHLO a\nS: 250-mx.contoso.test\nS: 250 SIZE 10\nC: QUIT\nS: 221 bye";
+pub(crate) const FINE: &str = "S: 220 mx.contoso.test ESMTP\nC: EHLO a\nS: 250-mx.contoso.test\nS: 250 SIZE 10\nC: QUIT\nS: 221 bye";
 
 fn check(port: u16, flags: &[&str]) -> Run {
     let place = format!("127.0.0.1:{port}");
@@ -408,35 +406,4 @@ mod names {
             server.end();
         }
     }
-}
-
-#[test]
-fn as_json_each_host_is_an_object_on_a_line() {
-    // P13, P14
-    let fine = serve(FINE);
-    let odd = serve("S! 220 mx\\xff\\x1b[2J\\r\\n\nC: EHLO a\nS: 550 5.7.1 no\nC: HELO a\nS: 550 no\nC: QUIT\nS: 221 bye");
-    let closed = closed_port();
-    let list = format!("127.0.0.1:{}\nnot a host\n127.0.0.1:{closed}\n127.0.0.1:{}\n", fine.port, odd.port);
-    let done = ehlo(["check", "--ehlo", "a", "-i", "-", "-j", "1", "--json"]).stdin(list).status(10).any().check();
-    let lines: Vec<Value> = done.out().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(done.out().bytes().all(|byte| byte == b'\n' || (32..127).contains(&byte)), "{}", done.out());
-    assert!(lines.iter().all(|line| line["schema"] == "ehlo/1"), "{}", done.out());
-    let checks: Vec<&Value> = lines.iter().filter(|line| line["event"] == "check").collect();
-    let of = |port: u16| *checks.iter().find(|line| line["port"] == port).unwrap();
-    let phase =
-        |check: &Value, name: &str| check["phases"].as_array().unwrap().iter().find(|phase| phase["phase"] == name).cloned().unwrap();
-    assert_eq!((&of(fine.port)["verdict"], &of(fine.port)["exit"]), (&json!("warn"), &json!(0)));
-    assert_eq!(phase(of(fine.port), "banner")["reply"], json!({ "code": 220, "enhanced": null, "lines": ["mx.contoso.test ESMTP"] }));
-    assert_eq!(of(fine.port)["offer"], json!([{ "keyword": "SIZE", "parameters": ["10"] }]));
-    assert!(phase(of(fine.port), "connect")["ms"].is_f64() && of(fine.port)["notices"][0]["kind"] == "no-starttls");
-    let refused = of(closed);
-    assert_eq!((&refused["verdict"], &refused["failure"], &refused["exit"]), (&json!("failed"), &json!("connect"), &json!(4)));
-    assert_eq!((&refused["attempts"][0]["cause"], &refused["phase"]), (&json!("refused"), &json!("connect")));
-    // "mx", a byte that is no UTF-8, and a sequence that would clear the screen
-    assert_eq!(phase(of(odd.port), "banner")["reply"]["lines_b64"], json!(["bXj/G1sySg=="]));
-    assert_eq!((&of(odd.port)["phase"], &of(odd.port)["exit"]), (&json!("ehlo"), &json!(1)));
-    assert!(lines.iter().any(|line| line["event"] == "bad-line" && line["line"] == 2));
-    let result = lines.last().unwrap();
-    assert_eq!((&result["event"], &result["exit"], &result["checked"]), (&json!("result"), &json!(10), &json!(3)));
-    assert_eq!(result["failures"], json!({ "connect": 1, "refused": 1 }));
 }

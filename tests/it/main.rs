@@ -9,6 +9,7 @@ mod check;
 mod coding;
 mod dialogues;
 mod exit_status;
+mod formats;
 mod help;
 mod hostile;
 mod log;

@@ -21,7 +21,7 @@ pub struct CheckArgs {
     /// What to check
     #[arg(
         value_name = "HOST",
-        required_unless_present = "input",
+        required_unless_present_any = ["input", "json_schema"],
         help = "HOST, HOST:PORT, HOST:PORT,PORT, smtps://HOST, lmtp://HOST, unix:PATH, or a domain with --mx"
     )]
     pub hosts: Vec<String>,
@@ -76,6 +76,10 @@ pub struct CheckArgs {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
+
+    /// Show the JSON schema of --json, and do nothing else
+    #[arg(long, exclusive = true, hide_short_help = true)]
+    pub json_schema: bool,
 
     /// Warn when a host takes longer
     #[arg(short, long, value_name = "SECS", value_parser = seconds)]
@@ -133,6 +137,12 @@ pub enum Format {
     Text,
     /// One JSON object a line
     Json,
+    /// A table for a spreadsheet
+    Csv,
+    /// A monitoring plugin: one line with performance data, exit status 0 to 3
+    Nagios,
+    /// Metrics for the textfile collector
+    Prometheus,
 }
 
 /// Days for warning and for failing.
@@ -170,8 +180,11 @@ Examples:
   ehlo check -i hosts.txt -j 200               a list, 200 at the same time
   ehlo check mail.contoso.com --through rcpt --to postmaster@contoso.com
   ehlo check mail.contoso.com --watch 60 -q    verdicts, every minute
+  ehlo check mail.contoso.com --format nagios -w 1 -c 5 --cert-days 21,7
+  ehlo check -i hosts.txt --format prometheus > smtp.new; mv smtp.new smtp.prom
 
 Exit status: 0 all is well (warnings are no failure), 1 refused (5xx), 2 usage,
 or nothing to check, 3 DNS, 4 connect, 5 timeout, 6 lost connection or not SMTP,
 7 TLS or certificate, 8 login, 9 try later (4xx), 10 several hosts that did not
-all end alike, 130 Ctrl-C.";
+all end alike, 130 Ctrl-C. With --format nagios: 0 ok, 1 warning, 2 critical, 3
+unknown.";

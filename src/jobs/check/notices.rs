@@ -96,8 +96,7 @@ fn tls(report: &Report, options: &Options, found: &mut Found) {
             found.add(NoticeKind::Certificate, words.clone(), format!("In spite of -k: {words}."));
         }
     }
-    if let Some(certificate) =
-        tls.certificate.as_ref().filter(|certificate| tls.is_verified() && certificate.days_left <= options.warn_days)
+    if let Some(certificate) = tls.certificate.as_ref().filter(|certificate| tls.is_verified() && certificate.days_left < options.warn_days)
     {
         let days = certificate.days_left;
         let left = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };

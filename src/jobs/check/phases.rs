@@ -432,7 +432,7 @@ impl<'a> Walk<'a> {
         }
         if let Some(days) = days
             && report.faults.is_empty()
-            && self.options.fail_days.is_some_and(|limit| days <= limit)
+            && self.options.fail_days.is_some_and(|limit| days < limit)
         {
             return Err(Failure::from(TalkFailure::CertificateEnds(days)));
         }

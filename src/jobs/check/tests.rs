@@ -334,9 +334,9 @@ async fn tls_and_its_faults_are_told() {
 async fn with_k_faults_are_warnings_and_the_days_of_a_certificate_count() {
     let report = check_scenario("expired", |options| options.insecure = true).await;
     assert_eq!(shown(&report), "warn : the certificate expired 12 days ago");
-    let report = check_scenario("", |options| options.warn_days = 90).await;
+    let report = check_scenario("", |options| options.warn_days = 91).await;
     assert_eq!(shown(&report), "warn : cert ends in 90 days");
-    let report = check_scenario("", |options| options.fail_days = Some(90)).await;
+    let report = check_scenario("", |options| options.fail_days = Some(91)).await;
     assert_eq!(shown(&report), "FAILED certificate: certificate ends in 90 days");
 }
 

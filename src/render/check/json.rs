@@ -4,17 +4,14 @@
 //! Times are milliseconds with a fraction, moments RFC 3339 in UTC. A text of the server that is not UTF-8
 //! stands in base64 under a name that ends in `_b64`. What could act on a terminal is escaped (P14, P15).
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 
-use super::{Format, Written};
+use super::{Format, Written, level, moment, ms, protocol};
 use crate::explain::failure::Class;
-use crate::jobs::check::report::{BadLine, Comparison, Level, Notice, Phase, Report, ServerCertificate, Summary, Tls, Tried};
+use crate::jobs::check::report::{BadLine, Comparison, Notice, Phase, Report, ServerCertificate, Summary, Tls, Tried};
 use crate::net::dial::Cause;
 use crate::net::tls::verdict::Fault;
 use crate::render::{human, tls};
-use crate::target::Protocol;
 use crate::text;
 use crate::wire::base64;
 use crate::wire::keyword::Capabilities;
@@ -22,6 +19,9 @@ use crate::wire::reply::Reply;
 
 /// The name of this form.
 const SCHEMA: &str = "ehlo/1";
+
+/// This form as a JSON Schema (draft 2020-12).
+pub const SCHEMA_TEXT: &str = include_str!("schema.json");
 
 /// The format.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ fn check(report: &Report, now: i64) -> Value {
         "host": report.target.host,
         "port": report.target.port,
         "socket": report.target.socket,
-        "protocol": if report.target.protocol == Protocol::Lmtp { "lmtp" } else { "smtp" },
+        "protocol": protocol(&report.target),
         "mail_domain": report.domain.as_ref().map(|domain| json!({
             "name": domain.name,
             "preference": domain.preference,
@@ -109,14 +109,6 @@ fn check(report: &Report, now: i64) -> Value {
         "before": report.before.as_ref().map(|verdict| level(verdict.level)),
         "ms": ms(report.took),
     })
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Ok => "ok",
-        Level::Warn => "warn",
-        Level::Failed => "failed",
-    }
 }
 
 fn attempt(tried: &Tried) -> Value {
@@ -210,18 +202,6 @@ fn notice(notice: &Notice) -> Value {
     json!({ "kind": notice.kind.name(), "warning": notice.is_warning(), "text": notice.text })
 }
 
-/// Milliseconds, to the microsecond.
-fn ms(time: Duration) -> f64 {
-    // Exact up to 285 years.
-    #[allow(clippy::cast_precision_loss, reason = "microseconds of a check are few")]
-    let micros = time.as_micros() as f64;
-    micros / 1000.0
-}
-
-fn moment(ms: u64) -> String {
-    format!("{}.{:03}Z", human::utc_date(ms / 1000).replacen(' ', "T", 1), ms % 1000)
-}
-
 /// Before 1970 there were no certificates: what claims to be from then stands as a number.
 fn seconds(at: i64) -> Value {
     u64::try_from(at).map_or_else(|_| json!(at), |at| json!(format!("{}Z", human::utc_date(at).replacen(' ', "T", 1))))
@@ -229,7 +209,10 @@ fn seconds(at: i64) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::jobs::check::report::PhaseKind;
 
     #[test]
     fn times_and_moments_have_one_form() {
@@ -237,6 +220,13 @@ mod tests {
         assert_eq!(moment(1_795_447_211_042), "2026-11-23T15:20:11.042Z");
         assert_eq!(seconds(1_795_447_211), json!("2026-11-23T15:20:11Z"));
         assert_eq!(seconds(-1), json!(-1));
+    }
+
+    #[test]
+    fn the_schema_names_every_phase() {
+        let schema: Value = serde_json::from_str(SCHEMA_TEXT).unwrap();
+        let names: Vec<&str> = PhaseKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(schema["$defs"]["phase_name"]["enum"], json!(names));
     }
 
     // P13, P14

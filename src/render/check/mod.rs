@@ -1,11 +1,19 @@
 //! What a check brought, as text. Each output format is a file of its own here, and chosen in
 //! `cli/check.rs`.
 
+pub mod csv;
 pub mod json;
+pub mod nagios;
+pub mod prometheus;
 pub mod text;
 
-use crate::jobs::check::report::{BadLine, Comparison, Report, Summary};
-use crate::render::Style;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::jobs::check::report::{BadLine, Comparison, Level, Report, Summary};
+use crate::render::{Style, human};
+use crate::target::{Protocol, Target};
+use crate::text::printable_str;
 
 /// What is to be written, and where.
 #[derive(Debug, Default)]
@@ -31,6 +39,28 @@ pub struct Wishes {
     pub now: i64,
 }
 
+/// What tells endpoints apart beside host and port.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Apart {
+    /// Each address of a host is checked.
+    pub by_address: bool,
+    /// The hosts are the mail servers of domains.
+    pub by_domain: bool,
+}
+
+/// From where on what was measured is a warning or a failure, for formats that write the limits beside it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// A warning when all takes longer.
+    pub warn_after: Option<Duration>,
+    /// A failure when all takes longer.
+    pub fail_after: Option<Duration>,
+    /// A warning when the certificate ends within so many days.
+    pub warn_days: i64,
+    /// A failure when it does.
+    pub fail_days: Option<i64>,
+}
+
 /// An output format. It is told what happens in the order in which it does.
 pub trait Format {
     /// An endpoint was checked.
@@ -44,4 +74,59 @@ pub trait Format {
 
     /// All was checked, for this round (`--watch`).
     fn end(&mut self, summary: &Summary, to: &mut Written);
+
+    /// The exit status after all of it.
+    fn status(&self, summary: &Summary) -> u8 {
+        summary.status()
+    }
+}
+
+// ---- what several formats write alike ------------------------------------------------------------
+
+/// Host and port, or the socket.
+pub fn place(target: &Target) -> String {
+    let mut out = String::new();
+    write_place(target, &mut out);
+    out
+}
+
+fn write_place(target: &Target, out: &mut String) {
+    if target.socket.is_some() {
+        out.push_str(&printable_str(&target.to_string()));
+        return;
+    }
+    let scheme = if target.protocol == Protocol::Lmtp { "lmtp://" } else { "" };
+    let host = printable_str(&target.host);
+    let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+    let _ = write!(out, "{scheme}{open}{host}{close}:{}", target.port);
+}
+
+/// A level in a word, for programs.
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Ok => "ok",
+        Level::Warn => "warn",
+        Level::Failed => "failed",
+    }
+}
+
+/// The protocol in a word, for programs.
+fn protocol(target: &Target) -> &'static str {
+    match target.protocol {
+        Protocol::Smtp => "smtp",
+        Protocol::Lmtp => "lmtp",
+    }
+}
+
+/// Milliseconds, to the microsecond.
+fn ms(time: Duration) -> f64 {
+    // Exact up to 285 years.
+    #[allow(clippy::cast_precision_loss, reason = "microseconds of a check are few")]
+    let micros = time.as_micros() as f64;
+    micros / 1000.0
+}
+
+/// RFC 3339 in UTC, from milliseconds since 1970.
+fn moment(ms: u64) -> String {
+    format!("{}.{:03}Z", human::utc_date(ms / 1000).replacen(' ', "T", 1), ms % 1000)
 }

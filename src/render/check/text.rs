@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Format, Wishes, Written};
+use super::{Format, Wishes, Written, place, write_place};
 use crate::explain::failure::diagnose;
 use crate::explain::notice;
 use crate::jobs::check::report::{BadLine, Comparison, Level, NoticeKind, PhaseKind, Report, Summary};
 use crate::jobs::check::words;
 use crate::render::{Row, Style, human, style, tls};
-use crate::target::{Protocol, Target};
+use crate::target::Target;
 use crate::text::{self, printable_str};
 
 /// Columns of the name of a host in a table; a longer one takes more.
@@ -170,24 +170,6 @@ fn change(report: &Report) -> String {
 
 fn painted(level: Level, text: &str, style: &Style) -> String {
     if style.color { style::painted(level, text) } else { text.to_owned() }
-}
-
-/// Host and port, or the socket.
-pub fn place(target: &Target) -> String {
-    let mut out = String::new();
-    write_place(target, &mut out);
-    out
-}
-
-fn write_place(target: &Target, out: &mut String) {
-    if target.socket.is_some() {
-        out.push_str(&printable_str(&target.to_string()));
-        return;
-    }
-    let scheme = if target.protocol == Protocol::Lmtp { "lmtp://" } else { "" };
-    let host = printable_str(&target.host);
-    let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-    let _ = write!(out, "{scheme}{open}{host}{close}:{}", target.port);
 }
 
 fn shown_host(target: &Target) -> String {

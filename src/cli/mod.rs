@@ -64,7 +64,7 @@ fn dispatch(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<u8> {
         Some(Command::Check(args)) => check::run(&args, &output),
         Some(Command::Decode(args)) => decode::run(&args, &output),
         Some(Command::Encode(args)) => encode::run(&args, &output),
-        Some(Command::Sandbox(args)) => sandbox::run(args, &output),
+        Some(Command::Sandbox(args)) => sandbox::run(*args, &output),
         Some(Command::Connect(args)) => interactive::run(&args.host, args.port.as_deref(), &args.dial, args.session, &output),
         None => {
             let host = host.unwrap_or_default();

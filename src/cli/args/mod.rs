@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 mod check;
 
@@ -302,19 +303,107 @@ pub enum When {
 }
 
 /// The subcommands.
-#[derive(Debug, Subcommand)]
+#[derive(Debug)]
 pub enum Command {
-    /// Is a server reachable, and if not, where does it stop? One or many
+    /// `ehlo check`
     Check(Box<CheckArgs>),
-    /// Say what a 334, an AUTH line, a login or a blob says
+    /// `ehlo decode`
     Decode(DecodeArgs),
-    /// Encode text as base64 and its like, or a login
+    /// `ehlo encode`
     Encode(EncodeArgs),
-    /// Start a practice server on this machine and connect to it
-    Sandbox(SandboxArgs),
-    /// Connect to a host that is named like a command
-    #[command(hide = true)]
-    Connect(ConnectArgs),
+    /// `ehlo sandbox`
+    Sandbox(Box<SandboxArgs>),
+    /// `ehlo connect`
+    Connect(Box<ConnectArgs>),
+}
+
+/// What is known of a subcommand before it is used.
+struct Row {
+    name: &'static str,
+    about: &'static str,
+    /// Not in the list of subcommands.
+    hidden: bool,
+    /// Adds its arguments.
+    grow: fn(clap::Command) -> clap::Command,
+    read: fn(&mut ArgMatches) -> Result<Command, clap::Error>,
+}
+
+/// One row for each subcommand. clap's derive would make the arguments of all of them at every start, which is
+/// half of the time that a start takes.
+const COMMANDS: &[Row] = &[
+    Row {
+        name: "check",
+        about: "Is a server reachable, and if not, where does it stop? One or many",
+        hidden: false,
+        grow: grow::<CheckArgs>,
+        read: |given| Ok(Command::Check(Box::new(CheckArgs::from_arg_matches_mut(given)?))),
+    },
+    Row {
+        name: "decode",
+        about: "Say what a 334, an AUTH line, a login or a blob says",
+        hidden: false,
+        grow: grow::<DecodeArgs>,
+        read: |given| Ok(Command::Decode(DecodeArgs::from_arg_matches_mut(given)?)),
+    },
+    Row {
+        name: "encode",
+        about: "Encode text as base64 and its like, or a login",
+        hidden: false,
+        grow: grow::<EncodeArgs>,
+        read: |given| Ok(Command::Encode(EncodeArgs::from_arg_matches_mut(given)?)),
+    },
+    Row {
+        name: "sandbox",
+        about: "Start a practice server on this machine and connect to it",
+        hidden: false,
+        grow: grow::<SandboxArgs>,
+        read: |given| Ok(Command::Sandbox(Box::new(SandboxArgs::from_arg_matches_mut(given)?))),
+    },
+    Row {
+        name: "connect",
+        about: "Connect to a host that is named like a command",
+        hidden: true,
+        grow: grow::<ConnectArgs>,
+        read: |given| Ok(Command::Connect(Box::new(ConnectArgs::from_arg_matches_mut(given)?))),
+    },
+];
+
+/// Adds the arguments, and keeps what the list of subcommands says.
+fn grow<A: Args>(command: clap::Command) -> clap::Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    A::augment_args(command).about(about)
+}
+
+impl Subcommand for Command {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        let later = |row: &Row| clap::Command::new(row.name).about(row.about).hide(row.hidden).defer(row.grow);
+        COMMANDS.iter().fold(command, |command, row| command.subcommand(later(row)))
+    }
+
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        COMMANDS.iter().any(|row| row.name == name)
+    }
+}
+
+impl FromArgMatches for Command {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        let (name, mut given) = matches.remove_subcommand().ok_or_else(|| clap::Error::new(ErrorKind::MissingSubcommand))?;
+        let row = COMMANDS.iter().find(|row| row.name == name).ok_or_else(|| clap::Error::new(ErrorKind::InvalidSubcommand))?;
+        (row.read)(&mut given)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// `ehlo decode`

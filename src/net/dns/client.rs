@@ -1,39 +1,23 @@
-//! The resolver, on the pool of name servers of hickory: below its cache and its rules for special names,
-//! so that what is reported is what a name server said.
+//! The resolver: what is asked, and what an answer says. There is neither a cache nor a rule for special names, so
+//! that what is reported is what a name server said.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer as _};
-use hickory_resolver::net::{DnsError as Wire, NetError};
-use hickory_resolver::proto::op::{DnsRequestOptions, DnsResponse, Query, ResponseCode};
+use hickory_resolver::proto::op::{Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::exchange;
 use super::{Answer, DnsError, Mx, Tlsa};
-
-/// How long one question may take, however late the deadline is: a dead name server is known by then.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many CNAME records may lead from one name to the next.
 const MAX_ALIASES: usize = 16;
 
-/// Asks name servers. Clones share the connections.
-#[derive(Clone)]
+/// Asks name servers.
+#[derive(Debug, Clone)]
 pub struct Resolver {
-    pool: NameServerPool<TokioRuntimeProvider>,
-    server: Option<SocketAddr>,
-}
-
-impl fmt::Debug for Resolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resolver").field("server", &self.server).finish_non_exhaustive()
-    }
+    servers: Arc<[SocketAddr]>,
 }
 
 impl Resolver {
@@ -42,19 +26,19 @@ impl Resolver {
     /// # Errors
     /// The system's settings cannot be read or name no server.
     pub fn new(server: Option<SocketAddr>) -> Result<Self, DnsError> {
-        let config = match server {
-            Some(server) => only(server),
-            None => hickory_resolver::system_conf::read_system_conf().map_err(|error| DnsError::Other(settings(&error)))?.0,
+        let servers = match server {
+            Some(server) => vec![server],
+            None => system_servers()?,
         };
-        if config.name_servers().is_empty() {
+        if servers.is_empty() {
             return Err(DnsError::Other("this machine is set to ask no name server; --resolver ADDRESS gives one".to_owned()));
         }
-        let mut options = ResolverOpts::default();
-        options.timeout = PATIENCE;
-        let tls = TlsConfig::new().map_err(|error| DnsError::Other(error.to_string()))?;
-        let context = Arc::new(PoolContext::new(options, tls));
-        let pool = NameServerPool::from_config(config.name_servers().to_vec(), context, TokioRuntimeProvider::default());
-        Ok(Self { pool, server })
+        Ok(Self::of(servers))
+    }
+
+    /// A resolver that asks these name servers, one after the other.
+    pub(super) fn of(servers: Vec<SocketAddr>) -> Self {
+        Self { servers: servers.into() }
     }
 
     /// The mail servers of a domain, in the order of the answer.
@@ -129,28 +113,26 @@ impl Resolver {
         deadline: Instant,
         pick: impl Fn(&RData) -> Option<T>,
     ) -> Result<Answer<T>, DnsError> {
-        let mut options = DnsRequestOptions::default();
         // Without it no resolver says whether it has verified the answer.
-        options.edns_set_dnssec_ok = matches!(kind, RecordType::MX | RecordType::TLSA);
-        let asking = self.pool.lookup(Query::query(name.clone(), kind), options).first_answer();
-        match timeout_at(deadline, asking).await {
-            Err(_) => Err(DnsError::TimedOut),
-            Ok(Err(error)) => Err(failed(&error)),
-            Ok(Ok(response)) => read(&response, &name, kind, pick),
-        }
+        let dnssec_ok = matches!(kind, RecordType::MX | RecordType::TLSA);
+        let answer = exchange::ask(&self.servers, Query::query(name.clone(), kind), dnssec_ok, deadline).await?;
+        read(&answer, &name, kind, pick)
     }
 }
 
-fn only(server: SocketAddr) -> ResolverConfig {
-    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-        connection.port = server.port();
-        connection
-    });
-    ResolverConfig::from_parts(None, Vec::new(), vec![NameServerConfig::new(server.ip(), true, connections.into())])
-}
-
-fn settings(error: &NetError) -> String {
-    format!("this machine's settings for name servers cannot be read: {error}")
+/// The name servers that the system is set to ask.
+fn system_servers() -> Result<Vec<SocketAddr>, DnsError> {
+    let (config, _) = hickory_resolver::system_conf::read_system_conf()
+        .map_err(|error| DnsError::Other(format!("this machine's settings for name servers cannot be read: {error}")))?;
+    let mut servers = Vec::new();
+    for server in config.name_servers() {
+        let port = server.connections.first().map_or(53, |connection| connection.port);
+        let address = SocketAddr::new(server.ip, port);
+        if !servers.contains(&address) {
+            servers.push(address);
+        }
+    }
+    Ok(servers)
 }
 
 /// A whole name: nothing is appended to it.
@@ -165,23 +147,23 @@ fn shown(name: &Name) -> String {
     if name.is_root() { ".".to_owned() } else { text.strip_suffix('.').unwrap_or(&text).to_owned() }
 }
 
-fn read<T>(response: &DnsResponse, name: &Name, kind: RecordType, pick: impl Fn(&RData) -> Option<T>) -> Result<Answer<T>, DnsError> {
+fn read<T>(response: &Message, name: &Name, kind: RecordType, pick: impl Fn(&RData) -> Option<T>) -> Result<Answer<T>, DnsError> {
     let names = chain(response, name);
     let last = names.last().unwrap_or(name);
     let of_kind = response.answers.iter().filter(|record| record.record_type() == kind && record.name == *last);
     let records: Vec<T> = of_kind.filter_map(|record| pick(&record.data)).collect();
     let aliases: Vec<String> = names.iter().map(shown).collect();
     if !records.is_empty() {
-        return Ok(Answer { records, aliases, authentic: response.authentic_data });
+        return Ok(Answer { records, aliases, authentic: response.metadata.authentic_data });
     }
-    match response.response_code {
+    match response.metadata.response_code {
         ResponseCode::NoError => Err(DnsError::NoData { aliases }),
         code => Err(refused(code)),
     }
 }
 
 /// Where the CNAME records of the answer lead to, one name after the other.
-fn chain(response: &DnsResponse, name: &Name) -> Vec<Name> {
+fn chain(response: &Message, name: &Name) -> Vec<Name> {
     let mut names: Vec<Name> = Vec::new();
     while names.len() < MAX_ALIASES {
         let at = names.last().unwrap_or(name);
@@ -195,20 +177,6 @@ fn chain(response: &DnsResponse, name: &Name) -> Vec<Name> {
         }
     }
     names
-}
-
-fn failed(error: &NetError) -> DnsError {
-    match error {
-        NetError::Dns(Wire::NoRecordsFound(none)) => match none.response_code {
-            ResponseCode::NoError => DnsError::NoData { aliases: Vec::new() },
-            code => refused(code),
-        },
-        NetError::Dns(Wire::ResponseCode(code)) => refused(*code),
-        NetError::Timeout => DnsError::TimedOut,
-        NetError::Io(error) => DnsError::Unreachable(crate::net::dial::system_words(error)),
-        NetError::NoConnections => DnsError::Unreachable("no connection to it could be made".to_owned()),
-        other => DnsError::Other(format!("the name server's answer cannot be used: {other}")),
-    }
 }
 
 fn refused(code: ResponseCode) -> DnsError {

@@ -10,6 +10,8 @@ mod client;
 #[cfg(not(feature = "dns"))]
 #[path = "without.rs"]
 mod client;
+#[cfg(feature = "dns")]
+mod exchange;
 pub mod mx;
 #[cfg(test)]
 mod tests;

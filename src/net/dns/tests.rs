@@ -39,6 +39,8 @@ const ZONE: &str = "
     broken.test                  SERVFAIL
     closed.test                  REFUSED
     silent.test                  SILENT
+    large.test                   TCP
+    large.test                   MX 10 mx1.contoso.test
 ";
 
 fn zone() -> (NameServer, Resolver) {
@@ -97,13 +99,39 @@ async fn each_failure_is_told_apart() {
 async fn a_silent_name_server_is_not_waited_for_beyond_the_deadline() {
     // P7
     let (_server, resolver) = zone();
-    // Where nothing listens the refusal is not seen: the socket is open to answers from everywhere.
+    let started = Instant::now();
+    let soon = started + Duration::from_millis(200);
+    assert_eq!(resolver.mx("silent.test", soon).await, Err(DnsError::TimedOut));
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn that_nobody_listens_is_seen_at_once() {
     let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for resolver in [resolver, Resolver::new(Some(nobody)).unwrap()] {
-        let started = Instant::now();
-        let soon = started + Duration::from_millis(200);
-        assert_eq!(resolver.mx("silent.test", soon).await, Err(DnsError::TimedOut));
-        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    let found = Resolver::new(Some(nobody)).unwrap().mx("contoso.test", soon()).await;
+    assert!(matches!(&found, Err(DnsError::Unreachable(words)) if words.contains("refused")), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_comes_over_tcp() {
+    let (_server, resolver) = zone();
+    let answer = resolver.mx("large.test", soon()).await.unwrap();
+    assert_eq!(answer.records, [Mx { preference: 10, host: "mx1.contoso.test".to_owned() }]);
+}
+
+#[tokio::test]
+async fn another_name_server_is_asked_where_one_does_not_know() {
+    let table = [
+        ("x.test SERVFAIL", "x.test MX 5 mx.test", Ok(5)),
+        ("x.test SILENT", "x.test MX 5 mx.test", Ok(5)),
+        ("x.test REFUSED", "x.test SILENT", Err(DnsError::Refused("REFUSED"))),
+        ("y.test A 192.0.2.1", "x.test MX 5 mx.test", Err(DnsError::NoSuchName)),
+    ];
+    for (first, second, want) in table {
+        let servers = [name_server(first), name_server(second)];
+        let resolver = Resolver::of(servers.iter().map(|server| server.address).collect());
+        let found = resolver.mx("x.test", Instant::now() + Duration::from_millis(2500)).await;
+        assert_eq!(found.map(|answer| answer.records[0].preference), want, "{first}, {second}");
     }
 }
 

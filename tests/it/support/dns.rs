@@ -7,11 +7,13 @@
 //! broken.test        SERVFAIL
 //! closed.test        REFUSED
 //! silent.test        SILENT                     no answer
+//! large.test         TCP                        its other records come over TCP only
 //! ```
 //!
 //! Every other name does not exist. Names of CNAME records are followed, as a resolver does.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -38,8 +40,9 @@ impl Drop for NameServer {
 
 /// Starts a name server for these names.
 pub(crate) fn name_server(zone: &str) -> NameServer {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (socket, listener) = sockets();
     socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    listener.set_nonblocking(true).unwrap();
     let address = socket.local_addr().unwrap();
     let rows: Vec<Vec<String>> =
         zone.lines().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).filter(|row| row.len() > 1).collect();
@@ -48,9 +51,12 @@ pub(crate) fn name_server(zone: &str) -> NameServer {
     std::thread::spawn(move || {
         let mut packet = [0; 1500];
         while !stopped.load(Ordering::Relaxed) {
+            if let Ok((stream, _)) = listener.accept() {
+                over_tcp(stream, &rows);
+            }
             let Ok((length, peer)) = socket.recv_from(&mut packet) else { continue };
             count.fetch_add(1, Ordering::Relaxed);
-            if let Some(reply) = answer(&packet[..length], &rows) {
+            if let Some(reply) = answer(&packet[..length], &rows, false) {
                 socket.send_to(&reply, peer).unwrap();
             }
         }
@@ -58,12 +64,34 @@ pub(crate) fn name_server(zone: &str) -> NameServer {
     NameServer { address, questions, stop }
 }
 
+/// The same port for both.
+fn sockets() -> (UdpSocket, TcpListener) {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()) {
+            return (socket, listener);
+        }
+    }
+}
+
+fn over_tcp(mut stream: TcpStream, rows: &[Vec<String>]) {
+    stream.set_nonblocking(false).unwrap();
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).unwrap();
+    let mut packet = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut packet).unwrap();
+    let reply = answer(&packet, rows, true).unwrap_or_default();
+    stream.write_all(&u16::try_from(reply.len()).unwrap().to_be_bytes()).unwrap();
+    stream.write_all(&reply).unwrap();
+}
+
 /// The reply to a packet, `None` to say nothing (RFC 1035 §4.1).
-fn answer(packet: &[u8], rows: &[Vec<String>]) -> Option<Vec<u8>> {
+fn answer(packet: &[u8], rows: &[Vec<String>], tcp: bool) -> Option<Vec<u8>> {
     let (name, end) = read_name(packet);
     let kind = u16::from_be_bytes([packet[end], packet[end + 1]]);
     let (mut code, mut answers) = (3, Vec::new());
     let mut name = name;
+    let mut truncated = 0;
     for _ in 0..8 {
         let known: Vec<&Vec<String>> = rows.iter().filter(|row| row[0].eq_ignore_ascii_case(&name)).collect();
         if known.is_empty() {
@@ -79,6 +107,10 @@ fn answer(packet: &[u8], rows: &[Vec<String>]) -> Option<Vec<u8>> {
             code = if word("SERVFAIL") { 2 } else { 5 };
             break;
         }
+        if word("TCP") && !tcp {
+            truncated = 2;
+            break;
+        }
         let of_kind = known.iter().filter(|row| type_number(&row[1]) == kind);
         answers.extend(of_kind.map(|row| record(&name, row)));
         match known.iter().find(|row| row[1] == "CNAME") {
@@ -91,7 +123,7 @@ fn answer(packet: &[u8], rows: &[Vec<String>]) -> Option<Vec<u8>> {
     }
     // The identifier; a response with recursion; one question, the answers.
     let mut reply = packet[..2].to_vec();
-    reply.extend([0x81, 0x80 | code, 0, 1, 0, u8::try_from(answers.len()).unwrap(), 0, 0, 0, 0]);
+    reply.extend([0x81 | truncated, 0x80 | code, 0, 1, 0, u8::try_from(answers.len()).unwrap(), 0, 0, 0, 0]);
     reply.extend(&packet[12..end + 4]);
     reply.extend(answers.concat());
     Some(reply)

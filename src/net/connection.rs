@@ -4,6 +4,7 @@
 //! any time without loss. What is to be sent is queued and goes out as one write if the kernel takes
 //! it; reading goes on while a write is stuck, so that a server's last words are not lost (P34).
 
+use std::any::Any;
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::mem::MaybeUninit;
@@ -12,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use zeroize::Zeroize;
 
@@ -43,8 +45,16 @@ impl Limits {
 }
 
 /// Any stream to a server.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The TCP connection, if it is one without anything around it.
+    fn tcp(&self) -> Option<&TcpStream>;
+}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {
+    fn tcp(&self) -> Option<&TcpStream> {
+        (self as &dyn Any).downcast_ref()
+    }
+}
 
 /// A connection to a server and the session on it.
 pub struct Connection {

@@ -264,8 +264,9 @@ pub async fn connect(
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match result {
         Err(error) => Err(TlsFailure { cause: cause(&error, &head.bytes()), client_certificate_asked: seen.asked.is_some() }),
-        Ok(stream) => {
+        Ok(mut stream) => {
             let took = started.elapsed();
+            stream.get_mut().0.shaken_hands();
             let report = report(stream.get_ref().1, &seen, options, sends_name.then(|| name.to_owned()), took, &server_name, roots);
             Ok((Box::new(stream), report))
         }

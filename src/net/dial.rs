@@ -81,6 +81,8 @@ pub enum DialEvent<'a> {
     Trying(SocketAddr),
     /// An attempt failed.
     Failed(&'a Attempt),
+    /// An attempt was under way when another one succeeded.
+    PassedOver(SocketAddr),
     /// An address is connected; a proxy is now asked, or there is nothing more to do.
     Connected {
         /// The address.
@@ -364,11 +366,13 @@ async fn race(
         });
     }
     let mut waiting: VecDeque<SocketAddr> = addresses.into();
+    let mut under_way = Vec::new();
     let mut running = JoinSet::new();
     let mut failed = Vec::new();
     loop {
         if let Some(address) = waiting.pop_front() {
             tell(DialEvent::Trying(address));
+            under_way.push(address);
             running.spawn(attempt(address, bind, deadline));
         }
         let stagger = sleep(STAGGER);
@@ -378,8 +382,12 @@ async fn race(
             () = &mut stagger, if !waiting.is_empty() => None,
         };
         match finished {
-            Some(Ok(Ok(reached))) => return Ok(reached),
+            Some(Ok(Ok(reached))) => {
+                under_way.iter().filter(|address| **address != reached.address).for_each(|address| tell(DialEvent::PassedOver(*address)));
+                return Ok(reached);
+            }
             Some(Ok(Err(attempt))) => {
+                under_way.retain(|address| *address != attempt.address);
                 tell(DialEvent::Failed(&attempt));
                 failed.push(attempt);
             }
@@ -464,6 +472,27 @@ mod tests {
         let dead: SocketAddr = format!("127.0.0.2:{}", live.port()).parse().unwrap();
         let dialed = race(vec![dead, live], None, Instant::now() + Duration::from_secs(5), &mut |_| {}).await.unwrap();
         assert_eq!(dialed.address, live);
+    }
+
+    // A queue of one that is full: Linux drops what comes then, as a filter does.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_silent_address_is_told_when_another_one_connects() {
+        let full = tokio::net::TcpSocket::new_v4().unwrap();
+        full.bind("127.0.0.3:0".parse().unwrap()).unwrap();
+        let full = full.listen(1).unwrap();
+        let silent = full.local_addr().unwrap();
+        let _queue = [TcpStream::connect(silent).await.unwrap(), TcpStream::connect(silent).await.unwrap()];
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", silent.port())).await.unwrap();
+        let live = listener.local_addr().unwrap();
+        let mut passed_over = Vec::new();
+        let mut tell = |event: DialEvent<'_>| {
+            if let DialEvent::PassedOver(address) = event {
+                passed_over.push(address);
+            }
+        };
+        let reached = race(vec![silent, live], None, Instant::now() + Duration::from_secs(5), &mut tell).await.unwrap();
+        assert_eq!((reached.address, passed_over), (live, vec![silent]));
     }
 
     #[tokio::test]

@@ -272,9 +272,16 @@ impl Telling {
             DialEvent::Resolved(resolved) => self.resolved(resolved),
             DialEvent::Trying(address) if self.verbose => vec![Row::note(format!("{} port {}: connecting", address.ip(), address.port()))],
             DialEvent::Failed(attempt) if detail => vec![human::attempt(attempt)],
+            DialEvent::PassedOver(address) if detail => {
+                vec![Row::note(format!("{} port {}: no answer until another address connected", address.ip(), address.port()))]
+            }
             DialEvent::Header(words) => vec![Row::note(format!("PROXY header sent: {words}"))],
             DialEvent::Proxied { took } if self.verbose => vec![Row::note(format!("The proxy answered in {}", human::duration(*took)))],
-            DialEvent::Trying(_) | DialEvent::Failed(_) | DialEvent::Connected { .. } | DialEvent::Proxied { .. } => Vec::new(),
+            DialEvent::Trying(_)
+            | DialEvent::Failed(_)
+            | DialEvent::PassedOver(_)
+            | DialEvent::Connected { .. }
+            | DialEvent::Proxied { .. } => Vec::new(),
         }
     }
 

@@ -135,6 +135,11 @@ fn way(report: &Report, found: &mut Found) {
             found.add(NoticeKind::DeadAddress, format!("{ip}: {words}"), text);
         }
     }
+    for address in &report.passed_over {
+        let (ip, port) = (address.ip(), address.port());
+        let text = format!("{ip} port {port} had not answered when another address connected: --all-addresses tells whether it is dead.");
+        found.add(NoticeKind::SilentAddress, format!("{ip}: no answer yet"), text);
+    }
     let Some(domain) = report.domain.as_ref().filter(|domain| !domain.implicit) else { return };
     if let Some(alias) = report.aliases.last() {
         let text = format!(

@@ -227,11 +227,9 @@ impl<'a> Walk<'a> {
         if let Some(resolve) = timings.resolve {
             self.add(PhaseKind::Resolve, resolve, &mut start);
         }
-        // Where several addresses were tried, those that failed take their time too.
-        let total = self.begun.elapsed();
-        let rest = timings.connect + timings.proxy.unwrap_or_default();
-        start = start.max(total.saturating_sub(rest));
-        self.add(PhaseKind::Connect, timings.connect, &mut start);
+        // Where several addresses were tried, that is part of it.
+        let connecting = self.begun.elapsed().saturating_sub(start + timings.proxy.unwrap_or_default());
+        self.add(PhaseKind::Connect, connecting, &mut start);
         if let Some(proxy) = timings.proxy {
             self.add(PhaseKind::Proxy, proxy, &mut start);
         }
@@ -534,6 +532,7 @@ fn note(report: &mut Report, ongoing: Option<&Ongoing>, event: &DialEvent<'_>) {
             report.attempts.push(Tried { address: attempt.address, cause: Some(attempt.cause.clone()), took: attempt.took });
             report.address = Some(attempt.address);
         }
+        DialEvent::PassedOver(address) => report.passed_over.push(*address),
         DialEvent::Trying(_) | DialEvent::Connected { .. } | DialEvent::Proxied { .. } | DialEvent::Header(_) => {}
     }
 }

@@ -27,6 +27,8 @@ pub struct Report {
     pub address: Option<SocketAddr>,
     /// Every address that was tried, in the order in which they ended.
     pub attempts: Vec<Tried>,
+    /// The addresses that had not answered when another one connected: dead, or slower.
+    pub passed_over: Vec<SocketAddr>,
     /// The names that CNAME records led to.
     pub aliases: Vec<String>,
     /// The phases that were begun, in their order; after one that failed there is none.
@@ -260,6 +262,8 @@ pub enum NoticeKind {
     MailDomain,
     /// Another address of the host was tried and is dead.
     DeadAddress,
+    /// Another address of the host was tried and had not answered when this one connected.
+    SilentAddress,
     /// The greeting names another host than the reply to EHLO does.
     OtherNameInHello,
     /// The address has no name, or another than the greeting says.
@@ -277,7 +281,12 @@ impl NoticeKind {
     pub const fn is_warning(self) -> bool {
         !matches!(
             self,
-            Self::OtherNameInHello | Self::ReverseName | Self::LoginOutsideTlsToo | Self::ClientCertificateAsked | Self::Retried
+            Self::SilentAddress
+                | Self::OtherNameInHello
+                | Self::ReverseName
+                | Self::LoginOutsideTlsToo
+                | Self::ClientCertificateAsked
+                | Self::Retried
         )
     }
 
@@ -297,6 +306,7 @@ impl NoticeKind {
             Self::Odd => "odd",
             Self::MailDomain => "mail-domain",
             Self::DeadAddress => "dead-address",
+            Self::SilentAddress => "silent-address",
             Self::OtherNameInHello => "other-name-in-ehlo",
             Self::ReverseName => "reverse-name",
             Self::LoginOutsideTlsToo => "login-outside-tls-too",
@@ -356,6 +366,7 @@ impl Report {
             domain: endpoint.domain.clone(),
             address: endpoint.address,
             attempts: Vec::new(),
+            passed_over: Vec::new(),
             aliases: endpoint.aliases.clone(),
             phases: Vec::with_capacity(4),
             offer: None,

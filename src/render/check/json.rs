@@ -92,6 +92,7 @@ fn check(report: &Report, now: i64) -> Value {
         })),
         "address": report.address.map(|address| address.ip().to_string()),
         "attempts": report.attempts.iter().map(attempt).collect::<Vec<_>>(),
+        "passed_over": report.passed_over.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>(),
         "aliases": report.aliases,
         "phases": report.phases.iter().map(phase).collect::<Vec<_>>(),
         "offer": report.offer.as_ref().map(offer),

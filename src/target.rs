@@ -283,7 +283,8 @@ fn check_host(host: &str) -> Result<String, TargetError> {
     let odd = |c: char| {
         c.is_control() || c.is_whitespace() || matches!(c, '/' | '@' | '<' | '>' | ',' | ';' | '"' | '\\' | '?' | '#' | '[' | ']')
     };
-    if ascii.is_empty() || ascii.chars().any(odd) || ascii.len() > 255 || ascii.starts_with('-') {
+    let gap = ascii.starts_with('.') || ascii.contains("..");
+    if gap || ascii.is_empty() || ascii.chars().any(odd) || ascii.len() > 255 || ascii.starts_with('-') {
         return Err(TargetError::BadHost(host.to_owned()));
     }
     Ok(ascii)
@@ -292,7 +293,9 @@ fn check_host(host: &str) -> Result<String, TargetError> {
 /// A-labels, as they stand in the DNS (RFC 5891).
 #[cfg(feature = "dns")]
 fn to_ascii(host: &str) -> Result<String, TargetError> {
-    idna::domain_to_ascii_strict(host).map_err(|_| TargetError::NotAscii(host.to_owned()))
+    // The final dot is none of its labels.
+    let (name, dot) = host.strip_suffix('.').map_or((host, ""), |name| (name, "."));
+    idna::domain_to_ascii_strict(name).map(|ascii| ascii + dot).map_err(|_| TargetError::NotAscii(host.to_owned()))
 }
 
 #[cfg(not(feature = "dns"))]
@@ -397,9 +400,12 @@ mod tests {
     #[cfg(feature = "dns")]
     #[test]
     fn a_name_beyond_ascii_becomes_its_form_in_the_dns() {
-        for (typed, want) in
-            [("bücher.test", "xn--bcher-kva.test"), ("BÜCHER.test:587", "xn--bcher-kva.test"), ("１２７.0.0.1", "127.0.0.1")]
-        {
+        for (typed, want) in [
+            ("bücher.test", "xn--bcher-kva.test"),
+            ("BÜCHER.test:587", "xn--bcher-kva.test"),
+            ("bücher.test.", "xn--bcher-kva.test."),
+            ("１２７.0.0.1", "127.0.0.1"),
+        ] {
             assert_eq!(Target::parse(typed, None).unwrap().host, want, "{typed}");
         }
         for typed in ["büc her.test", "ü\u{202e}.test", "a\u{ff0f}ü.test", "xn--\u{fc}.test"] {
@@ -412,6 +418,8 @@ mod tests {
         // P33
         for host in [
             "",
+            ".test",
+            "a..b",
             "[a:b]",
             "[[]",
             "a[b",

@@ -76,7 +76,15 @@ fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         || options.all_addresses
         || options.mx.is_some();
     let (out_style, err_style) = style::decide(output, false);
-    let wishes = Wishes { style: out_style, is_list, verbose: output.verbose, quiet: output.quiet, now: words::now() };
+    let wishes = Wishes {
+        style: out_style,
+        is_list,
+        many_domains: args.dial.mx && (args.input.is_some() || targets.len() > 1),
+        again: args.watch.is_some(),
+        verbose: output.verbose,
+        quiet: output.quiet,
+        now: words::now(),
+    };
     let format = format(if args.json { Which::Json } else { args.format }, wishes, &options);
     let parallel = parallel(args, &options)?;
     let input = match &args.input {
@@ -124,6 +132,9 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
         return Ok(Box::new(std::io::stdin()));
     }
     let shown = crate::text::printable_str(&path.to_string_lossy()).into_owned();
+    if path.is_dir() {
+        bail!("{shown} is a folder, and a file with hosts is wanted");
+    }
     let file = std::fs::File::open(path).map_err(|error| anyhow::anyhow!("{shown}: {}", crate::net::dial::system_words(&error)))?;
     Ok(Box::new(file))
 }
@@ -169,6 +180,7 @@ fn options(args: &CheckArgs, first: Option<&Target>) -> anyhow::Result<Options> 
         dial.resolver.clone_from(&mx);
     }
     let days = args.cert_days;
+    limits_in_order(args)?;
     Ok(Options {
         through,
         tls_required: args.tls.starttls || args.through == Some(Phase::Tls),
@@ -190,6 +202,21 @@ fn options(args: &CheckArgs, first: Option<&Target>) -> anyhow::Result<Options> 
         all_addresses: args.all_addresses,
         mx,
     })
+}
+
+/// A warning that comes later than the failure never comes.
+fn limits_in_order(args: &CheckArgs) -> anyhow::Result<()> {
+    if let (Some(warn), Some(crit)) = (args.warn, args.crit)
+        && warn > crit
+    {
+        bail!("--warn allows more time than --crit: a host that is too slow would fail before it warns");
+    }
+    if let Some(days) = args.cert_days
+        && let Some(fail) = days.fail.filter(|fail| *fail > days.warn)
+    {
+        bail!("--cert-days {},{fail}: the first number is for warnings, and has to be the higher one", days.warn);
+    }
+    Ok(())
 }
 
 fn resolver(args: &CheckArgs) -> anyhow::Result<Resolver> {
@@ -387,6 +414,7 @@ impl Work {
         };
         summary.duplicates = many.duplicates;
         summary.interrupted = signal.is_some();
+        summary.under_way = many.under_way();
         summary.took = began.elapsed();
         self.format.end(&summary, &mut self.paper.written);
         self.paper.flush();
@@ -474,7 +502,7 @@ impl Paper {
         if since < Duration::from_secs(1) && !self.drawn && summary.checked() == 0 {
             return;
         }
-        let line = text::waiting(summary, total, Some((&oldest.name, oldest.phase(), since)), width);
+        let line = text::waiting(summary, total, (&oldest.name, oldest.phase(), since), width);
         let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
         let _ = std::io::stderr().flush();
         self.drawn = true;

@@ -161,6 +161,8 @@ fn a_list_that_fails_alike_has_the_status_of_its_failures() {
 #[test]
 fn a_list_without_hosts_is_wrong_usage() {
     ehlo(["check", "-i", "-"]).stdin("# nothing\n").status(2).any_out().err("there is no host in the list").check();
+    ehlo(["check", "-i", "."]).status(2).err(". is a folder").check();
+    ehlo(["check", "-i", "-"]).stdin(b"\xff\xfem\0x\0\n\0").status(2).err("UTF-16").check();
     ehlo(["check", "-i", "no-such-file"]).status(2).err("no-such-file: No such file").check();
     ehlo(["check"]).status(2).any_err().check();
 }
@@ -278,6 +280,8 @@ fn wrong_usage_is_told_before_anything_is_connected_to() {
         (&["-u", "logon:secret", "--through", "auth"], "user name alone"),
         (&["-j", "0"], "--parallel"),
         (&["--cert-days", "x"], "give days"),
+        (&["--cert-days", "14,30"], "has to be the higher one"),
+        (&["-w", "5", "-c", "1"], "--warn allows more time than --crit"),
         (&["--through", "nowhere"], "nowhere"),
         (&["-i", "-"], "cannot be used with"),
     ];
@@ -353,7 +357,7 @@ mod names {
             ("known.test", &[], 3, &["FAILED: the name has no address"]),
             ("broken.test", &[], 3, &["FAILED: not looked up: the name server answered SERVFAIL"]),
             ("silent.test", &[], 3, &["FAILED: no answer from the name server"]),
-            ("null.test", &["--mx"], 3, &["takes no mail (null MX)"]),
+            ("null.test", &["--mx"], 3, &["takes no mail (null MX)", "1 host: 0 ok", "What happened"]),
             ("gone.test", &["--mx"], 3, &["the mail server does not exist"]),
             ("missing.test", &["--mx"], 3, &["the domain does not exist"]),
         ];
@@ -379,6 +383,17 @@ mod names {
         let server = serve(FINE);
         look(&names, "alias.test", server.port, &["--mx"]).out("MX names an alias").check();
         server.end();
+    }
+
+    #[test]
+    fn the_rows_of_several_domains_say_which_one() {
+        let names = name_server(ZONE);
+        let (server, other) = (serve(&format!("{FINE}\nagain\n{FINE}")), closed_port());
+        let list = format!("late.test:{}\nalias.test:{other}\n", server.port);
+        let flags = ["check", "--mx", "--ehlo", "a", "-i", "-", "--resolver", &names.address.to_string()].map(str::to_owned);
+        let done = ehlo(flags).stdin(list).status(10).any_out().check();
+        assert!(done.out().contains("MX 20 of late.test") && done.out().contains("MX 10 of alias.test"), "{}", done.out());
+        drop(server);
     }
 
     #[test]

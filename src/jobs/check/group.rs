@@ -1,6 +1,7 @@
 //! What was named together: expanded into endpoints, checked at the same time, told in their order, compared.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
@@ -94,7 +95,9 @@ async fn several(shared: Shared, targets: Vec<Target>) {
     let mut reports: Vec<Option<Report>> = Vec::new();
     for (at, endpoint) in found.into_iter().enumerate() {
         match endpoint {
-            Found::Nothing(endpoint, failure) => reports.push(Some(unchecked(&endpoint, &shared.checker.options, failure))),
+            Found::Nothing(endpoint, failure, took) => {
+                reports.push(Some(unchecked(&endpoint, &shared.checker.options, failure, took)));
+            }
             Found::Endpoint(endpoint) => {
                 reports.push(None);
                 let shared = shared.clone();
@@ -125,8 +128,8 @@ async fn several(shared: Shared, targets: Vec<Target>) {
 enum Found {
     /// This is to be checked.
     Endpoint(Endpoint),
-    /// Nothing that could be.
-    Nothing(Endpoint, Failure),
+    /// Nothing that could be; this is known after so long.
+    Nothing(Endpoint, Failure, Duration),
 }
 
 async fn expand(checker: &Checker, targets: Vec<Target>) -> Vec<Found> {
@@ -151,10 +154,12 @@ async fn expand(checker: &Checker, targets: Vec<Target>) -> Vec<Found> {
 async fn by_mx(checker: &Checker, targets: Vec<Target>) -> Vec<Found> {
     let (Some(resolver), Some(first)) = (&checker.options.mx, targets.first()) else { return Vec::new() };
     let name = first.host.clone();
+    let began = Instant::now();
     let found = match mail_servers(&name, resolver, Instant::now() + checker.options.timeout).await {
         Ok(found) => found,
-        Err(error) => return vec![Found::Nothing(Endpoint::new(first.clone()), mx_failure(&error, &name))],
+        Err(error) => return vec![Found::Nothing(Endpoint::new(first.clone()), mx_failure(&error, &name), began.elapsed())],
     };
+    let took = began.elapsed();
     let endpoints = found.servers.iter().flat_map(|mx| {
         targets.iter().map(|target| Endpoint {
             domain: Some(MailDomain {
@@ -162,6 +167,7 @@ async fn by_mx(checker: &Checker, targets: Vec<Target>) -> Vec<Found> {
                 preference: mx.preference,
                 implicit: found.implicit,
                 null_among_others: found.null_among_others,
+                took,
             }),
             ..Endpoint::new(Target { host: mx.host.clone(), ..target.clone() })
         })
@@ -175,7 +181,8 @@ async fn each_address(checker: &Checker, endpoint: Endpoint) -> Vec<Found> {
     if !straight || target.address().is_some() {
         return vec![Found::Endpoint(endpoint)];
     }
-    let deadline = Instant::now() + checker.options.timeout;
+    let began = Instant::now();
+    let deadline = began + checker.options.timeout;
     match resolve(&target.host, target.port, &checker.options.dial, deadline).await {
         Ok(resolved) => {
             let of = |address| Endpoint { address: Some(address), aliases: resolved.aliases.clone(), ..endpoint.clone() };
@@ -185,7 +192,7 @@ async fn each_address(checker: &Checker, endpoint: Endpoint) -> Vec<Found> {
             let failure = dial_failure(&error, target, &checker.options.dial);
             let by_mx = endpoint.domain.as_ref().is_some_and(|domain| !domain.implicit);
             let failure = if by_mx { mail_server_failure(failure, &target.host) } else { failure };
-            vec![Found::Nothing(endpoint, failure)]
+            vec![Found::Nothing(endpoint, failure, began.elapsed())]
         }
     }
 }

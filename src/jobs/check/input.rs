@@ -39,6 +39,9 @@ pub fn parse(line: &[u8], number: u64) -> Option<Item> {
     if line.len() > LONGEST {
         return bad(format!("the line has more than {LONGEST} bytes"));
     }
+    if number == 1 && (line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff")) {
+        return bad("the list is UTF-16, and UTF-8 is wanted (in PowerShell: Out-File -Encoding utf8)".to_owned());
+    }
     let Ok(text) = std::str::from_utf8(line) else {
         return bad(format!("the line is not UTF-8: {}", printable(&line[..line.len().min(80)])));
     };

@@ -60,6 +60,11 @@ impl Many {
         (self.read && self.batch.len() == 0).then_some(self.begun)
     }
 
+    /// How many of what was named are begun and not finished.
+    pub fn under_way(&self) -> u64 {
+        self.running.len() as u64
+    }
+
     /// The next thing to tell; `None` when all was told. Can be dropped and called again without loss.
     pub async fn next(&mut self) -> Option<Told> {
         loop {

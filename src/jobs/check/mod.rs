@@ -85,10 +85,11 @@ impl Checker {
     }
 }
 
-/// What is told of an endpoint that could not even be checked.
-pub(super) fn unchecked(endpoint: &Endpoint, options: &Options, failure: Failure) -> Report {
+/// What is told of an endpoint that could not even be checked, after so long.
+pub(super) fn unchecked(endpoint: &Endpoint, options: &Options, failure: Failure, took: Duration) -> Report {
     let mut report = Report::of(endpoint);
-    report.phases.push(Phase { kind: PhaseKind::Resolve, start: Duration::ZERO, took: report.took, ok: false, reply: None });
+    report.took = took;
+    report.phases.push(Phase { kind: PhaseKind::Resolve, start: Duration::ZERO, took, ok: false, reply: None });
     judge(&mut report, options, Err(failure));
     report
 }

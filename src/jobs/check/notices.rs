@@ -30,7 +30,10 @@ struct Found(Vec<Notice>);
 
 impl Found {
     fn add(&mut self, kind: NoticeKind, short: impl Into<String>, text: impl Into<String>) {
-        self.0.push(Notice { kind, text: text.into(), short: short.into() });
+        let notice = Notice { kind, text: text.into(), short: short.into() };
+        if !self.0.contains(&notice) {
+            self.0.push(notice);
+        }
     }
 }
 

@@ -68,6 +68,8 @@ pub struct MailDomain {
     pub implicit: bool,
     /// Among its MX records there is one that says that no mail is taken, which then means nothing.
     pub null_among_others: bool,
+    /// How long it took to look them up; that is before the check, and not part of its time.
+    pub took: Duration,
 }
 
 /// An address that was tried.
@@ -450,6 +452,8 @@ pub struct Summary {
     pub duplicates: u64,
     /// It was interrupted: what was not finished is not in it.
     pub interrupted: bool,
+    /// Of what was named, how much was begun and not finished then.
+    pub under_way: u64,
     /// How long all of it took.
     pub took: Duration,
 }

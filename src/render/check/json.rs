@@ -72,6 +72,7 @@ impl Format for Json {
             "bad_lines": summary.bad_lines,
             "duplicates": summary.duplicates,
             "interrupted": summary.interrupted,
+            "under_way": summary.under_way,
             "ms": ms(summary.took),
         });
         Self::write("result", members, to);
@@ -89,6 +90,7 @@ fn check(report: &Report, now: i64) -> Value {
             "name": domain.name,
             "preference": domain.preference,
             "implicit": domain.implicit,
+            "ms": ms(domain.took),
         })),
         "address": report.address.map(|address| address.ip().to_string()),
         "attempts": report.attempts.iter().map(attempt).collect::<Vec<_>>(),

@@ -31,6 +31,10 @@ pub struct Wishes {
     pub style: Style,
     /// Several endpoints are to come, as far as that is known before.
     pub is_list: bool,
+    /// The hosts are those of several mail domains.
+    pub many_domains: bool,
+    /// All is checked again and again (`--watch`).
+    pub again: bool,
     /// More detail (`-v`).
     pub verbose: u8,
     /// Verdicts only (`-q`).

@@ -15,6 +15,9 @@ use crate::text::{self, printable_str};
 /// Columns of the name of a host in a table; a longer one takes more.
 const HOST: usize = 28;
 
+/// Columns of the first one.
+const LEVEL: usize = 8;
+
 /// In a list of no more than this one looks at each failure.
 const FEW: u64 = 10;
 
@@ -24,23 +27,35 @@ const BAR: usize = 40;
 /// The format.
 pub struct Text {
     wishes: Wishes,
+    /// The head of this round was written.
     headed: bool,
+    /// A round is over.
+    was_round: bool,
+    /// What is to be done about the only endpoint of a list, if it failed.
+    advice: Vec<Row>,
 }
 
 impl Text {
     /// Text for people.
     pub fn new(wishes: Wishes) -> Self {
-        Self { wishes, headed: false }
+        Self { wishes, headed: false, was_round: false, advice: Vec::new() }
     }
 
     fn rows(&self, rows: &[Row], out: &mut String) {
         rows.iter().for_each(|row| self.wishes.style.write(row, out));
     }
 
+    /// Where all is done again and again: when this was.
+    fn time(&self, report: &Report) -> String {
+        if self.wishes.again { format!("{}  ", human::moment(report.began)) } else { String::new() }
+    }
+
     /// One host at length.
     fn at_length(&self, report: &Report, out: &mut String) {
-        let _ = writeln!(out, "{}", headline(report, &self.wishes.style));
-        if self.wishes.quiet {
+        let _ = writeln!(out, "{}{}", self.time(report), headline(report, &self.wishes.style));
+        // What was told at length before and is as it was.
+        let known = self.was_round && report.before.is_none();
+        if self.wishes.quiet || known {
             return;
         }
         let mut rows = Vec::new();
@@ -80,10 +95,13 @@ impl Text {
     /// One line of a table.
     fn in_table(&mut self, report: &Report, out: &mut String) {
         if self.wishes.quiet {
-            let _ = writeln!(out, "{}", headline(report, &self.wishes.style));
+            let _ = writeln!(out, "{}{}", self.time(report), headline(report, &self.wishes.style));
             return;
         }
         if !std::mem::replace(&mut self.headed, true) {
+            if self.wishes.again {
+                let _ = writeln!(out, "{}", human::moment(report.began));
+            }
             let _ = writeln!(out, "RESULT  {:<HOST$} {:>8} {:>8} {:>8}  NOTE", "HOST", "CONNECT", "BANNER", "TLS");
         }
         let verdict = report.verdict.level;
@@ -104,10 +122,10 @@ impl Text {
                 None => write!(out, " {:>8}", "-"),
             };
         }
-        out.push_str("  ");
-        note(report, out);
-        out.truncate(out.trim_end().len());
-        out.push('\n');
+        let used = text::width(&out[from..]) + LEVEL;
+        let mut words = String::new();
+        note(report, self.wishes.many_domains, &mut words);
+        write_note(&words, used + 2, self.wishes.style.width, out);
         if self.wishes.verbose > 0 {
             let mut rows = waterfall(report);
             rows.extend(attempts(report, true));
@@ -122,6 +140,9 @@ impl Text {
 
 impl Format for Text {
     fn report(&mut self, report: &Report, to: &mut Written) {
+        if let Some(failure) = report.verdict.failure.as_ref().filter(|_| self.wishes.is_list && self.wishes.verbose == 0) {
+            self.advice = human::diagnosis(&diagnose(failure, &shown_host(&report.target), report.target.port)).split_off(1);
+        }
         if self.wishes.is_list { self.in_table(report, &mut to.out) } else { self.at_length(report, &mut to.out) }
     }
 
@@ -137,9 +158,18 @@ impl Format for Text {
     }
 
     fn end(&mut self, summary: &Summary, to: &mut Written) {
-        if self.wishes.is_list && !self.wishes.quiet {
+        let (known, advice) = (std::mem::replace(&mut self.was_round, true), std::mem::take(&mut self.advice));
+        self.headed = false;
+        if summary.interrupted && summary.checked() == 0 && !self.wishes.again {
+            let _ = writeln!(to.err, "interrupted: nothing was done by then");
+        } else if self.wishes.is_list && !self.wishes.quiet && summary.checked() > 0 {
             let _ = writeln!(to.out, "{}", sum(summary));
-            if summary.failed > 0 && summary.checked() <= FEW && self.wishes.verbose == 0 {
+            if known || summary.failed == 0 || self.wishes.verbose > 0 {
+                return;
+            }
+            if summary.checked() == 1 {
+                self.rows(&advice, &mut to.out);
+            } else if summary.checked() <= FEW {
                 self.rows(&[Row::hint("-v tells of each failure what happened, what is likely, and what to do.")], &mut to.out);
             }
         }
@@ -256,7 +286,7 @@ fn notices(report: &Report) -> Vec<Row> {
 }
 
 /// The last column of the table.
-fn note(report: &Report, out: &mut String) {
+fn note(report: &Report, many_domains: bool, out: &mut String) {
     let from = out.len();
     let mut add = |words: &str| {
         let separator = if out.len() > from { "; " } else { "" };
@@ -266,6 +296,7 @@ fn note(report: &Report, out: &mut String) {
     };
     match &report.domain {
         Some(domain) if domain.implicit => add("no MX record"),
+        Some(domain) if many_domains => add(&format!("MX {} of {}", domain.preference, printable_str(&domain.name))),
         Some(domain) => add(&format!("MX {}", domain.preference)),
         None => {}
     }
@@ -288,6 +319,20 @@ fn note(report: &Report, out: &mut String) {
     out.push_str(&change(report));
 }
 
+/// Behind the columns, or below them where a terminal has too little room there.
+fn write_note(words: &str, used: usize, width: Option<usize>, out: &mut String) {
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(used));
+    if words.is_empty() || text::width(words) <= room {
+        let _ = writeln!(out, "{}{words}", if words.is_empty() { "" } else { "  " });
+        return;
+    }
+    let below = width.unwrap_or(usize::MAX).saturating_sub(LEVEL).max(20);
+    for row in text::wrap(words, below) {
+        let _ = write!(out, "\n{:LEVEL$}{row}", "");
+    }
+    out.push('\n');
+}
+
 /// `12 hosts: 8 ok, 2 warn, 2 failed in 31 s`
 pub fn sum(summary: &Summary) -> String {
     let checked = summary.checked();
@@ -304,7 +349,7 @@ pub fn sum(summary: &Summary) -> String {
         let _ = write!(line, "; {} named again and passed over", summary.duplicates);
     }
     if summary.interrupted {
-        line.push_str("; interrupted");
+        let _ = write!(line, "; interrupted, with {} under way", summary.under_way);
     }
     line
 }
@@ -313,14 +358,52 @@ fn s(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// What the last line of a terminal says while something is waited for.
-pub fn waiting(summary: &Summary, total: Option<u64>, oldest: Option<(&str, PhaseKind, Duration)>, width: usize) -> String {
-    let done = summary.checked();
-    let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
-    let for_what = match oldest {
-        Some((name, phase, since)) => format!("; waiting for {} ({}, {} s)", printable_str(name), phase.name(), since.as_secs()),
-        None => String::new(),
+/// What the last line of a terminal says while something is waited for. Some columns stay free, for the `^C` that a
+/// terminal writes.
+pub fn waiting(summary: &Summary, total: Option<u64>, oldest: (&str, PhaseKind, Duration), width: usize) -> String {
+    let (name, phase, since) = oldest;
+    let done = match total {
+        Some(0 | 1) => "... ".to_owned(),
+        Some(total) => format!("... {} of {total} done, {} failed; ", summary.checked(), summary.failed),
+        None => format!("... {} done, {} failed; ", summary.checked(), summary.failed),
     };
-    let line = format!("... {done}{of} done, {} failed{for_what}", summary.failed);
-    text::cut(&line, width.saturating_sub(1)).to_owned()
+    let (before, behind) = (format!("{done}waiting for "), format!(" ({}, {} s)", phase.name(), since.as_secs()));
+    let width = width.saturating_sub(4);
+    let room = width.saturating_sub(text::width(&before) + text::width(&behind));
+    let name = printable_str(name);
+    let name = if text::width(&name) > room { format!("{}~", text::cut(&name, room.saturating_sub(1))) } else { name.into_owned() };
+    text::cut(&format!("{before}{name}{behind}"), width).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_waiting_keeps_to_its_width_and_tells_the_phase() {
+        let summary = Summary { failed: 1, ..Summary::default() };
+        let line = |total, name, width| waiting(&summary, total, (name, PhaseKind::Greeting, Duration::from_secs(4)), width);
+        let table = [
+            (line(Some(3), "mx.contoso.test:25", 80), "... 1 of 3 done, 1 failed; waiting for mx.contoso.test:25 (banner, 4 s)"),
+            (line(Some(3), "mx.contoso.test:25", 60), "... 1 of 3 done, 1 failed; waiting for mx~ (banner, 4 s)"),
+            (line(None, "mx:25", 80), "... 1 done, 1 failed; waiting for mx:25 (banner, 4 s)"),
+            (line(Some(1), "mx.contoso.test:25", 40), "... waiting for mx.co~ (banner, 4 s)"),
+        ];
+        for (line, want) in table {
+            assert_eq!(line, want);
+        }
+        assert!((0..80).all(|width| text::width(&line(None, "mx.contoso.test:25", width)) <= width));
+    }
+
+    #[test]
+    fn a_note_without_room_stands_below() {
+        let written = |width| {
+            let mut out = "FAILED  x".to_owned();
+            write_note("one two three four five six", 11, width, &mut out);
+            out
+        };
+        assert_eq!(written(None), "FAILED  x  one two three four five six\n");
+        assert_eq!(written(Some(38)), "FAILED  x  one two three four five six\n");
+        assert_eq!(written(Some(30)), "FAILED  x\n        one two three four\n        five six\n");
+    }
 }

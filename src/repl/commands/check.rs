@@ -33,8 +33,15 @@ impl Repl {
         let practice = self.options.practice.filter(|_| targets.iter().all(|target| *target == self.target));
         let checker = Arc::new(Checker::new(self.check_options()).practising(practice));
         let mut many = Many::new(checker, input::given(vec![Item::Named(targets)]), PARALLEL, None);
-        let wishes =
-            Wishes { style: self.screen.style, is_list, verbose: self.options.verbose, quiet: self.screen.quiet, now: words::now() };
+        let wishes = Wishes {
+            style: self.screen.style,
+            is_list,
+            many_domains: false,
+            again: false,
+            verbose: self.options.verbose,
+            quiet: self.screen.quiet,
+            now: words::now(),
+        };
         let mut format = Text::new(wishes);
         let (mut summary, began) = (Summary::default(), Instant::now());
         while let Some(told) = self.next_told(&mut many).await {

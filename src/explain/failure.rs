@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::connecting;
+use super::place::Place;
 use super::route::{self, RouteFailure};
 use super::talk::{self, TalkFailure};
 use crate::text::printable_str;
@@ -183,9 +185,8 @@ pub struct Diagnosis {
 }
 
 /// Puts a failure into words.
-pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
-    let host = printable_str(host).into_owned();
-    let words = Words { host, port };
+pub fn diagnose(failure: &Failure, place: &Place) -> Diagnosis {
+    let words = Words { place, host: place.host(), at: place.shown() };
     match failure {
         Failure::NoSuchName | Failure::NoAddress { .. } | Failure::Resolver(_) | Failure::ResolverSilent => words.name(failure),
         Failure::NoGreeting(_)
@@ -197,15 +198,17 @@ pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
         | Failure::TooLong
         | Failure::GreetingRefused(_)
         | Failure::GreetingLater(_) => words.greeting(failure),
-        Failure::Route(failure) => route::diagnose(failure, &words.host, port),
-        Failure::Talk(failure) => talk::diagnose(failure, &words.host, port),
-        _ => words.connecting(failure),
+        Failure::Route(failure) => route::diagnose(failure, place.host(), place.port()),
+        Failure::Talk(failure) => talk::diagnose(failure, place),
+        _ => connecting::diagnose(failure, place),
     }
 }
 
-struct Words {
-    host: String,
-    port: u16,
+struct Words<'a> {
+    place: &'a Place,
+    host: &'a str,
+    /// `mx.contoso.test port 25`
+    at: String,
 }
 
 pub(super) fn diagnosis(headline: String, happened: &str, likely: &[&str], next: &[&str]) -> Diagnosis {
@@ -223,9 +226,9 @@ pub(super) fn seconds(duration: Duration) -> String {
     }
 }
 
-impl Words {
+impl Words<'_> {
     fn name(&self, failure: &Failure) -> Diagnosis {
-        let host = &self.host;
+        let host = self.host;
         match failure {
             Failure::NoSuchName => diagnosis(
                 format!("The name {host} does not exist"),
@@ -267,80 +270,22 @@ impl Words {
         }
     }
 
-    fn connecting(&self, failure: &Failure) -> Diagnosis {
-        let Self { host, port } = self;
-        let other = if *port == 25 { 587 } else { 25 };
-        let try_other = format!("Does this one answer on {other}?  ehlo {host} {other}");
-        match failure {
-            Failure::Refused => diagnosis(
-                format!("{host} port {port} refused the connection"),
-                "The host answered at once that nothing listens on this port. It is up and reachable.",
-                &["The mail service is stopped, or listens on another port or address.", "A firewall refuses in its place."],
-                &["On the server: is the service running, and on which addresses?", &try_other],
-            ),
-            Failure::NoRoute => diagnosis(
-                format!("No route to {host} port {port}"),
-                "This machine or a router on the way knows no path to the address.",
-                &[
-                    "This machine has no network, or none of this IP version.",
-                    "A VPN is not up.",
-                    "A firewall answers that the host cannot be reached.",
-                ],
-                &["Try -4 or -6.", "Does any other host answer?"],
-            ),
-            Failure::ConnectTimedOut(after) => diagnosis(
-                format!("No answer from {host} port {port} within {} (connecting)", seconds(*after)),
-                "The name resolved. The connection request went out and nothing came back, neither yes nor no. SMTP never began.",
-                &[
-                    "Port 25 is blocked on the way out of this network (very common at homes, offices and clouds).",
-                    "A firewall before the server drops it.",
-                    "The host is down, or the address is old.",
-                ],
-                &[
-                    "Does any other server answer on 25?  ehlo OTHER-SERVER",
-                    &try_other,
-                    "From another network?  Then it is 1, else 2 or 3.",
-                ],
-            ),
-            Failure::Prohibited => diagnosis(
-                format!("Connecting to {host} port {port} is forbidden"),
-                "The operating system or a firewall on the way says that this is not allowed.",
-                &["A local firewall or security policy.", "A router on the way refuses by policy."],
-                &["Look at the firewall rules of this machine.", &try_other],
-            ),
-            Failure::BadLocalAddress(words) => diagnosis(
-                format!("The local address cannot be used: {}", printable_str(words)),
-                "The address given with -b does not belong to this machine, or not to this IP version.",
-                &["A typing error in -b."],
-                &["List this machine's addresses: ip addr (Windows: ipconfig)"],
-            ),
-            _ => {
-                let detail = if let Failure::ConnectOther(words) = failure { printable_str(words).into_owned() } else { String::new() };
-                diagnosis(
-                    format!("{host} port {port} cannot be connected to: {detail}"),
-                    "The operating system reports a failure before SMTP began.",
-                    &["See its words above."],
-                    &[&try_other],
-                )
-            }
-        }
-    }
-
     fn greeting(&self, failure: &Failure) -> Diagnosis {
-        let Self { host, port } = self;
+        let Self { place, at, .. } = self;
+        let wait = ["Wait longer: --timeout 300", &connecting::other_port(place)];
         match failure {
             Failure::NoGreeting(after) => diagnosis(
-                format!("{host} port {port} is connected but sent no greeting within {}", seconds(*after)),
+                format!("{at} is connected but sent no greeting within {}", seconds(*after)),
                 "Something accepted the connection and then said nothing. An SMTP server speaks first.",
                 &[
                     "The port expects TLS from the first byte (465 does), so both sides wait.",
                     "The server delays its greeting on purpose (tarpit), or waits for a DNS answer about you.",
                     "A firewall or proxy accepts in the server's place and cannot reach it.",
                 ],
-                &["Wait longer: --timeout 300", &format!("Try port 587:  ehlo {host} 587")],
+                if place.is_socket() { &wait[..1] } else { &wait },
             ),
             Failure::ClosedAtOnce { partial } => diagnosis(
-                format!("{host} port {port} closed the connection before its greeting"),
+                format!("{at} closed the connection before its greeting"),
                 if *partial {
                     "The connection was accepted and closed in the middle of the greeting."
                 } else {
@@ -354,13 +299,13 @@ impl Words {
                 &["Try from another address.", "Look at the server's log: it says why."],
             ),
             Failure::TlsEnded(words) => diagnosis(
-                format!("{host} port {port} ended TLS before its greeting: {}", printable_str(words)),
+                format!("{at} ended TLS before its greeting: {}", printable_str(words)),
                 "The handshake went well on this side, and then the server refused it.",
                 &["It does not accept the certificate that was given (TLS 1.3 tells it only now).", "Its own settings are broken."],
                 &["Look at the server's log: it says why."],
             ),
             Failure::CertificateWanted(how) => diagnosis(
-                format!("{host} port {port} wants a certificate of yours: {}", printable_str(how)),
+                format!("{at} wants a certificate of yours: {}", printable_str(how)),
                 "In the TLS handshake the server asked for a certificate of this side and got none; then it did not greet as usual.",
                 &[
                     "It serves only clients whose certificate it knows.",
@@ -373,34 +318,34 @@ impl Words {
                 ],
             ),
             Failure::LostAtOnce(words) => diagnosis(
-                format!("The connection to {host} port {port} broke before the greeting: {}", printable_str(words)),
+                format!("The connection to {at} broke before the greeting: {}", printable_str(words)),
                 "The connection was accepted and then cut.",
                 &["A firewall on the way cuts SMTP.", "The server's process died or refuses your address."],
                 &["Try from another network.", "Look at the server's log."],
             ),
             Failure::NotSmtp(Some(Foreign::Tls)) => diagnosis(
-                format!("{host} port {port} speaks TLS from the first byte"),
+                format!("{at} speaks TLS from the first byte"),
                 "Nothing was said in plain text: the server waited for TLS, and so did we for its greeting.",
                 &["It is a port for submission over TLS (465 is the usual one)."],
-                &[&format!("ehlo --tls {host} {port}")],
+                &[&format!("{} --tls {}", place.program(), place.as_smtp())],
             ),
             Failure::NotSmtp(foreign) => {
                 let looks = foreign.map(|foreign| format!(": it looks like {}", foreign.describe())).unwrap_or_default();
                 diagnosis(
-                    format!("{host} port {port} does not greet as an SMTP server does{looks}"),
+                    format!("{at} does not greet as an SMTP server does{looks}"),
                     "What answered is not a mail server's greeting (220 ...).",
                     &["The wrong port.", "Another service is reachable under this address."],
                     &["SMTP is usual on 25, 587 (submission) and, inside TLS, on 465."],
                 )
             }
             Failure::TooLong => diagnosis(
-                format!("{host} port {port} sent more than a reply may have"),
+                format!("{at} sent more than a reply may have"),
                 "A line of more than 32 KiB, or a reply of more than 256 KiB or 2000 lines. The connection was closed.",
                 &["It is not a mail server.", "The server is broken."],
                 &["Is this the right port?"],
             ),
             Failure::GreetingRefused(code) => diagnosis(
-                format!("{host} port {port} refuses to talk ({code})"),
+                format!("{at} refuses to talk ({code})"),
                 "The server greeted with a refusal for good; its text stands above.",
                 &["Your address is blocked there.", "This host takes no mail from outside, or no mail at all."],
                 &["Read its text: it often names a block list or a page.", "Try from another address."],
@@ -408,7 +353,7 @@ impl Words {
             _ => {
                 let code = if let Failure::GreetingLater(code) = failure { *code } else { 421 };
                 diagnosis(
-                    format!("{host} port {port} does not want to talk now ({code})"),
+                    format!("{at} does not want to talk now ({code})"),
                     "The server greeted with a refusal for now; its text stands above.",
                     &["It is overloaded, starting or stopping.", "Too many connections from your address."],
                     &["Try again in some minutes."],
@@ -449,7 +394,7 @@ mod tests {
         ];
         let mut seen = Vec::new();
         for failure in &failures {
-            let words = diagnose(failure, "mx.alt.test\x1b", 25);
+            let words = diagnose(failure, &Place::new("mx.alt.test\x1b", 25));
             assert!(!words.headline.contains('\x1b'), "{failure:?}");
             assert!(!words.happened.is_empty() && !words.likely.is_empty() && !words.next.is_empty());
             assert!(!seen.contains(&words.headline), "{failure:?}");

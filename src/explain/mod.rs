@@ -2,9 +2,11 @@
 
 pub mod blob;
 pub mod certificate;
+mod connecting;
 pub mod failure;
 pub mod login;
 pub mod notice;
+pub mod place;
 pub mod reply;
 pub mod route;
 pub mod talk;

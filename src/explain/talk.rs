@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::certificate;
 use super::failure::{Class, Diagnosis, diagnosis, seconds};
+use super::place::Place;
 use super::reply::{Situation, explain};
 use crate::text::{printable, printable_str};
 use crate::wire::code;
@@ -137,8 +138,8 @@ impl TalkFailure {
 }
 
 /// Puts it into words.
-pub(super) fn diagnose(failure: &TalkFailure, host: &str, port: u16) -> Diagnosis {
-    let words = Words { place: format!("{host} port {port}"), host, port };
+pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
+    let words = Words { place: at.shown(), at };
     match failure {
         TalkFailure::Refused { situation, reply } => words.refused(situation, reply),
         TalkFailure::HelloRefused(reply) => words.hello(reply),
@@ -163,8 +164,7 @@ pub(super) fn diagnose(failure: &TalkFailure, host: &str, port: u16) -> Diagnosi
 struct Words<'a> {
     /// `mx.contoso.test port 25`
     place: String,
-    host: &'a str,
-    port: u16,
+    at: &'a Place,
 }
 
 impl Words<'_> {
@@ -190,7 +190,7 @@ impl Words<'_> {
     }
 
     fn hello(&self, reply: &Reply) -> Diagnosis {
-        let Self { place, host, port } = self;
+        let Self { place, at } = self;
         diagnosis(
             format!("{place} greets and refuses EHLO ({})", code_of(reply)),
             &said(reply),
@@ -199,7 +199,7 @@ impl Words<'_> {
                 "It refuses this address and says so only now.",
                 "A device on the way forbids EHLO.",
             ],
-            &[&format!("By hand:  ehlo {host} {port}"), "Say a name that resolves to your address: --ehlo NAME"],
+            &[&format!("By hand:  ehlo {}", at.arguments()), "Say a name that resolves to your address: --ehlo NAME"],
         )
     }
 
@@ -272,7 +272,7 @@ impl Words<'_> {
     }
 
     fn handshake(&self, failure: &TalkFailure) -> Diagnosis {
-        let Self { place, host, port } = self;
+        let Self { place, at } = self;
         match failure {
             TalkFailure::OldTls(spoken) => diagnosis(
                 format!("{place} speaks {}, which is too old", printable_str(spoken)),
@@ -296,7 +296,7 @@ impl Words<'_> {
                         "The server wants a certificate of ours, or has none for the name that was sent.",
                         "A device on the way forbids TLS, or does not like its long first message (--tls-groups X25519 makes it short).",
                     ],
-                    &[&format!("More detail:  ehlo -v -S {host} {port}"), "Look at the server's log."],
+                    &[&format!("More detail:  ehlo -v {}", at.encrypted()), "Look at the server's log."],
                 )
             }
         }
@@ -447,7 +447,7 @@ mod tests {
         for (talk, class, short) in table {
             let failure = Failure::from(talk);
             assert_eq!((failure.class(), failure.short().as_str()), (class, short));
-            let words = failure::diagnose(&failure, "mx.alt.test", 25);
+            let words = failure::diagnose(&failure, &Place::new("mx.alt.test", 25));
             let all = [vec![words.headline.clone(), words.happened.clone()], words.likely.clone(), words.next.clone()].concat();
             // P14
             assert!(all.iter().all(|text| !text.contains(char::is_control) && !text.is_empty()), "{failure:?}: {all:?}");

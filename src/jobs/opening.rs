@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::explain::failure::{Failure, diagnose};
+use crate::explain::place::Place;
 use crate::explain::route::{RouteFailure, Trouble};
 use crate::net::command;
 use crate::net::dial::{Cause, DialError, DialOptions, Route, SocketFault};
@@ -12,11 +13,17 @@ use crate::net::dns::mx::{MxError, mail_servers};
 use crate::net::dns::{DnsError, Resolver};
 use crate::net::proxy;
 use crate::session::{Ending, Event, Expected};
-use crate::target::Target;
+use crate::target::{Protocol, Target};
 use crate::wire::code::Class;
 
 /// How long a look at MX records may take that nobody has asked for.
 const SIDE_GLANCE: Duration = Duration::from_secs(3);
+
+/// Where a target is, for what is said of its failures in a session.
+pub fn place(target: &Target) -> Place {
+    let place = Place::new(&target.host, target.port).speaking(target.protocol == Protocol::Lmtp, target.implicit_tls);
+    place.at_socket(target.socket.as_deref())
+}
 
 /// Why dialling failed, for the operator. Of several addresses the most telling cause is taken.
 pub fn dial_failure(error: &DialError, target: &Target, options: &DialOptions) -> Failure {
@@ -93,7 +100,7 @@ fn proxy_words(inner: &DialError, options: &DialOptions) -> String {
     };
     let straight = DialOptions { route: Route::Direct, ..options.clone() };
     let failure = dial_failure(inner, &Target::new(host.clone(), port), &straight);
-    diagnose(&failure, &host, port).headline
+    diagnose(&failure, &Place::new(&host, port)).headline
 }
 
 /// Why a domain has no mail servers, for the operator.

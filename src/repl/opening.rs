@@ -6,7 +6,7 @@ use super::log::Log;
 use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
-use crate::jobs::opening::{greeting_failure, without_certificate};
+use crate::jobs::opening::{greeting_failure, place, without_certificate};
 use crate::net::Limits;
 use crate::render::{Row, human, transcript};
 use crate::session::{Ending, Event, Security, Stage, redact};
@@ -44,7 +44,7 @@ impl Repl {
             Err(failure) => Some(failure),
         };
         if let Some(failure) = &failure {
-            let words = diagnose(failure, &self.target.host, self.target.port);
+            let words = diagnose(failure, &place(&self.target));
             let rows = human::diagnosis(&words);
             let shown = if self.screen.quiet { &rows[..1] } else { &rows[..] };
             self.screen.show(shown);

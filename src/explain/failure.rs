@@ -1,5 +1,6 @@
 //! Why there is no conversation: what happened, what is likely, what to do next. One row each.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::connecting;
@@ -25,8 +26,16 @@ pub enum Failure {
     ResolverSilent,
     /// Nothing listens there.
     Refused,
-    /// No way leads there.
+    /// No way leads to that network from here.
     NoRoute,
+    /// Somebody says that the host cannot be reached.
+    HostUnreachable,
+    /// Cut as soon as it stood.
+    ConnectReset,
+    /// Nothing can be sent to the address, in the system's words.
+    Unusable(String),
+    /// Several addresses, which fail in different ways.
+    Unreached(Vec<(IpAddr, Failure)>),
     /// Nothing came back.
     ConnectTimedOut(Duration),
     /// Forbidden here or on the way.
@@ -127,6 +136,10 @@ impl Failure {
             Self::NoSuchName | Self::NoAddress { .. } | Self::Resolver(_) | Self::ResolverSilent => Class::Dns,
             Self::Refused
             | Self::NoRoute
+            | Self::HostUnreachable
+            | Self::ConnectReset
+            | Self::Unusable(_)
+            | Self::Unreached(_)
             | Self::ConnectTimedOut(_)
             | Self::Prohibited
             | Self::BadLocalAddress(_)
@@ -150,11 +163,16 @@ impl Failure {
             Self::Resolver(words) => return format!("not looked up: {}", printable_str(words)),
             Self::ResolverSilent => "no answer from the name server",
             Self::Refused => "connection refused",
-            Self::NoRoute => "no route",
+            Self::NoRoute => "no route from here",
+            Self::HostUnreachable => "the host cannot be reached",
+            Self::ConnectReset => "the connection was reset",
+            Self::Unreached(addresses) => {
+                return format!("none of its {} addresses can be connected to: {}", addresses.len(), connecting::ways(addresses));
+            }
             Self::ConnectTimedOut(after) => return format!("no answer within {} (connecting)", seconds(*after)),
             Self::Prohibited => "connecting is forbidden",
             Self::BadLocalAddress(_) => "the local address cannot be used",
-            Self::ConnectOther(words) => return printable_str(words).into_owned(),
+            Self::ConnectOther(words) | Self::Unusable(words) => return format!("not connected: {}", printable_str(words)),
             Self::Route(failure) => return failure.trouble.short(),
             Self::NoGreeting(after) => return format!("no greeting within {}", seconds(*after)),
             Self::ClosedAtOnce { .. } => "closed before the greeting",
@@ -378,6 +396,10 @@ mod tests {
             Failure::ResolverSilent,
             Failure::Refused,
             Failure::NoRoute,
+            Failure::HostUnreachable,
+            Failure::ConnectReset,
+            Failure::Unusable("x".to_owned()),
+            Failure::Unreached(vec![(IpAddr::from([192, 0, 2, 17]), Failure::Refused)]),
             Failure::ConnectTimedOut(some),
             Failure::Prohibited,
             Failure::BadLocalAddress("x".to_owned()),

@@ -2,7 +2,7 @@
 
 pub mod blob;
 pub mod certificate;
-mod connecting;
+pub mod connecting;
 pub mod failure;
 pub mod login;
 pub mod notice;

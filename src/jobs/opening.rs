@@ -1,5 +1,6 @@
 //! Opening a session: dial, greeting, and what is wrong when there is none.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,7 +9,7 @@ use crate::explain::failure::{Failure, diagnose};
 use crate::explain::place::Place;
 use crate::explain::route::{RouteFailure, Trouble};
 use crate::net::command;
-use crate::net::dial::{Cause, DialError, DialOptions, Route, SocketFault};
+use crate::net::dial::{Attempt, Cause, DialError, DialOptions, Route, SocketFault};
 use crate::net::dns::mx::{MxError, mail_servers};
 use crate::net::dns::{DnsError, Resolver};
 use crate::net::proxy;
@@ -25,7 +26,7 @@ pub fn place(target: &Target) -> Place {
     place.at_socket(target.socket.as_deref())
 }
 
-/// Why dialling failed, for the operator. Of several addresses the most telling cause is taken.
+/// Why dialling failed, for the operator. Several addresses that fail in different ways are each told.
 pub fn dial_failure(error: &DialError, target: &Target, options: &DialOptions) -> Failure {
     let route = |way: &dyn std::fmt::Display, trouble| Failure::Route(RouteFailure { way: way.to_string(), trouble });
     let way = match (&target.socket, &options.route) {
@@ -39,7 +40,7 @@ pub fn dial_failure(error: &DialError, target: &Target, options: &DialOptions) -
         DialError::NoAddress { other_family } => Failure::NoAddress { other_family: *other_family },
         DialError::Resolver(words) => Failure::Resolver(words.clone()),
         DialError::ResolverSilent => Failure::ResolverSilent,
-        DialError::Unreachable(attempts) => unreachable(attempts.iter().map(|attempt| &attempt.cause), options.timeout),
+        DialError::Unreachable(attempts) => unreachable(attempts, options.timeout),
         DialError::Socket(fault) => route(&way, socket_trouble(fault)),
         DialError::ProxyUnreachable(inner) => route(&way, Trouble::ProxyUnreachable(proxy_words(inner, options))),
         DialError::Proxy(fault) => route(&way, proxy_trouble(fault, options.timeout)),
@@ -49,22 +50,28 @@ pub fn dial_failure(error: &DialError, target: &Target, options: &DialOptions) -
     }
 }
 
-fn unreachable<'a>(causes: impl Iterator<Item = &'a Cause>, limit: Duration) -> Failure {
-    let telling = |cause: &Cause| match cause {
-        Cause::BadLocalAddress(_) => 5,
-        Cause::Refused => 4,
-        Cause::Prohibited => 3,
-        Cause::TimedOut => 2,
-        Cause::Other(_) => 1,
-        Cause::NoRoute => 0,
-    };
-    match causes.max_by_key(|cause| telling(cause)) {
-        Some(Cause::Refused) => Failure::Refused,
-        Some(Cause::TimedOut) => Failure::ConnectTimedOut(limit),
-        Some(Cause::Prohibited) => Failure::Prohibited,
-        Some(Cause::BadLocalAddress(words)) => Failure::BadLocalAddress(words.clone()),
-        Some(Cause::Other(words)) => Failure::ConnectOther(words.clone()),
-        Some(Cause::NoRoute) | None => Failure::NoRoute,
+/// What all addresses have in common, or the failure of each.
+fn unreachable(attempts: &[Attempt], limit: Duration) -> Failure {
+    let each: Vec<(IpAddr, Failure)> = attempts.iter().map(|tried| (tried.address.ip(), cause_failure(&tried.cause, limit))).collect();
+    match &each[..] {
+        [] => Failure::NoRoute,
+        [(_, first), rest @ ..] if rest.iter().all(|(_, failure)| failure == first) => first.clone(),
+        _ => Failure::Unreached(each),
+    }
+}
+
+/// Why an address was not reached within the limit.
+pub fn cause_failure(cause: &Cause, limit: Duration) -> Failure {
+    match cause {
+        Cause::Refused => Failure::Refused,
+        Cause::TimedOut => Failure::ConnectTimedOut(limit),
+        Cause::Prohibited => Failure::Prohibited,
+        Cause::NoRoute => Failure::NoRoute,
+        Cause::HostUnreachable => Failure::HostUnreachable,
+        Cause::Reset => Failure::ConnectReset,
+        Cause::Unusable(words) => Failure::Unusable(words.clone()),
+        Cause::BadLocalAddress(words) => Failure::BadLocalAddress(words.clone()),
+        Cause::Other(words) => Failure::ConnectOther(words.clone()),
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
+#[cfg(feature = "dns")]
+use crate::support::dns::name_server;
 use crate::support::run::{Run, ehlo};
 use crate::support::scripted::{Scripted, closed_port, serve};
 
@@ -41,7 +43,7 @@ fn each_end_of_a_check_has_its_status_its_sentence_and_its_advice() {
         row("S: HTTP/1.1 400 Bad Request\nhold", 6, &["FAILED: not SMTP: a web server (HTTP)"]),
         row("S: SSH-2.0-OpenSSH_9.2\nhold", 6, &["FAILED: not SMTP: an SSH server"]),
         row("S: * OK IMAP4rev1\nhold", 6, &["FAILED: not SMTP: an IMAP server"]),
-        row("S! \\x15\\x03\\x01\\0\\x02\\x02\\x46\nclose", 6, &["FAILED: not SMTP: TLS", "ehlo --tls"]),
+        row("S! \\x15\\x03\\x01\\0\\x02\\x02\\x46\nclose", 6, &["FAILED: not SMTP: TLS", "ehlo check --tls"]),
         row("S: 554 no service\nhold", 1, &["FAILED: greets with a refusal (554)", "<! 554 no service", "Your address is blocked there."]),
         row("S: 421 busy\nclose", 9, &["FAILED: greets with a refusal (421)", "Try again in some minutes."]),
         row("S: 220 mx\nC: EHLO a\nS: 502 what\nC: HELO a\nS: 250 mx\nC: QUIT\nS: 221 bye", 0, &["warn: only HELO"]),
@@ -97,6 +99,20 @@ fn a_closed_port_and_an_unknown_name_are_told_as_such() {
     check(port, &[]).status(4).out("FAILED: connection refused (connect, ").out("nothing listens on this port").check();
     let done = ehlo(["check", "no-such-host.invalid"]).status(3).any_out().check();
     assert!(done.out().contains("no-such-host.invalid:25") && done.out().contains("What happened"), "{}", done.out());
+}
+
+#[cfg(feature = "dns")]
+#[test]
+fn addresses_that_are_dead_in_different_ways_are_not_told_as_one() {
+    // P43: to the second one nothing can be sent, which this machine itself says.
+    let names = name_server("both.test A 127.0.0.1\nboth.test A 255.255.255.255");
+    let place = format!("both.test:{}", closed_port());
+    let resolver = names.address.to_string();
+    let run = ehlo(["check", "--resolver", &resolver, &place]).status(4);
+    let done = run.out(format!("{place}  FAILED: none of its 2 addresses can be connected to: ")).check();
+    for words in ["127.0.0.1 refused", "127.0.0.1: The host answered at once", "255.255.255.255: ", "127.0.0.1 port "] {
+        assert!(done.out().contains(words), "{words}: {}", done.out());
+    }
 }
 
 #[test]

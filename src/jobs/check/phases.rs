@@ -196,6 +196,10 @@ impl<'a> Walk<'a> {
         match result {
             Ok(dialed) => Ok(dialed),
             Err(error) => {
+                // Of several dead addresses none stands for the host.
+                if self.report.attempts.len() > 1 {
+                    self.report.address = None;
+                }
                 let kind = failed_in(&error);
                 self.resolved(kind);
                 let failure = dial_failure(&error, &endpoint.target, &options.dial);

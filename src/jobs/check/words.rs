@@ -1,8 +1,10 @@
 //! What is short to say of TLS, and the clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::explain::certificate::Kind;
+use crate::explain::connecting::way;
+use crate::jobs::opening::cause_failure;
 use crate::net::dial::Cause;
 use crate::net::tls::TlsCause;
 use crate::net::tls::verdict::Fault;
@@ -69,11 +71,5 @@ pub(super) fn handshake(cause: &TlsCause) -> String {
 
 /// Why an address was not reached, in a few words.
 pub fn cause(cause: &Cause) -> String {
-    match cause {
-        Cause::Refused => "refused".to_owned(),
-        Cause::NoRoute => "no route".to_owned(),
-        Cause::TimedOut => "no answer".to_owned(),
-        Cause::Prohibited => "forbidden".to_owned(),
-        Cause::BadLocalAddress(words) | Cause::Other(words) => printable_str(words).into_owned(),
-    }
+    way(&cause_failure(cause, Duration::ZERO))
 }

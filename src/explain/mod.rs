@@ -4,6 +4,7 @@ pub mod blob;
 pub mod certificate;
 pub mod connecting;
 pub mod failure;
+pub mod handshake;
 pub mod login;
 pub mod notice;
 pub mod place;

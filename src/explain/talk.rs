@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::certificate;
 use super::failure::{Class, Diagnosis, diagnosis, seconds};
+use super::handshake::{self, HandshakeFailure};
 use super::place::Place;
 use super::reply::{Situation, explain};
 use crate::text::{printable, printable_str};
@@ -49,8 +50,8 @@ pub enum TalkFailure {
     StartTlsRefused(Reply),
     /// Plain text came behind the 220 to STARTTLS.
     Injected,
-    /// The handshake failed, in these words.
-    Handshake(String),
+    /// The handshake failed.
+    Handshake(HandshakeFailure),
     /// The server speaks only what is too old: version and suite in words.
     OldTls(String),
     /// The roots to verify by, or what else TLS needs, cannot be had: in words.
@@ -122,7 +123,7 @@ impl TalkFailure {
             Self::NoStartTls => "no STARTTLS".to_owned(),
             Self::StartTlsRefused(reply) => format!("STARTTLS refused ({})", code_of(reply)),
             Self::Injected => "plain text behind the 220 to STARTTLS".to_owned(),
-            Self::Handshake(words) => format!("TLS failed: {}", printable_str(words)),
+            Self::Handshake(failure) => format!("TLS failed: {}", printable_str(&failure.words)),
             Self::OldTls(spoken) => format!("TLS failed: it speaks {}", printable_str(spoken)),
             Self::TlsOptions(words) => printable_str(words).into_owned(),
             Self::Certificate(faults) => faults.iter().map(|(_, words)| printable_str(words).into_owned()).collect::<Vec<_>>().join("; "),
@@ -147,7 +148,8 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
             words.connection(failure)
         }
         TalkFailure::NoStartTls | TalkFailure::StartTlsRefused(_) | TalkFailure::Injected => words.starttls(failure),
-        TalkFailure::Handshake(_) | TalkFailure::OldTls(_) | TalkFailure::TlsOptions(_) => words.handshake(failure),
+        TalkFailure::Handshake(failure) => handshake::diagnose(failure, at),
+        TalkFailure::OldTls(_) | TalkFailure::TlsOptions(_) => words.tls(failure),
         TalkFailure::Certificate(faults) => words.certificate(faults),
         TalkFailure::CertificateEnds(days) => diagnosis(
             format!("The certificate of {} ends in {}", words.place, in_days(*days)),
@@ -271,34 +273,20 @@ impl Words<'_> {
         }
     }
 
-    fn handshake(&self, failure: &TalkFailure) -> Diagnosis {
-        let Self { place, at } = self;
+    fn tls(&self, failure: &TalkFailure) -> Diagnosis {
         match failure {
             TalkFailure::OldTls(spoken) => diagnosis(
-                format!("{place} speaks {}, which is too old", printable_str(spoken)),
+                format!("{} speaks {}, which is too old", self.place, printable_str(spoken)),
                 "The handshake failed; asked again, the server offered this. TLS before 1.2 is broken (RFC 8996).",
                 &["The server's software or its settings are old (Exchange: Schannel)."],
                 &["Update the server or its settings.", "A build with the feature legacy-tls can look closer: --tls-min 1.0"],
             ),
-            TalkFailure::TlsOptions(words) => diagnosis(
-                format!("TLS cannot be started: {}", printable_str(words)),
+            other => diagnosis(
+                format!("TLS cannot be started: {}", other.short()),
                 "This is a matter of this machine; the server has not been asked.",
                 &["A file that was given is not there or not what it should be."],
                 &["Look at --cacert, --cert and --key."],
             ),
-            other => {
-                let words = if let TalkFailure::Handshake(words) = other { printable_str(words).into_owned() } else { String::new() };
-                diagnosis(
-                    format!("The TLS handshake with {place} failed: {words}"),
-                    "The server agreed to TLS, and no encrypted connection came of it.",
-                    &[
-                        "Versions or ciphers: the server is too old or too narrow.",
-                        "The server wants a certificate of ours, or has none for the name that was sent.",
-                        "A device on the way forbids TLS, or does not like its long first message (--tls-groups X25519 makes it short).",
-                    ],
-                    &[&format!("More detail:  ehlo -v {}", at.encrypted()), "Look at the server's log."],
-                )
-            }
         }
     }
 
@@ -428,7 +416,11 @@ mod tests {
             (TalkFailure::NoStartTls, Class::Tls, "no STARTTLS"),
             (TalkFailure::StartTlsRefused(reply("454 \x1b")), Class::Tls, "STARTTLS refused (454)"),
             (TalkFailure::Injected, Class::Tls, "plain text behind the 220 to STARTTLS"),
-            (TalkFailure::Handshake(odd()), Class::Tls, r"TLS failed: x\x1b[31m"),
+            (
+                TalkFailure::Handshake(HandshakeFailure { words: odd(), why: handshake::Why::Other, narrowed_by: Vec::new() }),
+                Class::Tls,
+                r"TLS failed: x\x1b[31m",
+            ),
             (TalkFailure::OldTls(odd()), Class::Tls, r"TLS failed: it speaks x\x1b[31m"),
             (TalkFailure::TlsOptions(odd()), Class::Tls, r"x\x1b[31m"),
             (

@@ -73,6 +73,14 @@ fn each_end_of_a_check_has_its_status_its_sentence_and_its_advice() {
             )
         },
         Row {
+            flags: &["--tls"],
+            ..row(
+                "S: 220 mail.contoso.test ESMTP\nhold",
+                7,
+                &["FAILED: TLS failed: what answered is not TLS", "begun with the first byte", "ehlo check -S 127.0.0.1 "],
+            )
+        },
+        Row {
             flags: &["--through", "rcpt", "--to", "<x@external.test>", "--from", "me@alt.test"],
             ..row(
                 "S: 220 mx\nC: EHLO a\nS: 250 mx\nC: MAIL FROM:<me@alt.test>\nS: 250 ok\nC: RCPT TO:<x@external.test>\nS: 550 5.7.1 Unable to relay\nC: RSET\nS: 250 ok\nC: QUIT\nS: 221 bye",
@@ -91,6 +99,14 @@ fn each_end_of_a_check_has_its_status_its_sentence_and_its_advice() {
         assert_eq!(done.out().contains("What happened"), status != 0, "{}", done.out());
         assert!(!server.end().text().contains("DATA"));
     }
+}
+
+#[test]
+fn a_name_that_tls_cannot_send_is_a_mistake_and_nothing_is_connected_to() {
+    // P33
+    let server = serve("hold");
+    check(server.port, &["--servername", "x y"]).status(2).err("--servername: 'x y' cannot be used as a name in TLS").check();
+    assert_eq!(server.end().connections, 0);
 }
 
 #[test]

@@ -392,19 +392,26 @@ impl<'a> Walk<'a> {
     }
 
     async fn handshake_failed(&mut self, failure: &TlsFailure) -> Failure {
-        if old_tls::may_be_old(failure, &self.options.tls) {
-            let (target, name) = (self.report.target.clone(), self.options.tls.server_name.clone());
-            let name = name.unwrap_or_else(|| target.host.clone());
-            let name = Some(name).filter(|name| !self.options.tls.no_sni && name.parse::<std::net::IpAddr>().is_err());
+        let tls = &self.options.tls;
+        let name = self.sent_name();
+        if old_tls::may_be_old(failure, tls) {
+            let target = self.report.target.clone();
             let asking = old_tls::what_it_speaks(failure, &target, &self.options.dial, &self.options.hello_name, name.as_deref());
             if let Ok(Some(spoken)) = timeout_at(self.deadline, asking).await {
                 return Failure::from(TalkFailure::OldTls(spoken));
             }
         }
-        if failure.client_certificate_asked && self.options.tls.identity.is_none() {
+        if failure.client_certificate_asked && tls.identity.is_none() {
             return Failure::CertificateWanted(words::handshake(&failure.cause));
         }
-        Failure::from(TalkFailure::Handshake(words::handshake(&failure.cause)))
+        Failure::from(TalkFailure::Handshake(words::handshake_failure(failure, tls, name.is_some())))
+    }
+
+    /// The name that goes out in the handshake (SNI): no address does.
+    fn sent_name(&self) -> Option<String> {
+        let tls = &self.options.tls;
+        let name = tls.server_name.clone().unwrap_or_else(|| self.report.target.host.clone());
+        Some(name).filter(|name| !tls.no_sni && name.parse::<std::net::IpAddr>().is_err())
     }
 
     fn certificate(&mut self, report: &TlsReport) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ use super::route::{self, RouteFailure};
 use super::talk::{self, TalkFailure};
 use crate::text::printable_str;
 use crate::wire::foreign::Foreign;
+use crate::wire::reply::Reply;
 
 /// The ways in which a connection comes to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,10 @@ pub enum Failure {
     /// In the handshake the server asked for our certificate and got none, and ended it before its greeting,
     /// or with a refusal in its place: how.
     CertificateWanted(String),
+    /// The server answered our header of the PROXY protocol as if it were a command: so.
+    HeaderNotTaken(Reply),
+    /// This failed on a connection that began with our header of the PROXY protocol.
+    BehindHeader(Box<Failure>),
     /// What answered does not speak SMTP.
     NotSmtp(Option<Foreign>),
     /// More than a reply may have.
@@ -147,7 +152,8 @@ impl Failure {
             Self::Route(failure) => failure.trouble.class(),
             Self::NoGreeting(_) => Class::Timeout,
             Self::TlsEnded(_) | Self::CertificateWanted(_) => Class::Tls,
-            Self::ClosedAtOnce { .. } | Self::LostAtOnce(_) | Self::NotSmtp(_) | Self::TooLong => Class::Lost,
+            Self::ClosedAtOnce { .. } | Self::LostAtOnce(_) | Self::NotSmtp(_) | Self::HeaderNotTaken(_) | Self::TooLong => Class::Lost,
+            Self::BehindHeader(failure) => failure.class(),
             Self::GreetingRefused(_) => Class::Refused,
             Self::GreetingLater(_) => Class::TryLater,
             Self::Talk(failure) => failure.class(),
@@ -179,6 +185,8 @@ impl Failure {
             Self::LostAtOnce(_) => "broke before the greeting",
             Self::TlsEnded(_) => "TLS ended before the greeting",
             Self::CertificateWanted(_) => "wants a certificate of ours",
+            Self::HeaderNotTaken(reply) => return format!("does not take the PROXY header ({})", reply.code),
+            Self::BehindHeader(failure) => return failure.short(),
             Self::NotSmtp(Some(foreign)) => return format!("not SMTP: {}", foreign.describe()),
             Self::NotSmtp(None) => "not SMTP",
             Self::TooLong => "more than a reply may have",
@@ -202,6 +210,14 @@ pub struct Diagnosis {
     pub next: Vec<String>,
 }
 
+impl Diagnosis {
+    /// A likelier cause than all others, and what to do about it.
+    pub(super) fn first(&mut self, cause: &str, step: String) {
+        self.likely.insert(0, cause.to_owned());
+        self.next.insert(0, step);
+    }
+}
+
 /// Puts a failure into words.
 pub fn diagnose(failure: &Failure, place: &Place) -> Diagnosis {
     let words = Words { place, host: place.host(), at: place.shown() };
@@ -216,6 +232,8 @@ pub fn diagnose(failure: &Failure, place: &Place) -> Diagnosis {
         | Failure::TooLong
         | Failure::GreetingRefused(_)
         | Failure::GreetingLater(_) => words.greeting(failure),
+        Failure::HeaderNotTaken(reply) => words.header(reply),
+        Failure::BehindHeader(failure) => behind_header(diagnose(failure, place)),
         Failure::Route(failure) => route::diagnose(failure, place.host(), place.port()),
         Failure::Talk(failure) => talk::diagnose(failure, place),
         _ => connecting::diagnose(failure, place),
@@ -244,7 +262,31 @@ pub(super) fn seconds(duration: Duration) -> String {
     }
 }
 
+/// What fails on a connection that began with a header may fail because of it.
+fn behind_header(mut words: Diagnosis) -> Diagnosis {
+    words.first(
+        "The port does not expect the header of --proxy-protocol, or not from this address.",
+        "Leave out --proxy-protocol.".to_owned(),
+    );
+    words
+}
+
 impl Words<'_> {
+    fn header(&self, reply: &Reply) -> Diagnosis {
+        diagnosis(
+            format!("{} does not take the PROXY header ({})", self.at, reply.code),
+            &format!(
+                "{} The header of --proxy-protocol was taken for a command: from there on every reply is one too early.",
+                talk::said(reply)
+            ),
+            &["The port is for clients that come straight, not through a load balancer."],
+            &[
+                "Leave out --proxy-protocol.",
+                "On the server: is the PROXY protocol switched on for this port (Postfix: smtpd_upstream_proxy_protocol)?",
+            ],
+        )
+    }
+
     fn name(&self, failure: &Failure) -> Diagnosis {
         let host = self.host;
         match failure {
@@ -384,6 +426,14 @@ impl Words<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::reply::{Received, ReplyParser};
+
+    fn refusal() -> Reply {
+        let mut parser = ReplyParser::default();
+        parser.push(b"502 5.5.2 what\x1b\r\n");
+        let Ok(Some(Received::Reply(reply))) = parser.next_received() else { panic!("that is a reply") };
+        reply
+    }
 
     #[test]
     fn every_failure_has_words_of_its_own() {
@@ -410,6 +460,7 @@ mod tests {
             Failure::TlsEnded("x".to_owned()),
             Failure::CertificateWanted("x".to_owned()),
             Failure::NotSmtp(Some(Foreign::Http)),
+            Failure::HeaderNotTaken(refusal()),
             Failure::TooLong,
             Failure::GreetingRefused(554),
             Failure::GreetingLater(421),
@@ -422,5 +473,13 @@ mod tests {
             assert!(!seen.contains(&words.headline), "{failure:?}");
             seen.push(words.headline);
         }
+    }
+
+    #[test]
+    fn behind_a_header_of_ours_it_is_the_first_to_be_named() {
+        let failure = Failure::BehindHeader(Box::new(Failure::ClosedAtOnce { partial: false }));
+        let words = diagnose(&failure, &Place::new("mx.alt.test", 25));
+        assert!(words.likely[0].contains("--proxy-protocol") && words.next[0].contains("--proxy-protocol"), "{words:?}");
+        assert_eq!((failure.class(), failure.short().as_str()), (Class::Lost, "closed before the greeting"));
     }
 }

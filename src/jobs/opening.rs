@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::explain::failure::{Failure, diagnose};
 use crate::explain::place::Place;
 use crate::explain::route::{RouteFailure, Trouble};
+use crate::explain::talk::TalkFailure;
 use crate::net::command;
 use crate::net::dial::{Attempt, Cause, DialError, DialOptions, Route, SocketFault};
 use crate::net::dns::mx::{MxError, mail_servers};
@@ -157,6 +158,30 @@ pub fn without_certificate(failure: Failure) -> Failure {
         other => return other,
     };
     Failure::CertificateWanted(how)
+}
+
+/// The same failure of a connection that began with our header of the PROXY protocol: it may be why. Who is reached
+/// and refuses only later than EHLO has taken it.
+pub fn behind_header(failure: Failure) -> Failure {
+    let early = match &failure {
+        Failure::ClosedAtOnce { .. }
+        | Failure::LostAtOnce(_)
+        | Failure::NoGreeting(_)
+        | Failure::NotSmtp(_)
+        | Failure::TlsEnded(_)
+        | Failure::GreetingRefused(_)
+        | Failure::GreetingLater(_) => true,
+        Failure::Talk(talk) => match &**talk {
+            TalkFailure::HelloRefused { .. } => true,
+            TalkFailure::Lost { verb, .. } | TalkFailure::Silent { verb, .. } | TalkFailure::Odd { verb, .. } => {
+                matches!(verb.as_str(), "EHLO" | "HELO" | "LHLO")
+            }
+            TalkFailure::Handshake(_) => true,
+            _ => false,
+        },
+        _ => false,
+    };
+    if early { Failure::BehindHeader(Box::new(failure)) } else { failure }
 }
 
 /// What the first event on a new connection means for it: `None` when the server greeted as it should.

@@ -110,6 +110,63 @@ fn a_name_that_tls_cannot_send_is_a_mistake_and_nothing_is_connected_to() {
 }
 
 #[test]
+fn a_header_of_the_proxy_protocol_is_named_where_it_may_be_the_cause() {
+    let not_taken = &["FAILED: does not take the PROXY header (502)", "502 5.5.2 what", "Leave out --proxy-protocol."][..];
+    let may_be = &["1. The port does not expect the header of --proxy-protocol", "Leave out --proxy-protocol."][..];
+    let (one, two) = (&["--proxy-protocol", "v1"][..], &["--proxy-protocol", "v2,local"][..]);
+    let table: &[(&'static str, &[&str], i32, &[&str])] = &[
+        // The answer to the header comes behind the greeting, before EHLO is said or after it.
+        ("C: *\nS! 220 mx\\r\\n502 5.5.2 what\\r\\n\nhold", one, 6, not_taken),
+        ("C: *\nS: 220 mx\nC: EHLO a\nS: 502 5.5.2 what\nS: 250 mx\nhold", one, 6, not_taken),
+        ("C! \\r\\n\\r\\n\\0\\r\\nQUIT\\n\\x20\\0\\0\\0\nclose", two, 6, may_be),
+        ("C: *\nS: 220 mx\nC: EHLO a\nclose", one, 6, may_be),
+        ("C: *\nS: 554 no\nhold", one, 1, may_be),
+        (
+            "C: *\nS: 220 mx\nC: EHLO a\nS: 250 mx\nC: MAIL FROM:<>\nS: 550 no\nhold",
+            &["--proxy-protocol", "v1", "--through", "mail"],
+            1,
+            &["FAILED: MAIL FROM refused (550)"],
+        ),
+        // None was sent, and one is wanted (Exim).
+        (
+            "S: 220 mx\nC: EHLO a\nS: 503 Command refused, required Proxy negotiation failed\nC: HELO a\nS: 503 no\nhold",
+            &[],
+            1,
+            &["FAILED: EHLO refused (503)", "--proxy-protocol v1 or v2"],
+        ),
+    ];
+    for (script, flags, status, words) in table {
+        let server = serve(script);
+        let done = words.iter().fold(check(server.port, flags).status(*status), |run, word| run.out(*word)).check();
+        assert!(*status != 1 || words == &may_be || !done.out().contains("Leave out --proxy"), "{}", done.out());
+        server.end();
+    }
+}
+
+#[test]
+fn lmtp_and_smtp_are_not_mixed_up() {
+    let table: &[(&'static str, &str, &[&str])] = &[
+        (
+            "S: 220 mx LMTP\nC: EHLO a\nS: 500 what\nC: HELO a\nS: 500 what\nhold",
+            "",
+            &["EHLO refused (500)", "This is LMTP: lmtp://127.0.0.1:"],
+        ),
+        (
+            "S: 220 mx ESMTP\nC: LHLO a\nS: 500 what\nhold",
+            "lmtp://",
+            &["LHLO refused (500)", "It speaks SMTP, not LMTP.", "ehlo check 127.0.0.1 "],
+        ),
+    ];
+    for (script, scheme, words) in table {
+        let server = serve(script);
+        let run = ehlo(["check", "--ehlo", "a", &format!("{scheme}127.0.0.1:{}", server.port)]).status(1);
+        let done = words.iter().fold(run, |run, word| run.out(*word)).check();
+        assert!(scheme.is_empty() || !done.out().contains("EHLO"), "{}", done.out());
+        server.end();
+    }
+}
+
+#[test]
 fn a_closed_port_and_an_unknown_name_are_told_as_such() {
     let port = closed_port();
     check(port, &[]).status(4).out("FAILED: connection refused (connect, ").out("nothing listens on this port").check();

@@ -181,7 +181,7 @@ fn elsewhere(place: &Place) -> &'static str {
 }
 
 /// The port for the other kind of mail.
-pub(super) fn other_port(place: &Place) -> String {
+fn other_port(place: &Place) -> String {
     let other = if place.port() == 25 { 587 } else { 25 };
     format!("Does this one answer on {other}?  {} {} {other}", place.program(), place.host())
 }

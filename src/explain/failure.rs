@@ -332,7 +332,8 @@ impl Words<'_> {
 
     fn greeting(&self, failure: &Failure) -> Diagnosis {
         let Self { place, at, .. } = self;
-        let wait = ["Wait longer: --timeout 300", &connecting::other_port(place)];
+        let other = if place.port() == 587 { 25 } else { 587 };
+        let wait = ["Wait longer: --timeout 300", &format!("Try port {other}:  {} {} {other}", place.program(), place.host())];
         match failure {
             Failure::NoGreeting(after) => diagnosis(
                 format!("{at} is connected but sent no greeting within {}", seconds(*after)),

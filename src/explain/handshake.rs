@@ -22,7 +22,7 @@ pub enum Why {
     PlainSmtp,
     /// What answered is neither TLS nor SMTP.
     OtherService,
-    /// The server knows no such name as it was sent (alert unrecognized_name).
+    /// The server knows no such name as it was sent (alert `unrecognized_name`).
     UnknownName,
     /// The server wants to be told a name, and none was sent.
     NameWanted,
@@ -36,15 +36,18 @@ pub enum Why {
     Other,
 }
 
+/// A key of X25519MLKEM768 makes the first message longer than a segment.
+const LONG_HELLO: &str = "A device on the way does not like the long first message: --tls-groups X25519 makes it short.";
+
 /// Puts it into words.
 pub(super) fn diagnose(failure: &HandshakeFailure, place: &Place) -> Diagnosis {
-    let mut likely: Vec<String> = causes(failure.why, place).iter().map(|&cause| cause.to_owned()).collect();
     let flags = failure.narrowed_by.join(", ");
+    let is_short = flags.contains("--tls-groups");
+    let causes = causes(failure.why, place).iter().filter(|cause| !(is_short && **cause == LONG_HELLO));
+    let mut likely: Vec<String> = causes.map(|&cause| cause.to_owned()).collect();
+    let mut next = steps(failure.why, place);
     if !flags.is_empty() && matches!(failure.why, Why::NothingInCommon | Why::Cut | Why::Other) {
         likely.insert(0, format!("Your own {flags}: the server speaks nothing of what that leaves over."));
-    }
-    let mut next = steps(failure.why, place);
-    if !flags.is_empty() && likely.len() > causes(failure.why, place).len() {
         next.insert(0, format!("Leave out {flags}."));
     }
     Diagnosis { likely, next, ..diagnosis(headline(failure, place), happened(failure.why, place), &[], &[]) }
@@ -80,14 +83,14 @@ fn causes(why: Why, place: &Place) -> &'static [&'static str] {
             "The server wants a certificate of ours, or has none for the name that was sent.",
         ],
         (Why::Cut, _) => &[
-            "A device on the way forbids TLS, or does not like its long first message (--tls-groups X25519 makes it short).",
+            "A device on the way forbids TLS.",
+            LONG_HELLO,
             "The server cannot read its certificate or key, or its process died.",
             "An old server that cannot agree.",
         ],
-        (Why::Silent, _) => &[
-            "A device on the way swallows the first message, which is long (--tls-groups X25519 makes it short).",
-            "The server is loaded, or waits for something itself.",
-        ],
+        (Why::Silent, _) => {
+            &[LONG_HELLO, "A device on the way swallows what TLS says.", "The server is loaded, or waits for something itself."]
+        }
         (Why::Other, _) => &["The server's TLS is broken or unusual.", "A device on the way interferes."],
     }
 }
@@ -133,7 +136,7 @@ mod tests {
             ),
             (Why::NameWanted, true, &["none was sent", "--servername NAME"], &["--no-sni", old]),
             (Why::NothingInCommon, false, &["agreed to TLS", old, "ehlo -v -S mx.alt.test 25"], &["first byte"]),
-            (Why::Silent, false, &["swallows the first message"], &[old]),
+            (Why::Silent, false, &["long first message"], &[old]),
             (Why::Cut, true, &["forbids TLS"], &[old, "agreed"]),
         ];
         for (why, implicit, there, missing) in table {
@@ -148,6 +151,8 @@ mod tests {
         let words = all(Why::NothingInCommon, false, &["--tls-min 1.3"]);
         let (ours, theirs) = (words.find("Your own --tls-min 1.3"), words.find("too old"));
         assert!(ours.is_some() && ours < theirs && words.contains("Leave out --tls-min 1.3."), "{words}");
+        let words = all(Why::Cut, false, &["--tls-groups X25519"]);
+        assert!(words.contains("Leave out --tls-groups X25519.") && !words.contains("makes it short"), "{words}");
         assert!(!all(Why::PlainSmtp, true, &["--tls-min 1.3"]).contains("--tls-min"));
     }
 }

@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod connecting;
 pub mod failure;
 pub mod handshake;
+pub mod hello;
 pub mod login;
 pub mod notice;
 pub mod place;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::certificate;
 use super::failure::{Class, Diagnosis, diagnosis, seconds};
 use super::handshake::{self, HandshakeFailure};
+use super::hello::{self, Other};
 use super::place::Place;
 use super::reply::{Fact, Situation, explain};
 use crate::text::{printable, printable_str};
@@ -94,33 +95,6 @@ pub enum TalkFailure {
     },
 }
 
-/// Whether the other of SMTP and LMTP is spoken there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Other {
-    /// Nothing speaks for it.
-    Unlikely,
-    /// The verb is not known there.
-    Possible,
-    /// The server says so, or says nothing that speaks against it and does not know our verb.
-    Likely,
-}
-
-impl Other {
-    /// From what we said, the refusal, and the greeting.
-    pub fn guess(verb: &str, reply: &Reply, greeting: Option<&Reply>) -> Self {
-        let says_lmtp = greeting.into_iter().chain([reply]).flat_map(Reply::texts).any(|text| {
-            let mut words = text.split(|b: &u8| !b.is_ascii_alphanumeric());
-            words.any(|word| word.eq_ignore_ascii_case(b"LMTP") || word.eq_ignore_ascii_case(b"LHLO"))
-        });
-        let unknown = matches!(reply.code.number(), 500 | 502);
-        match (verb, says_lmtp, unknown) {
-            ("LHLO", false, true) | ("EHLO", true, _) => Self::Likely,
-            ("EHLO", false, true) => Self::Possible,
-            _ => Self::Unlikely,
-        }
-    }
-}
-
 impl TalkFailure {
     /// The kind of failure.
     pub(super) fn class(&self) -> Class {
@@ -177,7 +151,7 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
     let words = Words { place: at.shown(), at };
     match failure {
         TalkFailure::Refused { situation, reply } => words.refused(situation, reply),
-        TalkFailure::HelloRefused { verb, reply, other } => words.hello(verb, reply, *other),
+        TalkFailure::HelloRefused { verb, reply, other } => hello::diagnose(verb, reply, *other, at),
         TalkFailure::Silent { .. } | TalkFailure::Lost { .. } | TalkFailure::Odd { .. } | TalkFailure::TooSlow { .. } => {
             words.connection(failure)
         }
@@ -214,34 +188,6 @@ impl Words<'_> {
             Some(fact) => of_fact(headline, &says, &fact, by_hand),
             None => diagnosis(headline, &says, &["The server's own rules."], &["Read its text; ask its administrator.", &by_hand]),
         }
-    }
-
-    fn hello(&self, verb: &'static str, reply: &Reply, other: Other) -> Diagnosis {
-        let Self { place, at } = self;
-        let headline = format!("{place} greets and refuses {verb} ({})", code_of(reply));
-        let by_hand = format!("By hand:  ehlo {}", at.arguments());
-        let fact = explain(&Situation { verb: verb.to_owned(), ..Situation::default() }, reply);
-        if let Some(fact) = fact.filter(|fact| fact.is_about_a_header()) {
-            return of_fact(headline, &said(reply), &fact, by_hand);
-        }
-        let mut words = diagnosis(
-            headline,
-            &said(reply),
-            &[
-                "It does not like the name that we say (--ehlo NAME).",
-                "It refuses this address and says so only now.",
-                &format!("A device on the way forbids {verb}."),
-            ],
-            &[&by_hand, "Say a name that resolves to your address: --ehlo NAME"],
-        );
-        let (program, lmtp, smtp) = (at.program(), at.as_lmtp(), at.as_smtp());
-        match (verb, other) {
-            (_, Other::Unlikely) => {}
-            ("LHLO", _) => words.first("It speaks SMTP, not LMTP.", format!("Leave out lmtp:  {program} {smtp}")),
-            (_, Other::Likely) => words.first(&format!("This is LMTP: {lmtp}"), format!("{program} {lmtp}")),
-            (_, Other::Possible) => words.first(&format!("This may be LMTP: {lmtp}"), format!("{program} {lmtp}")),
-        }
-        words
     }
 
     fn connection(&self, failure: &TalkFailure) -> Diagnosis {
@@ -395,7 +341,7 @@ impl Words<'_> {
 }
 
 /// What the facts about replies say. A check has no session in which one could type `:help`.
-fn of_fact(headline: String, says: &str, fact: &Fact, by_hand: String) -> Diagnosis {
+pub(super) fn of_fact(headline: String, says: &str, fact: &Fact, by_hand: String) -> Diagnosis {
     let mut next: Vec<String> = fact.next().filter(|step| !step.starts_with(':')).map(capital).collect();
     if next.is_empty() {
         next.push(by_hand);
@@ -404,7 +350,7 @@ fn of_fact(headline: String, says: &str, fact: &Fact, by_hand: String) -> Diagno
 }
 
 /// `550 5.7.1`
-fn code_of(reply: &Reply) -> String {
+pub(super) fn code_of(reply: &Reply) -> String {
     reply.status().map_or_else(|| reply.code.to_string(), |status| format!("{} {status}", reply.code))
 }
 
@@ -446,34 +392,8 @@ mod tests {
         TalkFailure::Refused { situation: Situation { verb: verb.to_owned(), ..Situation::default() }, reply: reply(text) }
     }
 
-    fn hello(verb: &'static str, text: &str) -> TalkFailure {
-        let reply = reply(text);
-        TalkFailure::HelloRefused { verb, other: Other::guess(verb, &reply, None), reply }
-    }
-
-    #[test]
-    fn whoever_speaks_the_other_of_smtp_and_lmtp_is_told_how_to_call_it() {
-        let mx = || Place::new("mx.alt.test", 24);
-        let socket = || mx().at_socket(Some("/run/lmtp"));
-        let table = [
-            (mx(), "EHLO", "500 5.5.1 Use LHLO", "This is LMTP: lmtp://mx.alt.test:24", "ehlo lmtp://mx.alt.test:24"),
-            (socket(), "EHLO", "500 5.5.1 LMTP wants LHLO", "This is LMTP: lmtp:unix:/run/lmtp", "ehlo lmtp:unix:/run/lmtp"),
-            (mx(), "EHLO", "502 5.5.2 unknown", "This may be LMTP: lmtp://mx.alt.test:24", "ehlo lmtp://mx.alt.test:24"),
-            (mx().speaking(true, false), "LHLO", "500 5.5.2 unknown", "It speaks SMTP, not LMTP.", "Leave out lmtp:  ehlo mx.alt.test 24"),
-            (socket().speaking(true, false), "LHLO", "500 what", "It speaks SMTP, not LMTP.", "Leave out lmtp:  ehlo unix:/run/lmtp"),
-            (mx(), "EHLO", "550 not you", "It does not like the name that we say (--ehlo NAME).", "By hand:  ehlo mx.alt.test 24"),
-            (socket(), "EHLO", "550 not you", "It does not like the name that we say (--ehlo NAME).", "By hand:  ehlo unix:/run/lmtp"),
-            (mx(), "EHLO", "503 Command refused, required Proxy negotiation failed", "A load balancer", "--proxy-protocol v1"),
-        ];
-        for (place, verb, text, likely, next) in table {
-            let failure = hello(verb, text);
-            let words = diagnose(&failure, &place);
-            assert!(words.likely[0].starts_with(likely) && words.next[0].contains(next), "{text}: {words:?}");
-            assert!(failure.short().starts_with(verb) && words.headline.contains(verb), "{}", failure.short());
-        }
-        let greeting = reply("220 mx.alt.test Cyrus LMTP v3");
-        assert_eq!(Other::guess("EHLO", &reply("500 what"), Some(&greeting)), Other::Likely);
-        assert_eq!(Other::guess("LHLO", &reply("500 what"), Some(&greeting)), Other::Unlikely);
+    fn hello(text: &str) -> TalkFailure {
+        TalkFailure::HelloRefused { verb: "EHLO", other: Other::Unlikely, reply: reply(text) }
     }
 
     #[test]
@@ -497,8 +417,8 @@ mod tests {
             (refused("RCPT TO", "450 later"), Class::TryLater, "RCPT TO refused (450)"),
             (refused("MAIL FROM", "552 \x07"), Class::Refused, "MAIL FROM refused (552)"),
             (refused("AUTH", "535 5.7.8 no"), Class::Login, "login refused (535 5.7.8)"),
-            (hello("EHLO", "550 no"), Class::Refused, "EHLO refused (550)"),
-            (hello("EHLO", "421 no"), Class::TryLater, "EHLO refused (421)"),
+            (hello("550 no"), Class::Refused, "EHLO refused (550)"),
+            (hello("421 no"), Class::TryLater, "EHLO refused (421)"),
             (TalkFailure::Silent { verb: odd(), after: second }, Class::Timeout, r"no reply to x\x1b[31m within 1.5 s"),
             (TalkFailure::Lost { verb: odd(), words: Some(odd()) }, Class::Lost, r"lost instead of the reply to x\x1b[31m"),
             (TalkFailure::Lost { verb: "EHLO".to_owned(), words: None }, Class::Lost, "closed instead of the reply to EHLO"),

@@ -230,9 +230,14 @@ const SCHEMES: &[Scheme] = &[
 /// What stands before the path of a socket.
 const SOCKETS: &[(&str, Protocol)] = &[("unix:", Protocol::Smtp), ("lmtp:unix:", Protocol::Lmtp)];
 
+/// The same as URLs, which are about a path only when it is a whole one: a host may be called `unix`.
+const SOCKET_URLS: &[(&str, Protocol)] = &[("smtp://unix:/", Protocol::Smtp), ("lmtp://unix:/", Protocol::Lmtp)];
+
 fn split_socket(text: &str) -> Option<(Protocol, &str)> {
     let begins = |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    SOCKETS.iter().find(|(prefix, _)| begins(prefix)).map(|(prefix, protocol)| (*protocol, &text[prefix.len()..]))
+    let socket = SOCKETS.iter().find(|(prefix, _)| begins(prefix)).map(|(prefix, protocol)| (*protocol, &text[prefix.len()..]));
+    let url = || SOCKET_URLS.iter().find(|(prefix, _)| begins(prefix)).map(|(prefix, protocol)| (*protocol, &text[prefix.len() - 1..]));
+    socket.or_else(url)
 }
 
 fn split_scheme(text: &str) -> Result<(Option<Scheme>, &str), TargetError> {
@@ -370,6 +375,9 @@ mod tests {
             ("unix:/run/smtp", Protocol::Smtp, Some("/run/smtp"), 25, "unix:/run/smtp"),
             ("unix:///run/smtp", Protocol::Smtp, Some("/run/smtp"), 25, "unix:/run/smtp"),
             ("unix:private/smtp", Protocol::Smtp, Some("private/smtp"), 25, "unix:private/smtp"),
+            ("lmtp://unix:/run/lmtp", Protocol::Lmtp, Some("/run/lmtp"), 25, "lmtp:unix:/run/lmtp"),
+            ("smtp://unix:/run/smtp", Protocol::Smtp, Some("/run/smtp"), 25, "unix:/run/smtp"),
+            ("lmtp://unix:2424", Protocol::Lmtp, None, 2424, "lmtp://unix:2424"),
             ("lmtp:unix:/run/a b", Protocol::Lmtp, Some("/run/a b"), 25, "lmtp:unix:/run/a b"),
         ] {
             let got = Target::parse(text, None).unwrap();

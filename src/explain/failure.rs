@@ -1,11 +1,15 @@
 //! Why there is no conversation: what happened, what is likely, what to do next. One row each.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use super::connecting;
+use super::place::Place;
 use super::route::{self, RouteFailure};
 use super::talk::{self, TalkFailure};
 use crate::text::printable_str;
 use crate::wire::foreign::Foreign;
+use crate::wire::reply::Reply;
 
 /// The ways in which a connection comes to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +27,16 @@ pub enum Failure {
     ResolverSilent,
     /// Nothing listens there.
     Refused,
-    /// No way leads there.
+    /// No way leads to that network from here.
     NoRoute,
+    /// Somebody says that the host cannot be reached.
+    HostUnreachable,
+    /// Cut as soon as it stood.
+    ConnectReset,
+    /// Nothing can be sent to the address, in the system's words.
+    Unusable(String),
+    /// Several addresses, which fail in different ways.
+    Unreached(Vec<(IpAddr, Failure)>),
     /// Nothing came back.
     ConnectTimedOut(Duration),
     /// Forbidden here or on the way.
@@ -49,6 +61,10 @@ pub enum Failure {
     /// In the handshake the server asked for our certificate and got none, and ended it before its greeting,
     /// or with a refusal in its place: how.
     CertificateWanted(String),
+    /// The server answered our header of the PROXY protocol as if it were a command: so.
+    HeaderNotTaken(Reply),
+    /// This failed on a connection that began with our header of the PROXY protocol.
+    BehindHeader(Box<Failure>),
     /// What answered does not speak SMTP.
     NotSmtp(Option<Foreign>),
     /// More than a reply may have.
@@ -125,6 +141,10 @@ impl Failure {
             Self::NoSuchName | Self::NoAddress { .. } | Self::Resolver(_) | Self::ResolverSilent => Class::Dns,
             Self::Refused
             | Self::NoRoute
+            | Self::HostUnreachable
+            | Self::ConnectReset
+            | Self::Unusable(_)
+            | Self::Unreached(_)
             | Self::ConnectTimedOut(_)
             | Self::Prohibited
             | Self::BadLocalAddress(_)
@@ -132,7 +152,8 @@ impl Failure {
             Self::Route(failure) => failure.trouble.class(),
             Self::NoGreeting(_) => Class::Timeout,
             Self::TlsEnded(_) | Self::CertificateWanted(_) => Class::Tls,
-            Self::ClosedAtOnce { .. } | Self::LostAtOnce(_) | Self::NotSmtp(_) | Self::TooLong => Class::Lost,
+            Self::ClosedAtOnce { .. } | Self::LostAtOnce(_) | Self::NotSmtp(_) | Self::HeaderNotTaken(_) | Self::TooLong => Class::Lost,
+            Self::BehindHeader(failure) => failure.class(),
             Self::GreetingRefused(_) => Class::Refused,
             Self::GreetingLater(_) => Class::TryLater,
             Self::Talk(failure) => failure.class(),
@@ -148,17 +169,24 @@ impl Failure {
             Self::Resolver(words) => return format!("not looked up: {}", printable_str(words)),
             Self::ResolverSilent => "no answer from the name server",
             Self::Refused => "connection refused",
-            Self::NoRoute => "no route",
+            Self::NoRoute => "no route from here",
+            Self::HostUnreachable => "the host cannot be reached",
+            Self::ConnectReset => "the connection was reset",
+            Self::Unreached(addresses) => {
+                return format!("none of its {} addresses can be connected to: {}", addresses.len(), connecting::ways(addresses));
+            }
             Self::ConnectTimedOut(after) => return format!("no answer within {} (connecting)", seconds(*after)),
             Self::Prohibited => "connecting is forbidden",
             Self::BadLocalAddress(_) => "the local address cannot be used",
-            Self::ConnectOther(words) => return printable_str(words).into_owned(),
+            Self::ConnectOther(words) | Self::Unusable(words) => return format!("not connected: {}", printable_str(words)),
             Self::Route(failure) => return failure.trouble.short(),
             Self::NoGreeting(after) => return format!("no greeting within {}", seconds(*after)),
             Self::ClosedAtOnce { .. } => "closed before the greeting",
             Self::LostAtOnce(_) => "broke before the greeting",
             Self::TlsEnded(_) => "TLS ended before the greeting",
             Self::CertificateWanted(_) => "wants a certificate of ours",
+            Self::HeaderNotTaken(reply) => return format!("does not take the PROXY header ({})", reply.code),
+            Self::BehindHeader(failure) => return failure.short(),
             Self::NotSmtp(Some(foreign)) => return format!("not SMTP: {}", foreign.describe()),
             Self::NotSmtp(None) => "not SMTP",
             Self::TooLong => "more than a reply may have",
@@ -182,10 +210,17 @@ pub struct Diagnosis {
     pub next: Vec<String>,
 }
 
+impl Diagnosis {
+    /// A likelier cause than all others, and what to do about it.
+    pub(super) fn first(&mut self, cause: &str, step: String) {
+        self.likely.insert(0, cause.to_owned());
+        self.next.insert(0, step);
+    }
+}
+
 /// Puts a failure into words.
-pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
-    let host = printable_str(host).into_owned();
-    let words = Words { host, port };
+pub fn diagnose(failure: &Failure, place: &Place) -> Diagnosis {
+    let words = Words { place, host: place.host(), at: place.shown() };
     match failure {
         Failure::NoSuchName | Failure::NoAddress { .. } | Failure::Resolver(_) | Failure::ResolverSilent => words.name(failure),
         Failure::NoGreeting(_)
@@ -197,15 +232,19 @@ pub fn diagnose(failure: &Failure, host: &str, port: u16) -> Diagnosis {
         | Failure::TooLong
         | Failure::GreetingRefused(_)
         | Failure::GreetingLater(_) => words.greeting(failure),
-        Failure::Route(failure) => route::diagnose(failure, &words.host, port),
-        Failure::Talk(failure) => talk::diagnose(failure, &words.host, port),
-        _ => words.connecting(failure),
+        Failure::HeaderNotTaken(reply) => words.header(reply),
+        Failure::BehindHeader(failure) => behind_header(diagnose(failure, place)),
+        Failure::Route(failure) => route::diagnose(failure, place.host(), place.port()),
+        Failure::Talk(failure) => talk::diagnose(failure, place),
+        _ => connecting::diagnose(failure, place),
     }
 }
 
-struct Words {
-    host: String,
-    port: u16,
+struct Words<'a> {
+    place: &'a Place,
+    host: &'a str,
+    /// `mx.contoso.test port 25`
+    at: String,
 }
 
 pub(super) fn diagnosis(headline: String, happened: &str, likely: &[&str], next: &[&str]) -> Diagnosis {
@@ -223,9 +262,33 @@ pub(super) fn seconds(duration: Duration) -> String {
     }
 }
 
-impl Words {
+/// What fails on a connection that began with a header may fail because of it.
+fn behind_header(mut words: Diagnosis) -> Diagnosis {
+    words.first(
+        "The port does not expect the header of --proxy-protocol, or not from this address.",
+        "Leave out --proxy-protocol.".to_owned(),
+    );
+    words
+}
+
+impl Words<'_> {
+    fn header(&self, reply: &Reply) -> Diagnosis {
+        diagnosis(
+            format!("{} does not take the PROXY header ({})", self.at, reply.code),
+            &format!(
+                "{} The header of --proxy-protocol was taken for a command: from there on every reply is one too early.",
+                talk::said(reply)
+            ),
+            &["The port is for clients that come straight, not through a load balancer."],
+            &[
+                "Leave out --proxy-protocol.",
+                "On the server: is the PROXY protocol switched on for this port (Postfix: smtpd_upstream_proxy_protocol)?",
+            ],
+        )
+    }
+
     fn name(&self, failure: &Failure) -> Diagnosis {
-        let host = &self.host;
+        let host = self.host;
         match failure {
             Failure::NoSuchName => diagnosis(
                 format!("The name {host} does not exist"),
@@ -267,80 +330,23 @@ impl Words {
         }
     }
 
-    fn connecting(&self, failure: &Failure) -> Diagnosis {
-        let Self { host, port } = self;
-        let other = if *port == 25 { 587 } else { 25 };
-        let try_other = format!("Does this one answer on {other}?  ehlo {host} {other}");
-        match failure {
-            Failure::Refused => diagnosis(
-                format!("{host} port {port} refused the connection"),
-                "The host answered at once that nothing listens on this port. It is up and reachable.",
-                &["The mail service is stopped, or listens on another port or address.", "A firewall refuses in its place."],
-                &["On the server: is the service running, and on which addresses?", &try_other],
-            ),
-            Failure::NoRoute => diagnosis(
-                format!("No route to {host} port {port}"),
-                "This machine or a router on the way knows no path to the address.",
-                &[
-                    "This machine has no network, or none of this IP version.",
-                    "A VPN is not up.",
-                    "A firewall answers that the host cannot be reached.",
-                ],
-                &["Try -4 or -6.", "Does any other host answer?"],
-            ),
-            Failure::ConnectTimedOut(after) => diagnosis(
-                format!("No answer from {host} port {port} within {} (connecting)", seconds(*after)),
-                "The name resolved. The connection request went out and nothing came back, neither yes nor no. SMTP never began.",
-                &[
-                    "Port 25 is blocked on the way out of this network (very common at homes, offices and clouds).",
-                    "A firewall before the server drops it.",
-                    "The host is down, or the address is old.",
-                ],
-                &[
-                    "Does any other server answer on 25?  ehlo OTHER-SERVER",
-                    &try_other,
-                    "From another network?  Then it is 1, else 2 or 3.",
-                ],
-            ),
-            Failure::Prohibited => diagnosis(
-                format!("Connecting to {host} port {port} is forbidden"),
-                "The operating system or a firewall on the way says that this is not allowed.",
-                &["A local firewall or security policy.", "A router on the way refuses by policy."],
-                &["Look at the firewall rules of this machine.", &try_other],
-            ),
-            Failure::BadLocalAddress(words) => diagnosis(
-                format!("The local address cannot be used: {}", printable_str(words)),
-                "The address given with -b does not belong to this machine, or not to this IP version.",
-                &["A typing error in -b."],
-                &["List this machine's addresses: ip addr (Windows: ipconfig)"],
-            ),
-            _ => {
-                let detail = if let Failure::ConnectOther(words) = failure { printable_str(words).into_owned() } else { String::new() };
-                diagnosis(
-                    format!("{host} port {port} cannot be connected to: {detail}"),
-                    "The operating system reports a failure before SMTP began.",
-                    &["See its words above."],
-                    &[&try_other],
-                )
-            }
-        }
-    }
-
     fn greeting(&self, failure: &Failure) -> Diagnosis {
-        let Self { host, port } = self;
+        let Self { place, at, .. } = self;
+        let other = if place.port() == 587 { 25 } else { 587 };
+        let wait = ["Wait longer: --timeout 300", &format!("Try port {other}:  {} {} {other}", place.program(), place.host())];
         match failure {
             Failure::NoGreeting(after) => diagnosis(
-                format!("{host} port {port} is connected but sent no greeting within {}", seconds(*after)),
+                format!("{at} is connected but sent no greeting within {}", seconds(*after)),
                 "Something accepted the connection and then said nothing. An SMTP server speaks first.",
                 &[
                     "The port expects TLS from the first byte (465 does), so both sides wait.",
                     "The server delays its greeting on purpose (tarpit), or waits for a DNS answer about you.",
                     "A firewall or proxy accepts in the server's place and cannot reach it.",
                 ],
-                &["Wait longer: --timeout 300", &format!("Try port 587:  ehlo {host} 587")],
+                if place.is_socket() { &wait[..1] } else { &wait },
             ),
             Failure::ClosedAtOnce { partial } => diagnosis(
-                format!("{host} port {port} closed the connection before its greeting"),
+                format!("{at} closed the connection before its greeting"),
                 if *partial {
                     "The connection was accepted and closed in the middle of the greeting."
                 } else {
@@ -354,13 +360,13 @@ impl Words {
                 &["Try from another address.", "Look at the server's log: it says why."],
             ),
             Failure::TlsEnded(words) => diagnosis(
-                format!("{host} port {port} ended TLS before its greeting: {}", printable_str(words)),
+                format!("{at} ended TLS before its greeting: {}", printable_str(words)),
                 "The handshake went well on this side, and then the server refused it.",
                 &["It does not accept the certificate that was given (TLS 1.3 tells it only now).", "Its own settings are broken."],
                 &["Look at the server's log: it says why."],
             ),
             Failure::CertificateWanted(how) => diagnosis(
-                format!("{host} port {port} wants a certificate of yours: {}", printable_str(how)),
+                format!("{at} wants a certificate of yours: {}", printable_str(how)),
                 "In the TLS handshake the server asked for a certificate of this side and got none; then it did not greet as usual.",
                 &[
                     "It serves only clients whose certificate it knows.",
@@ -373,34 +379,34 @@ impl Words {
                 ],
             ),
             Failure::LostAtOnce(words) => diagnosis(
-                format!("The connection to {host} port {port} broke before the greeting: {}", printable_str(words)),
+                format!("The connection to {at} broke before the greeting: {}", printable_str(words)),
                 "The connection was accepted and then cut.",
                 &["A firewall on the way cuts SMTP.", "The server's process died or refuses your address."],
                 &["Try from another network.", "Look at the server's log."],
             ),
             Failure::NotSmtp(Some(Foreign::Tls)) => diagnosis(
-                format!("{host} port {port} speaks TLS from the first byte"),
+                format!("{at} speaks TLS from the first byte"),
                 "Nothing was said in plain text: the server waited for TLS, and so did we for its greeting.",
                 &["It is a port for submission over TLS (465 is the usual one)."],
-                &[&format!("ehlo --tls {host} {port}")],
+                &[&format!("{} --tls {}", place.program(), place.as_smtp())],
             ),
             Failure::NotSmtp(foreign) => {
                 let looks = foreign.map(|foreign| format!(": it looks like {}", foreign.describe())).unwrap_or_default();
                 diagnosis(
-                    format!("{host} port {port} does not greet as an SMTP server does{looks}"),
+                    format!("{at} does not greet as an SMTP server does{looks}"),
                     "What answered is not a mail server's greeting (220 ...).",
                     &["The wrong port.", "Another service is reachable under this address."],
                     &["SMTP is usual on 25, 587 (submission) and, inside TLS, on 465."],
                 )
             }
             Failure::TooLong => diagnosis(
-                format!("{host} port {port} sent more than a reply may have"),
+                format!("{at} sent more than a reply may have"),
                 "A line of more than 32 KiB, or a reply of more than 256 KiB or 2000 lines. The connection was closed.",
                 &["It is not a mail server.", "The server is broken."],
                 &["Is this the right port?"],
             ),
             Failure::GreetingRefused(code) => diagnosis(
-                format!("{host} port {port} refuses to talk ({code})"),
+                format!("{at} refuses to talk ({code})"),
                 "The server greeted with a refusal for good; its text stands above.",
                 &["Your address is blocked there.", "This host takes no mail from outside, or no mail at all."],
                 &["Read its text: it often names a block list or a page.", "Try from another address."],
@@ -408,7 +414,7 @@ impl Words {
             _ => {
                 let code = if let Failure::GreetingLater(code) = failure { *code } else { 421 };
                 diagnosis(
-                    format!("{host} port {port} does not want to talk now ({code})"),
+                    format!("{at} does not want to talk now ({code})"),
                     "The server greeted with a refusal for now; its text stands above.",
                     &["It is overloaded, starting or stopping.", "Too many connections from your address."],
                     &["Try again in some minutes."],
@@ -421,6 +427,14 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::reply::{Received, ReplyParser};
+
+    fn refusal() -> Reply {
+        let mut parser = ReplyParser::default();
+        parser.push(b"502 5.5.2 what\x1b\r\n");
+        let Ok(Some(Received::Reply(reply))) = parser.next_received() else { panic!("that is a reply") };
+        reply
+    }
 
     #[test]
     fn every_failure_has_words_of_its_own() {
@@ -433,6 +447,10 @@ mod tests {
             Failure::ResolverSilent,
             Failure::Refused,
             Failure::NoRoute,
+            Failure::HostUnreachable,
+            Failure::ConnectReset,
+            Failure::Unusable("x".to_owned()),
+            Failure::Unreached(vec![(IpAddr::from([192, 0, 2, 17]), Failure::Refused)]),
             Failure::ConnectTimedOut(some),
             Failure::Prohibited,
             Failure::BadLocalAddress("x".to_owned()),
@@ -443,17 +461,26 @@ mod tests {
             Failure::TlsEnded("x".to_owned()),
             Failure::CertificateWanted("x".to_owned()),
             Failure::NotSmtp(Some(Foreign::Http)),
+            Failure::HeaderNotTaken(refusal()),
             Failure::TooLong,
             Failure::GreetingRefused(554),
             Failure::GreetingLater(421),
         ];
         let mut seen = Vec::new();
         for failure in &failures {
-            let words = diagnose(failure, "mx.alt.test\x1b", 25);
+            let words = diagnose(failure, &Place::new("mx.alt.test\x1b", 25));
             assert!(!words.headline.contains('\x1b'), "{failure:?}");
             assert!(!words.happened.is_empty() && !words.likely.is_empty() && !words.next.is_empty());
             assert!(!seen.contains(&words.headline), "{failure:?}");
             seen.push(words.headline);
         }
+    }
+
+    #[test]
+    fn behind_a_header_of_ours_it_is_the_first_to_be_named() {
+        let failure = Failure::BehindHeader(Box::new(Failure::ClosedAtOnce { partial: false }));
+        let words = diagnose(&failure, &Place::new("mx.alt.test", 25));
+        assert!(words.likely[0].contains("--proxy-protocol") && words.next[0].contains("--proxy-protocol"), "{words:?}");
+        assert_eq!((failure.class(), failure.short().as_str()), (Class::Lost, "closed before the greeting"));
     }
 }

@@ -2,9 +2,13 @@
 
 pub mod blob;
 pub mod certificate;
+pub mod connecting;
 pub mod failure;
+pub mod handshake;
+pub mod hello;
 pub mod login;
 pub mod notice;
+pub mod place;
 pub mod reply;
 pub mod route;
 pub mod talk;

@@ -54,6 +54,11 @@ impl Fact {
         matches!(self.id, "certificate-wanted" | "certificate-refused")
     }
 
+    /// Whether the server wants a header of the PROXY protocol.
+    pub fn is_about_a_header(&self) -> bool {
+        self.id == "proxy-header-wanted"
+    }
+
     /// Likely causes.
     pub fn likely(&self) -> impl Iterator<Item = &'static str> {
         self.likely.split(" || ")
@@ -176,6 +181,7 @@ mod tests {
             ("MAIL FROM", "550 5.7.23 SPF validation failed", Some("spf")),
             ("EHLO", "421 4.7.1 mail.contoso.test Error: Client certificate not trusted", Some("certificate-refused")),
             ("", "550 5.7.1 Unable to relay", Some("relay-denied")),
+            ("EHLO", "503 Command refused, required Proxy negotiation failed", Some("proxy-header-wanted")),
             ("NOOP", "450 x", Some("temporary")),
             ("NOOP", "599 x", None),
             ("NOOP", "559 x", Some("permanent")),

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::certificate;
 use super::failure::{Class, Diagnosis, diagnosis, seconds};
-use super::reply::{Situation, explain};
+use super::handshake::{self, HandshakeFailure};
+use super::hello::{self, Other};
+use super::place::Place;
+use super::reply::{Fact, Situation, explain};
 use crate::text::{printable, printable_str};
 use crate::wire::code;
 use crate::wire::reply::Reply;
@@ -19,8 +22,15 @@ pub enum TalkFailure {
         /// The refusal.
         reply: Reply,
     },
-    /// EHLO was refused, and where it is known HELO too.
-    HelloRefused(Reply),
+    /// EHLO was refused, and where it is known HELO too; or LHLO.
+    HelloRefused {
+        /// Which.
+        verb: &'static str,
+        /// The refusal.
+        reply: Reply,
+        /// The other of SMTP and LMTP may be spoken there.
+        other: Other,
+    },
     /// No complete reply to this within the limit.
     Silent {
         /// The verb.
@@ -48,8 +58,8 @@ pub enum TalkFailure {
     StartTlsRefused(Reply),
     /// Plain text came behind the 220 to STARTTLS.
     Injected,
-    /// The handshake failed, in these words.
-    Handshake(String),
+    /// The handshake failed.
+    Handshake(HandshakeFailure),
     /// The server speaks only what is too old: version and suite in words.
     OldTls(String),
     /// The roots to verify by, or what else TLS needs, cannot be had: in words.
@@ -90,7 +100,7 @@ impl TalkFailure {
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Refused { situation, .. } if situation.verb == "AUTH" => Class::Login,
-            Self::Refused { reply, .. } | Self::HelloRefused(reply) => match reply.class() {
+            Self::Refused { reply, .. } | Self::HelloRefused { reply, .. } => match reply.class() {
                 Some(code::Class::Transient) => Class::TryLater,
                 _ => Class::Refused,
             },
@@ -113,7 +123,7 @@ impl TalkFailure {
         match self {
             Self::Refused { situation, reply } if situation.verb == "AUTH" => format!("login refused ({})", code_of(reply)),
             Self::Refused { situation, reply } => format!("{} refused ({})", printable_str(&situation.verb), code_of(reply)),
-            Self::HelloRefused(reply) => format!("EHLO refused ({})", code_of(reply)),
+            Self::HelloRefused { verb, reply, .. } => format!("{verb} refused ({})", code_of(reply)),
             Self::Silent { verb, after } => format!("no reply to {} within {}", printable_str(verb), seconds(*after)),
             Self::Lost { verb, words: None } => format!("closed instead of the reply to {}", printable_str(verb)),
             Self::Lost { verb, words: Some(_) } => format!("lost instead of the reply to {}", printable_str(verb)),
@@ -121,7 +131,7 @@ impl TalkFailure {
             Self::NoStartTls => "no STARTTLS".to_owned(),
             Self::StartTlsRefused(reply) => format!("STARTTLS refused ({})", code_of(reply)),
             Self::Injected => "plain text behind the 220 to STARTTLS".to_owned(),
-            Self::Handshake(words) => format!("TLS failed: {}", printable_str(words)),
+            Self::Handshake(failure) => format!("TLS failed: {}", printable_str(&failure.words)),
             Self::OldTls(spoken) => format!("TLS failed: it speaks {}", printable_str(spoken)),
             Self::TlsOptions(words) => printable_str(words).into_owned(),
             Self::Certificate(faults) => faults.iter().map(|(_, words)| printable_str(words).into_owned()).collect::<Vec<_>>().join("; "),
@@ -137,16 +147,17 @@ impl TalkFailure {
 }
 
 /// Puts it into words.
-pub(super) fn diagnose(failure: &TalkFailure, host: &str, port: u16) -> Diagnosis {
-    let words = Words { place: format!("{host} port {port}"), host, port };
+pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
+    let words = Words { place: at.shown(), at };
     match failure {
         TalkFailure::Refused { situation, reply } => words.refused(situation, reply),
-        TalkFailure::HelloRefused(reply) => words.hello(reply),
+        TalkFailure::HelloRefused { verb, reply, other } => hello::diagnose(verb, reply, *other, at),
         TalkFailure::Silent { .. } | TalkFailure::Lost { .. } | TalkFailure::Odd { .. } | TalkFailure::TooSlow { .. } => {
             words.connection(failure)
         }
         TalkFailure::NoStartTls | TalkFailure::StartTlsRefused(_) | TalkFailure::Injected => words.starttls(failure),
-        TalkFailure::Handshake(_) | TalkFailure::OldTls(_) | TalkFailure::TlsOptions(_) => words.handshake(failure),
+        TalkFailure::Handshake(failure) => handshake::diagnose(failure, at),
+        TalkFailure::OldTls(_) | TalkFailure::TlsOptions(_) => words.tls(failure),
         TalkFailure::Certificate(faults) => words.certificate(faults),
         TalkFailure::CertificateEnds(days) => diagnosis(
             format!("The certificate of {} ends in {}", words.place, in_days(*days)),
@@ -163,8 +174,7 @@ pub(super) fn diagnose(failure: &TalkFailure, host: &str, port: u16) -> Diagnosi
 struct Words<'a> {
     /// `mx.contoso.test port 25`
     place: String,
-    host: &'a str,
-    port: u16,
+    at: &'a Place,
 }
 
 impl Words<'_> {
@@ -173,34 +183,11 @@ impl Words<'_> {
         let what = if situation.verb == "AUTH" { "the login" } else { &situation.verb };
         let headline = format!("{} refused {} ({})", self.place, printable_str(what), code_of(reply));
         let says = said(reply);
+        let by_hand = format!("By hand:  ehlo {}", self.at.arguments());
         match explain(situation, reply) {
-            Some(fact) => Diagnosis {
-                headline,
-                happened: format!("{says} {}", fact.meaning),
-                likely: fact.likely().map(capital).collect(),
-                next: fact.next().map(capital).collect(),
-            },
-            None => diagnosis(
-                headline,
-                &says,
-                &["The server's own rules."],
-                &["Read its text; ask its administrator.", "The same by hand shows more:  ehlo"],
-            ),
+            Some(fact) => of_fact(headline, &says, &fact, by_hand),
+            None => diagnosis(headline, &says, &["The server's own rules."], &["Read its text; ask its administrator.", &by_hand]),
         }
-    }
-
-    fn hello(&self, reply: &Reply) -> Diagnosis {
-        let Self { place, host, port } = self;
-        diagnosis(
-            format!("{place} greets and refuses EHLO ({})", code_of(reply)),
-            &said(reply),
-            &[
-                "It does not like the name that we say (--ehlo NAME).",
-                "It refuses this address and says so only now.",
-                "A device on the way forbids EHLO.",
-            ],
-            &[&format!("By hand:  ehlo {host} {port}"), "Say a name that resolves to your address: --ehlo NAME"],
-        )
     }
 
     fn connection(&self, failure: &TalkFailure) -> Diagnosis {
@@ -271,34 +258,20 @@ impl Words<'_> {
         }
     }
 
-    fn handshake(&self, failure: &TalkFailure) -> Diagnosis {
-        let Self { place, host, port } = self;
+    fn tls(&self, failure: &TalkFailure) -> Diagnosis {
         match failure {
             TalkFailure::OldTls(spoken) => diagnosis(
-                format!("{place} speaks {}, which is too old", printable_str(spoken)),
+                format!("{} speaks {}, which is too old", self.place, printable_str(spoken)),
                 "The handshake failed; asked again, the server offered this. TLS before 1.2 is broken (RFC 8996).",
                 &["The server's software or its settings are old (Exchange: Schannel)."],
                 &["Update the server or its settings.", "A build with the feature legacy-tls can look closer: --tls-min 1.0"],
             ),
-            TalkFailure::TlsOptions(words) => diagnosis(
-                format!("TLS cannot be started: {}", printable_str(words)),
+            other => diagnosis(
+                format!("TLS cannot be started: {}", other.short()),
                 "This is a matter of this machine; the server has not been asked.",
                 &["A file that was given is not there or not what it should be."],
                 &["Look at --cacert, --cert and --key."],
             ),
-            other => {
-                let words = if let TalkFailure::Handshake(words) = other { printable_str(words).into_owned() } else { String::new() };
-                diagnosis(
-                    format!("The TLS handshake with {place} failed: {words}"),
-                    "The server agreed to TLS, and no encrypted connection came of it.",
-                    &[
-                        "Versions or ciphers: the server is too old or too narrow.",
-                        "The server wants a certificate of ours, or has none for the name that was sent.",
-                        "A device on the way forbids TLS, or does not like its long first message (--tls-groups X25519 makes it short).",
-                    ],
-                    &[&format!("More detail:  ehlo -v -S {host} {port}"), "Look at the server's log."],
-                )
-            }
         }
     }
 
@@ -367,13 +340,22 @@ impl Words<'_> {
     }
 }
 
+/// What the facts about replies say. A check has no session in which one could type `:help`.
+pub(super) fn of_fact(headline: String, says: &str, fact: &Fact, by_hand: String) -> Diagnosis {
+    let mut next: Vec<String> = fact.next().filter(|step| !step.starts_with(':')).map(capital).collect();
+    if next.is_empty() {
+        next.push(by_hand);
+    }
+    Diagnosis { next, headline, happened: format!("{says} {}", fact.meaning), likely: fact.likely().map(capital).collect() }
+}
+
 /// `550 5.7.1`
-fn code_of(reply: &Reply) -> String {
+pub(super) fn code_of(reply: &Reply) -> String {
     reply.status().map_or_else(|| reply.code.to_string(), |status| format!("{} {status}", reply.code))
 }
 
 /// What the server said, as far as one wants to read it.
-fn said(reply: &Reply) -> String {
+pub(super) fn said(reply: &Reply) -> String {
     let lines: Vec<_> = reply.lines.iter().take(4).map(|line| printable(&line[..line.len().min(200)]).into_owned()).collect();
     format!("It says \"{}\".", lines.join(" / "))
 }
@@ -410,6 +392,22 @@ mod tests {
         TalkFailure::Refused { situation: Situation { verb: verb.to_owned(), ..Situation::default() }, reply: reply(text) }
     }
 
+    fn hello(text: &str) -> TalkFailure {
+        TalkFailure::HelloRefused { verb: "EHLO", other: Other::Unlikely, reply: reply(text) }
+    }
+
+    #[test]
+    fn what_can_be_typed_in_a_session_only_is_no_advice_for_a_check() {
+        let table = [
+            ("RCPT TO", "500 5.5.2 what", "EHLO shows what the server offers"),
+            ("NOOP", "501 5.5.4 syntax", "By hand:  ehlo mx.alt.test 25"),
+        ];
+        for (verb, text, rest) in table {
+            let words = diagnose(&refused(verb, text), &Place::new("mx.alt.test", 25).in_check());
+            assert_eq!(words.next, [rest], "{verb} {text}");
+        }
+    }
+
     #[test]
     fn every_failure_has_words_and_a_class_of_its_own_and_shows_no_control_byte() {
         let odd = || "x\x1b[31m".to_owned();
@@ -419,8 +417,8 @@ mod tests {
             (refused("RCPT TO", "450 later"), Class::TryLater, "RCPT TO refused (450)"),
             (refused("MAIL FROM", "552 \x07"), Class::Refused, "MAIL FROM refused (552)"),
             (refused("AUTH", "535 5.7.8 no"), Class::Login, "login refused (535 5.7.8)"),
-            (TalkFailure::HelloRefused(reply("550 no")), Class::Refused, "EHLO refused (550)"),
-            (TalkFailure::HelloRefused(reply("421 no")), Class::TryLater, "EHLO refused (421)"),
+            (hello("550 no"), Class::Refused, "EHLO refused (550)"),
+            (hello("421 no"), Class::TryLater, "EHLO refused (421)"),
             (TalkFailure::Silent { verb: odd(), after: second }, Class::Timeout, r"no reply to x\x1b[31m within 1.5 s"),
             (TalkFailure::Lost { verb: odd(), words: Some(odd()) }, Class::Lost, r"lost instead of the reply to x\x1b[31m"),
             (TalkFailure::Lost { verb: "EHLO".to_owned(), words: None }, Class::Lost, "closed instead of the reply to EHLO"),
@@ -428,7 +426,11 @@ mod tests {
             (TalkFailure::NoStartTls, Class::Tls, "no STARTTLS"),
             (TalkFailure::StartTlsRefused(reply("454 \x1b")), Class::Tls, "STARTTLS refused (454)"),
             (TalkFailure::Injected, Class::Tls, "plain text behind the 220 to STARTTLS"),
-            (TalkFailure::Handshake(odd()), Class::Tls, r"TLS failed: x\x1b[31m"),
+            (
+                TalkFailure::Handshake(HandshakeFailure { words: odd(), why: handshake::Why::Other, narrowed_by: Vec::new() }),
+                Class::Tls,
+                r"TLS failed: x\x1b[31m",
+            ),
             (TalkFailure::OldTls(odd()), Class::Tls, r"TLS failed: it speaks x\x1b[31m"),
             (TalkFailure::TlsOptions(odd()), Class::Tls, r"x\x1b[31m"),
             (
@@ -447,7 +449,7 @@ mod tests {
         for (talk, class, short) in table {
             let failure = Failure::from(talk);
             assert_eq!((failure.class(), failure.short().as_str()), (class, short));
-            let words = failure::diagnose(&failure, "mx.alt.test", 25);
+            let words = failure::diagnose(&failure, &Place::new("mx.alt.test", 25));
             let all = [vec![words.headline.clone(), words.happened.clone()], words.likely.clone(), words.next.clone()].concat();
             // P14
             assert!(all.iter().all(|text| !text.contains(char::is_control) && !text.is_empty()), "{failure:?}: {all:?}");

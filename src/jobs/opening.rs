@@ -1,24 +1,33 @@
 //! Opening a session: dial, greeting, and what is wrong when there is none.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::explain::failure::{Failure, diagnose};
+use crate::explain::place::Place;
 use crate::explain::route::{RouteFailure, Trouble};
+use crate::explain::talk::TalkFailure;
 use crate::net::command;
-use crate::net::dial::{Cause, DialError, DialOptions, Route, SocketFault};
+use crate::net::dial::{Attempt, Cause, DialError, DialOptions, Route, SocketFault};
 use crate::net::dns::mx::{MxError, mail_servers};
 use crate::net::dns::{DnsError, Resolver};
 use crate::net::proxy;
 use crate::session::{Ending, Event, Expected};
-use crate::target::Target;
+use crate::target::{Protocol, Target};
 use crate::wire::code::Class;
 
 /// How long a look at MX records may take that nobody has asked for.
 const SIDE_GLANCE: Duration = Duration::from_secs(3);
 
-/// Why dialling failed, for the operator. Of several addresses the most telling cause is taken.
+/// Where a target is, for what is said of its failures in a session.
+pub fn place(target: &Target) -> Place {
+    let place = Place::new(&target.host, target.port).speaking(target.protocol == Protocol::Lmtp, target.implicit_tls);
+    place.at_socket(target.socket.as_deref())
+}
+
+/// Why dialling failed, for the operator. Several addresses that fail in different ways are each told.
 pub fn dial_failure(error: &DialError, target: &Target, options: &DialOptions) -> Failure {
     let route = |way: &dyn std::fmt::Display, trouble| Failure::Route(RouteFailure { way: way.to_string(), trouble });
     let way = match (&target.socket, &options.route) {
@@ -32,7 +41,7 @@ pub fn dial_failure(error: &DialError, target: &Target, options: &DialOptions) -
         DialError::NoAddress { other_family } => Failure::NoAddress { other_family: *other_family },
         DialError::Resolver(words) => Failure::Resolver(words.clone()),
         DialError::ResolverSilent => Failure::ResolverSilent,
-        DialError::Unreachable(attempts) => unreachable(attempts.iter().map(|attempt| &attempt.cause), options.timeout),
+        DialError::Unreachable(attempts) => unreachable(attempts, options.timeout),
         DialError::Socket(fault) => route(&way, socket_trouble(fault)),
         DialError::ProxyUnreachable(inner) => route(&way, Trouble::ProxyUnreachable(proxy_words(inner, options))),
         DialError::Proxy(fault) => route(&way, proxy_trouble(fault, options.timeout)),
@@ -42,22 +51,28 @@ pub fn dial_failure(error: &DialError, target: &Target, options: &DialOptions) -
     }
 }
 
-fn unreachable<'a>(causes: impl Iterator<Item = &'a Cause>, limit: Duration) -> Failure {
-    let telling = |cause: &Cause| match cause {
-        Cause::BadLocalAddress(_) => 5,
-        Cause::Refused => 4,
-        Cause::Prohibited => 3,
-        Cause::TimedOut => 2,
-        Cause::Other(_) => 1,
-        Cause::NoRoute => 0,
-    };
-    match causes.max_by_key(|cause| telling(cause)) {
-        Some(Cause::Refused) => Failure::Refused,
-        Some(Cause::TimedOut) => Failure::ConnectTimedOut(limit),
-        Some(Cause::Prohibited) => Failure::Prohibited,
-        Some(Cause::BadLocalAddress(words)) => Failure::BadLocalAddress(words.clone()),
-        Some(Cause::Other(words)) => Failure::ConnectOther(words.clone()),
-        Some(Cause::NoRoute) | None => Failure::NoRoute,
+/// What all addresses have in common, or the failure of each.
+fn unreachable(attempts: &[Attempt], limit: Duration) -> Failure {
+    let each: Vec<(IpAddr, Failure)> = attempts.iter().map(|tried| (tried.address.ip(), cause_failure(&tried.cause, limit))).collect();
+    match &each[..] {
+        [] => Failure::NoRoute,
+        [(_, first), rest @ ..] if rest.iter().all(|(_, failure)| failure == first) => first.clone(),
+        _ => Failure::Unreached(each),
+    }
+}
+
+/// Why an address was not reached within the limit.
+pub fn cause_failure(cause: &Cause, limit: Duration) -> Failure {
+    match cause {
+        Cause::Refused => Failure::Refused,
+        Cause::TimedOut => Failure::ConnectTimedOut(limit),
+        Cause::Prohibited => Failure::Prohibited,
+        Cause::NoRoute => Failure::NoRoute,
+        Cause::HostUnreachable => Failure::HostUnreachable,
+        Cause::Reset => Failure::ConnectReset,
+        Cause::Unusable(words) => Failure::Unusable(words.clone()),
+        Cause::BadLocalAddress(words) => Failure::BadLocalAddress(words.clone()),
+        Cause::Other(words) => Failure::ConnectOther(words.clone()),
     }
 }
 
@@ -93,7 +108,7 @@ fn proxy_words(inner: &DialError, options: &DialOptions) -> String {
     };
     let straight = DialOptions { route: Route::Direct, ..options.clone() };
     let failure = dial_failure(inner, &Target::new(host.clone(), port), &straight);
-    diagnose(&failure, &host, port).headline
+    diagnose(&failure, &Place::new(&host, port)).headline
 }
 
 /// Why a domain has no mail servers, for the operator.
@@ -143,6 +158,30 @@ pub fn without_certificate(failure: Failure) -> Failure {
         other => return other,
     };
     Failure::CertificateWanted(how)
+}
+
+/// The same failure of a connection that began with our header of the PROXY protocol: it may be why. Who is reached
+/// and refuses only later than EHLO has taken it.
+pub fn behind_header(failure: Failure) -> Failure {
+    let early = match &failure {
+        Failure::ClosedAtOnce { .. }
+        | Failure::LostAtOnce(_)
+        | Failure::NoGreeting(_)
+        | Failure::NotSmtp(_)
+        | Failure::TlsEnded(_)
+        | Failure::GreetingRefused(_)
+        | Failure::GreetingLater(_) => true,
+        Failure::Talk(talk) => match &**talk {
+            TalkFailure::HelloRefused { .. } => true,
+            TalkFailure::Lost { verb, .. } | TalkFailure::Silent { verb, .. } | TalkFailure::Odd { verb, .. } => {
+                matches!(verb.as_str(), "EHLO" | "HELO" | "LHLO")
+            }
+            TalkFailure::Handshake(_) => true,
+            _ => false,
+        },
+        _ => false,
+    };
+    if early { Failure::BehindHeader(Box::new(failure)) } else { failure }
 }
 
 /// What the first event on a new connection means for it: `None` when the server greeted as it should.

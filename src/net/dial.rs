@@ -115,8 +115,15 @@ pub struct Attempt {
 pub enum Cause {
     /// The host said that nothing listens there.
     Refused,
-    /// No way leads there from here.
+    /// No way leads to that network from here.
     NoRoute,
+    /// A router, a firewall or this machine says that the host cannot be reached: Linux does not tell apart that
+    /// nobody answers in the last network and that somebody forbids it (ICMP codes 1, 10 and 13).
+    HostUnreachable,
+    /// The connection was cut as soon as it stood.
+    Reset,
+    /// The system takes the address for one that nothing can be sent to, in its words.
+    Unusable(String),
     /// Nothing came back.
     TimedOut,
     /// The operating system or a firewall on the way forbids it.
@@ -426,10 +433,16 @@ async fn connect(address: SocketAddr, bind: Option<IpAddr>) -> Result<TcpStream,
 }
 
 fn cause(error: &io::Error) -> Cause {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, PermissionDenied, TimedOut};
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, InvalidInput, NetworkDown, NetworkUnreachable,
+        PermissionDenied, TimedOut,
+    };
     match error.kind() {
         ConnectionRefused => Cause::Refused,
-        HostUnreachable | NetworkUnreachable | NetworkDown => Cause::NoRoute,
+        NetworkUnreachable | NetworkDown => Cause::NoRoute,
+        HostUnreachable => Cause::HostUnreachable,
+        ConnectionReset | ConnectionAborted => Cause::Reset,
+        InvalidInput => Cause::Unusable(system_words(error)),
         TimedOut => Cause::TimedOut,
         PermissionDenied => Cause::Prohibited,
         _ => Cause::Other(system_words(error)),
@@ -510,6 +523,25 @@ mod tests {
         drop((listener, stream));
         let attempt = dial_address(live, &options, deadline).await.unwrap_err();
         assert_eq!(attempt.cause, Cause::Refused);
+    }
+
+    #[test]
+    fn what_the_system_says_of_a_connection_is_told_apart() {
+        use io::ErrorKind as Kind;
+        let table = [
+            (Kind::ConnectionRefused, Cause::Refused),
+            (Kind::NetworkUnreachable, Cause::NoRoute),
+            (Kind::NetworkDown, Cause::NoRoute),
+            (Kind::HostUnreachable, Cause::HostUnreachable),
+            (Kind::ConnectionReset, Cause::Reset),
+            (Kind::TimedOut, Cause::TimedOut),
+            (Kind::PermissionDenied, Cause::Prohibited),
+        ];
+        for (kind, want) in table {
+            assert_eq!(cause(&kind.into()), want);
+        }
+        assert!(matches!(cause(&Kind::InvalidInput.into()), Cause::Unusable(_)));
+        assert!(matches!(cause(&Kind::AddrNotAvailable.into()), Cause::Other(_)));
     }
 
     #[cfg(unix)]

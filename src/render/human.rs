@@ -6,6 +6,7 @@ use super::description;
 use super::style::{Row, Sign};
 use crate::explain::failure::Diagnosis;
 use crate::explain::reply::{Fact, Situation};
+use crate::jobs::check::words;
 use crate::net::dial::{Attempt, Cause};
 use crate::sasl::Description;
 use crate::session::dialogue::{Challenge, Question};
@@ -108,12 +109,9 @@ fn wanted(asks: Question) -> &'static str {
 /// Why an address did not answer.
 pub fn attempt(attempt: &Attempt) -> Row {
     let words = match &attempt.cause {
-        Cause::Refused => "refused".to_owned(),
         Cause::NoRoute if attempt.address.is_ipv6() => "no route (has this machine IPv6?)".to_owned(),
-        Cause::NoRoute => "no route".to_owned(),
         Cause::TimedOut => format!("no answer within {}", duration(attempt.took)),
-        Cause::Prohibited => "forbidden".to_owned(),
-        Cause::BadLocalAddress(words) | Cause::Other(words) => printable_str(words).into_owned(),
+        other => words::cause(other),
     };
     Row::note(format!("{} port {}: {words}", attempt.address.ip(), attempt.address.port()))
 }

@@ -6,7 +6,7 @@ use super::log::Log;
 use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
-use crate::jobs::opening::{greeting_failure, without_certificate};
+use crate::jobs::opening::{behind_header, greeting_failure, place, without_certificate};
 use crate::net::Limits;
 use crate::render::{Row, human, transcript};
 use crate::session::{Ending, Event, Security, Stage, redact};
@@ -38,13 +38,14 @@ impl Repl {
             Ok(Some(dialed)) => {
                 self.connected(dialed);
                 let failure = if self.target.implicit_tls && !self.handshake().await { None } else { self.await_greeting().await };
-                self.or_command_failure(failure).await
+                let failure = self.or_command_failure(failure).await;
+                if self.options.dial.header.is_some() { failure.map(behind_header) } else { failure }
             }
             Ok(None) => None,
             Err(failure) => Some(failure),
         };
         if let Some(failure) = &failure {
-            let words = diagnose(failure, &self.target.host, self.target.port);
+            let words = diagnose(failure, &place(&self.target));
             let rows = human::diagnosis(&words);
             let shown = if self.screen.quiet { &rows[..1] } else { &rows[..] };
             self.screen.show(shown);

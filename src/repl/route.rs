@@ -12,7 +12,7 @@ use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
 use crate::explain::route::{RouteFailure, Trouble};
-use crate::jobs::opening::{dial_failure, mail_server_failure, mx_failure, or_mail_domain};
+use crate::jobs::opening::{self, dial_failure, mail_server_failure, mx_failure, or_mail_domain};
 use crate::net::Connection;
 use crate::net::dial::{DialEvent, DialOptions, Dialed, Peer, Route, dial};
 use crate::net::dns::Resolver;
@@ -74,7 +74,7 @@ impl Repl {
             if count == 1 {
                 return Err(failure);
             }
-            self.screen.warning(diagnose(&failure, &target.host, target.port).headline);
+            self.screen.warning(diagnose(&failure, &opening::place(&target)).headline);
         }
         self.target.host.clone_from(&domain);
         Err(Failure::Route(RouteFailure { way: domain, trouble: Trouble::NoMailServer(count) }))

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
+#[cfg(feature = "dns")]
+use crate::support::dns::name_server;
 use crate::support::run::{Run, ehlo};
 use crate::support::scripted::{Scripted, closed_port, serve};
 
@@ -41,7 +43,7 @@ fn each_end_of_a_check_has_its_status_its_sentence_and_its_advice() {
         row("S: HTTP/1.1 400 Bad Request\nhold", 6, &["FAILED: not SMTP: a web server (HTTP)"]),
         row("S: SSH-2.0-OpenSSH_9.2\nhold", 6, &["FAILED: not SMTP: an SSH server"]),
         row("S: * OK IMAP4rev1\nhold", 6, &["FAILED: not SMTP: an IMAP server"]),
-        row("S! \\x15\\x03\\x01\\0\\x02\\x02\\x46\nclose", 6, &["FAILED: not SMTP: TLS", "ehlo --tls"]),
+        row("S! \\x15\\x03\\x01\\0\\x02\\x02\\x46\nclose", 6, &["FAILED: not SMTP: TLS", "ehlo check --tls"]),
         row("S: 554 no service\nhold", 1, &["FAILED: greets with a refusal (554)", "<! 554 no service", "Your address is blocked there."]),
         row("S: 421 busy\nclose", 9, &["FAILED: greets with a refusal (421)", "Try again in some minutes."]),
         row("S: 220 mx\nC: EHLO a\nS: 502 what\nC: HELO a\nS: 250 mx\nC: QUIT\nS: 221 bye", 0, &["warn: only HELO"]),
@@ -71,6 +73,14 @@ fn each_end_of_a_check_has_its_status_its_sentence_and_its_advice() {
             )
         },
         Row {
+            flags: &["--tls"],
+            ..row(
+                "S: 220 mail.contoso.test ESMTP\nhold",
+                7,
+                &["FAILED: TLS failed: what answered is not TLS", "begun with the first byte", "ehlo check -S 127.0.0.1 "],
+            )
+        },
+        Row {
             flags: &["--through", "rcpt", "--to", "<x@external.test>", "--from", "me@alt.test"],
             ..row(
                 "S: 220 mx\nC: EHLO a\nS: 250 mx\nC: MAIL FROM:<me@alt.test>\nS: 250 ok\nC: RCPT TO:<x@external.test>\nS: 550 5.7.1 Unable to relay\nC: RSET\nS: 250 ok\nC: QUIT\nS: 221 bye",
@@ -92,11 +102,90 @@ fn each_end_of_a_check_has_its_status_its_sentence_and_its_advice() {
 }
 
 #[test]
+fn a_name_that_tls_cannot_send_is_a_mistake_and_nothing_is_connected_to() {
+    // P33
+    let server = serve("hold");
+    check(server.port, &["--servername", "x y"]).status(2).err("--servername: 'x y' cannot be used as a name in TLS").check();
+    assert_eq!(server.end().connections, 0);
+}
+
+#[test]
+fn a_header_of_the_proxy_protocol_is_named_where_it_may_be_the_cause() {
+    let not_taken = &["FAILED: does not take the PROXY header (502)", "502 5.5.2 what", "Leave out --proxy-protocol."][..];
+    let may_be = &["1. The port does not expect the header of --proxy-protocol", "Leave out --proxy-protocol."][..];
+    let (one, two) = (&["--proxy-protocol", "v1"][..], &["--proxy-protocol", "v2,local"][..]);
+    let table: &[(&'static str, &[&str], i32, &[&str])] = &[
+        // The answer to the header comes behind the greeting, before EHLO is said or after it.
+        ("C: *\nS! 220 mx\\r\\n502 5.5.2 what\\r\\n\nhold", one, 6, not_taken),
+        ("C: *\nS: 220 mx\nC: EHLO a\nS: 502 5.5.2 what\nS: 250 mx\nhold", one, 6, not_taken),
+        ("C! \\r\\n\\r\\n\\0\\r\\nQUIT\\n\\x20\\0\\0\\0\nclose", two, 6, may_be),
+        ("C: *\nS: 220 mx\nC: EHLO a\nclose", one, 6, may_be),
+        ("C: *\nS: 554 no\nhold", one, 1, may_be),
+        (
+            "C: *\nS: 220 mx\nC: EHLO a\nS: 250 mx\nC: MAIL FROM:<>\nS: 550 no\nhold",
+            &["--proxy-protocol", "v1", "--through", "mail"],
+            1,
+            &["FAILED: MAIL FROM refused (550)"],
+        ),
+        // None was sent, and one is wanted (Exim).
+        (
+            "S: 220 mx\nC: EHLO a\nS: 503 Command refused, required Proxy negotiation failed\nC: HELO a\nS: 503 no\nhold",
+            &[],
+            1,
+            &["FAILED: EHLO refused (503)", "--proxy-protocol v1 or v2"],
+        ),
+    ];
+    for (script, flags, status, words) in table {
+        let server = serve(script);
+        let done = words.iter().fold(check(server.port, flags).status(*status), |run, word| run.out(*word)).check();
+        assert!(*status != 1 || words == &may_be || !done.out().contains("Leave out --proxy"), "{}", done.out());
+        server.end();
+    }
+}
+
+#[test]
+fn lmtp_and_smtp_are_not_mixed_up() {
+    let table: &[(&'static str, &str, &[&str])] = &[
+        (
+            "S: 220 mx LMTP\nC: EHLO a\nS: 500 what\nC: HELO a\nS: 500 what\nhold",
+            "",
+            &["EHLO refused (500)", "This is LMTP: lmtp://127.0.0.1:"],
+        ),
+        (
+            "S: 220 mx ESMTP\nC: LHLO a\nS: 500 what\nhold",
+            "lmtp://",
+            &["LHLO refused (500)", "It speaks SMTP, not LMTP.", "ehlo check 127.0.0.1 "],
+        ),
+    ];
+    for (script, scheme, words) in table {
+        let server = serve(script);
+        let run = ehlo(["check", "--ehlo", "a", &format!("{scheme}127.0.0.1:{}", server.port)]).status(1);
+        let done = words.iter().fold(run, |run, word| run.out(*word)).check();
+        assert!(scheme.is_empty() || !done.out().contains("EHLO"), "{}", done.out());
+        server.end();
+    }
+}
+
+#[test]
 fn a_closed_port_and_an_unknown_name_are_told_as_such() {
     let port = closed_port();
     check(port, &[]).status(4).out("FAILED: connection refused (connect, ").out("nothing listens on this port").check();
     let done = ehlo(["check", "no-such-host.invalid"]).status(3).any_out().check();
     assert!(done.out().contains("no-such-host.invalid:25") && done.out().contains("What happened"), "{}", done.out());
+}
+
+#[cfg(feature = "dns")]
+#[test]
+fn addresses_that_are_dead_in_different_ways_are_not_told_as_one() {
+    // P43: to the second one nothing can be sent, which this machine itself says.
+    let names = name_server("both.test A 127.0.0.1\nboth.test A 255.255.255.255");
+    let place = format!("both.test:{}", closed_port());
+    let resolver = names.address.to_string();
+    let run = ehlo(["check", "--resolver", &resolver, &place]).status(4);
+    let done = run.out(format!("{place}  FAILED: none of its 2 addresses can be connected to: ")).check();
+    for words in ["127.0.0.1 refused", "127.0.0.1: The host answered at once", "255.255.255.255: ", "127.0.0.1 port "] {
+        assert!(done.out().contains(words), "{words}: {}", done.out());
+    }
 }
 
 #[test]

@@ -13,11 +13,12 @@ use super::options::{Endpoint, Options, Through};
 use super::report::{Phase, PhaseKind, Report, ServerCertificate, Tls, Tried};
 use super::{Checker, login, words};
 use crate::explain::failure::Failure;
+use crate::explain::hello::Other;
 use crate::explain::reply::{Situation, explain};
 use crate::explain::route::{RouteFailure, Trouble};
 use crate::explain::talk::TalkFailure;
 use crate::jobs::old_tls;
-use crate::jobs::opening::{dial_failure, greeting_failure, mail_server_failure, or_mail_domain, without_certificate};
+use crate::jobs::opening::{behind_header, dial_failure, greeting_failure, mail_server_failure, or_mail_domain, without_certificate};
 use crate::net::command::Watch;
 use crate::net::connection::Stream;
 use crate::net::dial::{DialError, DialEvent, Dialed, Peer, Route, dial, dial_address};
@@ -109,7 +110,8 @@ impl<'a> Walk<'a> {
         };
         let result = self.proceed(stream).await;
         if let Err(failure) = result {
-            return Err(if self.command.is_some() { self.or_command_failure(failure).await } else { failure });
+            let failure = if self.command.is_some() { self.or_command_failure(failure).await } else { failure };
+            return Err(if self.options.dial.header.is_some() { behind_header(failure) } else { failure });
         }
         if self.options.reverse.is_some() {
             Box::pin(self.look_for_names()).await;
@@ -196,6 +198,10 @@ impl<'a> Walk<'a> {
         match result {
             Ok(dialed) => Ok(dialed),
             Err(error) => {
+                // Of several dead addresses none stands for the host.
+                if self.report.attempts.len() > 1 {
+                    self.report.address = None;
+                }
                 let kind = failed_in(&error);
                 self.resolved(kind);
                 let failure = dial_failure(&error, &endpoint.target, &options.dial);
@@ -319,6 +325,10 @@ impl<'a> Walk<'a> {
         self.begin(kind);
         let verb = self.report.target.protocol.hello();
         let mut reply = self.ask(connection, format!("{verb} {}", self.options.hello_name).as_bytes(), verb).await?;
+        if kind == PhaseKind::Hello && matches!(reply.code.number(), 500 | 502 | 503) && self.options.dial.header.is_some() {
+            self.refused(&reply);
+            return Err(Failure::HeaderNotTaken(reply));
+        }
         let may_be_old = self.report.target.protocol == Protocol::Smtp && kind == PhaseKind::Hello;
         if may_be_old && reply.class() == Some(Class::Permanent) {
             let second = self.ask(connection, format!("HELO {}", self.options.hello_name).as_bytes(), "HELO").await?;
@@ -330,7 +340,8 @@ impl<'a> Walk<'a> {
             if explain(&self.situation(verb), &reply).is_some_and(|fact| fact.is_about_our_certificate()) {
                 return Err(Failure::CertificateWanted(reply.code.to_string()));
             }
-            return Err(refusal(reply, verb, TalkFailure::HelloRefused));
+            let other = Other::guess(verb, &reply, connection.session().greeting());
+            return Err(refusal(reply, verb, |reply| TalkFailure::HelloRefused { verb, reply, other }));
         }
         let offer = connection.session().capabilities().cloned();
         if connection.session().security() == Security::Clear {
@@ -386,19 +397,26 @@ impl<'a> Walk<'a> {
     }
 
     async fn handshake_failed(&mut self, failure: &TlsFailure) -> Failure {
-        if old_tls::may_be_old(failure, &self.options.tls) {
-            let (target, name) = (self.report.target.clone(), self.options.tls.server_name.clone());
-            let name = name.unwrap_or_else(|| target.host.clone());
-            let name = Some(name).filter(|name| !self.options.tls.no_sni && name.parse::<std::net::IpAddr>().is_err());
+        let tls = &self.options.tls;
+        let name = self.sent_name();
+        if old_tls::may_be_old(failure, tls) {
+            let target = self.report.target.clone();
             let asking = old_tls::what_it_speaks(failure, &target, &self.options.dial, &self.options.hello_name, name.as_deref());
             if let Ok(Some(spoken)) = timeout_at(self.deadline, asking).await {
                 return Failure::from(TalkFailure::OldTls(spoken));
             }
         }
-        if failure.client_certificate_asked && self.options.tls.identity.is_none() {
+        if failure.client_certificate_asked && tls.identity.is_none() {
             return Failure::CertificateWanted(words::handshake(&failure.cause));
         }
-        Failure::from(TalkFailure::Handshake(words::handshake(&failure.cause)))
+        Failure::from(TalkFailure::Handshake(words::handshake_failure(failure, tls, name.is_some())))
+    }
+
+    /// The name that goes out in the handshake (SNI): no address does.
+    fn sent_name(&self) -> Option<String> {
+        let tls = &self.options.tls;
+        let name = tls.server_name.clone().unwrap_or_else(|| self.report.target.host.clone());
+        Some(name).filter(|name| !tls.no_sni && name.parse::<std::net::IpAddr>().is_err())
     }
 
     fn certificate(&mut self, report: &TlsReport) -> Result<(), Failure> {
@@ -499,10 +517,16 @@ impl<'a> Walk<'a> {
                 Event::Stray { line, to: Some(_), .. } => {
                     return Err(Failure::from(TalkFailure::Odd { verb: verb.to_owned(), line }));
                 }
+                Event::Unsolicited(reply) if self.answers_header(&reply) => return Err(Failure::HeaderNotTaken(reply)),
                 Event::Stray { .. } | Event::Unsolicited(_) => {}
                 Event::Ended(ending) => return Err(self.ended(ending, verb)),
             }
         }
+    }
+
+    /// Before EHLO is answered, a refusal that nobody asked for can be about our header only.
+    fn answers_header(&self, reply: &Reply) -> bool {
+        self.options.dial.header.is_some() && self.report.phase(PhaseKind::Hello).is_none() && reply.class() == Some(Class::Permanent)
     }
 
     fn ended(&self, ending: Ending, verb: &str) -> Failure {

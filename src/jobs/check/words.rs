@@ -1,11 +1,14 @@
 //! What is short to say of TLS, and the clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::explain::certificate::Kind;
+use crate::explain::connecting::way;
+use crate::explain::handshake::{HandshakeFailure, Why};
+use crate::jobs::opening::cause_failure;
 use crate::net::dial::Cause;
-use crate::net::tls::TlsCause;
 use crate::net::tls::verdict::Fault;
+use crate::net::tls::{TlsCause, TlsFailure, TlsOptions};
 use crate::text::{printable, printable_str};
 use crate::wire::foreign;
 
@@ -67,13 +70,54 @@ pub(super) fn handshake(cause: &TlsCause) -> String {
     }
 }
 
+/// A failed handshake, for what is said of it. `named`: a name was sent.
+pub(super) fn handshake_failure(failure: &TlsFailure, options: &TlsOptions, named: bool) -> HandshakeFailure {
+    let why = match &failure.cause {
+        TlsCause::NotTls(head) if head.starts_with(b"220") => Why::PlainSmtp,
+        TlsCause::NotTls(_) => Why::OtherService,
+        TlsCause::Alert(name) if name == "unrecognized_name" && named => Why::UnknownName,
+        TlsCause::Alert(name) if name == "unrecognized_name" => Why::NameWanted,
+        TlsCause::Alert(name) if matches!(name.as_str(), "protocol_version" | "handshake_failure" | "insufficient_security") => {
+            Why::NothingInCommon
+        }
+        TlsCause::Incompatible(_) => Why::NothingInCommon,
+        TlsCause::Closed | TlsCause::Reset => Why::Cut,
+        TlsCause::TimedOut(_) => Why::Silent,
+        TlsCause::Alert(_) | TlsCause::Options(_) | TlsCause::Other(_) => Why::Other,
+    };
+    HandshakeFailure { words: handshake(&failure.cause), why, narrowed_by: options.narrowed_by() }
+}
+
 /// Why an address was not reached, in a few words.
 pub fn cause(cause: &Cause) -> String {
-    match cause {
-        Cause::Refused => "refused".to_owned(),
-        Cause::NoRoute => "no route".to_owned(),
-        Cause::TimedOut => "no answer".to_owned(),
-        Cause::Prohibited => "forbidden".to_owned(),
-        Cause::BadLocalAddress(words) | Cause::Other(words) => printable_str(words).into_owned(),
+    way(&cause_failure(cause, Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::tls::Version;
+
+    #[test]
+    fn a_failed_handshake_is_told_apart_by_its_cause() {
+        let alert = |name: &str| TlsCause::Alert(name.to_owned());
+        let table = [
+            (TlsCause::NotTls(b"220 mx ESMTP\r\n".to_vec()), true, Why::PlainSmtp),
+            (TlsCause::NotTls(b"HTTP/1.1 400 Bad Request".to_vec()), true, Why::OtherService),
+            (alert("unrecognized_name"), true, Why::UnknownName),
+            (alert("unrecognized_name"), false, Why::NameWanted),
+            (alert("protocol_version"), true, Why::NothingInCommon),
+            (alert("internal_error"), true, Why::Other),
+            (TlsCause::Reset, true, Why::Cut),
+            (TlsCause::TimedOut(Duration::from_secs(1)), true, Why::Silent),
+        ];
+        let options = TlsOptions { min: Some(Version::Tls13), max: Some(Version::Tls13), ..TlsOptions::default() };
+        for (cause, named, why) in table {
+            let failure = TlsFailure { cause, client_certificate_asked: false };
+            let told = handshake_failure(&failure, &options, named);
+            assert_eq!((told.why, told.narrowed_by), (why, vec!["--tls-min 1.3".to_owned()]), "{failure:?}");
+        }
+        let low = TlsOptions { max: Some(Version::Tls12), groups: vec!["X25519".to_owned()], ..TlsOptions::default() };
+        assert_eq!(low.narrowed_by(), ["--tls-max 1.2", "--tls-groups X25519"]);
     }
 }

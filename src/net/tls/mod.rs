@@ -42,6 +42,18 @@ pub enum Version {
     Tls13,
 }
 
+impl Version {
+    /// `1.2`
+    const fn number(self) -> &'static str {
+        match self {
+            Self::Tls10 => "1.0",
+            Self::Tls11 => "1.1",
+            Self::Tls12 => "1.2",
+            Self::Tls13 => "1.3",
+        }
+    }
+}
+
 /// How TLS is to be spoken.
 #[derive(Debug, Clone, Default)]
 pub struct TlsOptions {
@@ -72,6 +84,11 @@ impl TlsOptions {
         if let Some(path) = &self.ca_file {
             files::certificates(path)?;
         }
+        if let Some(name) = &self.server_name
+            && let Err(words) = server_name(name)
+        {
+            return Err(format!("--servername: {words}"));
+        }
         if self.wants_legacy() {
             if cfg!(feature = "legacy-tls") {
                 return Ok(());
@@ -89,7 +106,15 @@ impl TlsOptions {
 impl TlsOptions {
     /// Whether our wishes leave out some of what this program can.
     pub fn is_narrowed(&self) -> bool {
-        self.min > Some(Version::Tls12) || self.max.is_some_and(|max| max < Version::Tls13) || !self.groups.is_empty()
+        !self.narrowed_by().is_empty()
+    }
+
+    /// The wishes that leave out some of what this program can, as flags: `--tls-min 1.3`.
+    pub fn narrowed_by(&self) -> Vec<String> {
+        let min = self.min.filter(|min| *min > Version::Tls12).map(|min| format!("--tls-min {}", min.number()));
+        let max = self.max.filter(|max| *max < Version::Tls13).map(|max| format!("--tls-max {}", max.number()));
+        let groups = (!self.groups.is_empty()).then(|| format!("--tls-groups {}", self.groups.join(",")));
+        [min, max, groups].into_iter().flatten().collect()
     }
 
     /// Whether the first message is longer than a segment, because it carries a key of X25519MLKEM768: some
@@ -251,7 +276,7 @@ pub async fn connect(
     let seen = Arc::new(Mutex::new(Seen::default()));
     let wrong = |words: String| TlsFailure { cause: TlsCause::Options(words), client_certificate_asked: false };
     let name = options.server_name.as_deref().unwrap_or(host);
-    let server_name = ServerName::try_from(name.to_owned()).map_err(|_| wrong(format!("'{name}' cannot be used as a name in TLS")))?;
+    let server_name = server_name(name).map_err(wrong)?;
     #[cfg(feature = "legacy-tls")]
     if options.wants_legacy() {
         return legacy::connect(stream, name, &server_name, options, roots).await;
@@ -271,6 +296,12 @@ pub async fn connect(
             Ok((Box::new(stream), report))
         }
     }
+}
+
+/// A name or an address, as it is sent and checked.
+fn server_name(name: &str) -> Result<ServerName<'static>, String> {
+    let wrong = |_| format!("'{}' cannot be used as a name in TLS", crate::text::printable_str(name));
+    ServerName::try_from(name.to_owned()).map_err(wrong)
 }
 
 /// The key exchange groups that can be wished for.

@@ -10,7 +10,9 @@ pub mod text;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::explain::failure::{self, Diagnosis, Failure};
 use crate::jobs::check::report::{BadLine, Comparison, Level, Report, Summary};
+use crate::jobs::opening;
 use crate::render::{Style, human};
 use crate::target::{Protocol, Target};
 use crate::text::printable_str;
@@ -63,6 +65,11 @@ pub struct Limits {
     pub warn_days: i64,
     /// A failure when it does.
     pub fail_days: Option<i64>,
+}
+
+/// A failure at length.
+fn diagnose(report: &Report, failure: &Failure) -> Diagnosis {
+    failure::diagnose(failure, &opening::place(&report.target).in_check())
 }
 
 /// An output format. It is told what happens in the order in which it does.

@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Apart, Format, Limits, Written, place};
-use crate::explain::failure::diagnose;
 use crate::jobs::check::report::{BadLine, Comparison, Level, PhaseKind, Report, Summary};
 use crate::render::human;
 use crate::text::printable_str;
@@ -109,8 +108,7 @@ impl Nagios {
         }
         let mut below: Vec<String> = report.notices.iter().map(|notice| plain(&notice.text)).collect();
         if let Some(failure) = &report.verdict.failure {
-            let host = report.target.socket.as_deref().unwrap_or(&report.target.host);
-            let rows = human::diagnosis(&diagnose(failure, host, report.target.port));
+            let rows = human::diagnosis(&super::diagnose(report, failure));
             below.extend(rows.iter().skip(1).map(|row| plain(&row.text)).filter(|line| !line.is_empty()));
         }
         Told { sentence: self.sentence(report), measured: measured.join(" "), below }

@@ -4,12 +4,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Format, Wishes, Written, place, write_place};
-use crate::explain::failure::diagnose;
 use crate::explain::notice;
 use crate::jobs::check::report::{BadLine, Comparison, Level, NoticeKind, PhaseKind, Report, Summary};
 use crate::jobs::check::words;
 use crate::render::{Row, Style, human, style, tls};
-use crate::target::Target;
 use crate::text::{self, printable_str};
 
 /// Columns of the name of a host in a table; a longer one takes more.
@@ -87,7 +85,7 @@ impl Text {
         rows.extend(notices(report));
         if let Some(failure) = &report.verdict.failure {
             // What its headline says was said.
-            rows.extend(human::diagnosis(&diagnose(failure, &shown_host(&report.target), report.target.port)).into_iter().skip(1));
+            rows.extend(human::diagnosis(&super::diagnose(report, failure)).into_iter().skip(1));
         }
         self.rows(&rows, out);
     }
@@ -131,7 +129,7 @@ impl Text {
             rows.extend(attempts(report, true));
             rows.extend(notices(report));
             if let Some(failure) = &report.verdict.failure {
-                rows.extend(human::diagnosis(&diagnose(failure, &shown_host(&report.target), report.target.port)).into_iter().skip(1));
+                rows.extend(human::diagnosis(&super::diagnose(report, failure)).into_iter().skip(1));
             }
             self.rows(&rows, out);
         }
@@ -200,10 +198,6 @@ fn change(report: &Report) -> String {
 
 fn painted(level: Level, text: &str, style: &Style) -> String {
     if style.color { style::painted(level, text) } else { text.to_owned() }
-}
-
-fn shown_host(target: &Target) -> String {
-    target.socket.clone().unwrap_or_else(|| target.host.clone())
 }
 
 /// `dns 4 ms, connect 38 ms, banner 112 ms; total 154 ms`

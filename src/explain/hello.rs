@@ -1,0 +1,106 @@
+//! EHLO or LHLO is refused: by a server that does not want us, or by one that speaks the other of SMTP and LMTP.
+
+use super::failure::{Diagnosis, diagnosis};
+use super::place::Place;
+use super::reply::{Fact, Situation, explain};
+use super::talk::{code_of, of_fact, said};
+use crate::wire::reply::Reply;
+
+/// Whether the other of SMTP and LMTP is spoken there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Other {
+    /// Nothing speaks for it.
+    Unlikely,
+    /// The verb is not known there.
+    Possible,
+    /// The server says so, or says nothing that speaks against it and does not know our verb.
+    Likely,
+}
+
+impl Other {
+    /// From what we said, the refusal, and the greeting.
+    pub fn guess(verb: &str, reply: &Reply, greeting: Option<&Reply>) -> Self {
+        let speaks_of_it = |text: &[u8]| {
+            let mut words = text.split(|b: &u8| !b.is_ascii_alphanumeric());
+            words.any(|word| word.eq_ignore_ascii_case(b"LMTP") || word.eq_ignore_ascii_case(b"LHLO"))
+        };
+        // Its first word is the server's name, which may hold anything; a refusal may repeat the verb that it refuses.
+        let greeting = greeting.into_iter().flat_map(Reply::texts).map(|text| text.split(|b| *b == b' ').skip(1).collect::<Vec<_>>());
+        let says_lmtp =
+            greeting.map(|words| words.join(&b' ')).any(|text| speaks_of_it(&text)) || verb == "EHLO" && reply.texts().any(speaks_of_it);
+        let unknown = matches!(reply.code.number(), 500 | 502);
+        match (verb, says_lmtp, unknown) {
+            ("LHLO", false, true) | ("EHLO", true, _) => Self::Likely,
+            ("EHLO", false, true) => Self::Possible,
+            _ => Self::Unlikely,
+        }
+    }
+}
+
+/// Puts the refusal into words.
+pub(super) fn diagnose(verb: &str, reply: &Reply, other: Other, at: &Place) -> Diagnosis {
+    let headline = format!("{} greets and refuses {verb} ({})", at.shown(), code_of(reply));
+    let by_hand = format!("By hand:  ehlo {}", at.arguments());
+    let fact = explain(&Situation { verb: verb.to_owned(), ..Situation::default() }, reply);
+    if let Some(fact) = fact.filter(Fact::is_about_a_header) {
+        return of_fact(headline, &said(reply), &fact, by_hand);
+    }
+    let mut words = diagnosis(
+        headline,
+        &said(reply),
+        &[
+            "It does not like the name that we say (--ehlo NAME).",
+            "It refuses this address and says so only now.",
+            &format!("A device on the way forbids {verb}."),
+        ],
+        &[&by_hand, "Say a name that resolves to your address: --ehlo NAME"],
+    );
+    let (program, lmtp, smtp) = (at.program(), at.as_lmtp(), at.as_smtp());
+    match (verb, other) {
+        (_, Other::Unlikely) => {}
+        ("LHLO", _) => words.first("It speaks SMTP, not LMTP.", format!("Leave out lmtp:  {program} {smtp}")),
+        (_, Other::Likely) => words.first(&format!("This is LMTP: {lmtp}"), format!("{program} {lmtp}")),
+        (_, Other::Possible) => words.first(&format!("This may be LMTP: {lmtp}"), format!("{program} {lmtp}")),
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::reply::{Received, ReplyParser};
+
+    fn reply(text: &str) -> Reply {
+        let mut parser = ReplyParser::default();
+        parser.push(format!("{text}\r\n").as_bytes());
+        let Ok(Some(Received::Reply(reply))) = parser.next_received() else { panic!("{text}") };
+        reply
+    }
+
+    #[test]
+    fn whoever_speaks_the_other_of_smtp_and_lmtp_is_told_how_to_call_it() {
+        let mx = || Place::new("mx.alt.test", 24);
+        let socket = || mx().at_socket(Some("/run/lmtp"));
+        let table = [
+            (mx(), "EHLO", "500 5.5.1 Use LHLO", "This is LMTP: lmtp://mx.alt.test:24", "ehlo lmtp://mx.alt.test:24"),
+            (socket(), "EHLO", "500 5.5.1 LMTP wants LHLO", "This is LMTP: lmtp:unix:/run/lmtp", "ehlo lmtp:unix:/run/lmtp"),
+            (mx(), "EHLO", "502 5.5.2 unknown", "This may be LMTP: lmtp://mx.alt.test:24", "ehlo lmtp://mx.alt.test:24"),
+            (mx().speaking(true, false), "LHLO", "500 5.5.2 unknown", "It speaks SMTP, not LMTP.", "Leave out lmtp:  ehlo mx.alt.test 24"),
+            (socket().speaking(true, false), "LHLO", "500 what", "It speaks SMTP, not LMTP.", "Leave out lmtp:  ehlo unix:/run/lmtp"),
+            (mx(), "EHLO", "550 not you", "It does not like the name that we say (--ehlo NAME).", "By hand:  ehlo mx.alt.test 24"),
+            (socket(), "EHLO", "550 not you", "It does not like the name that we say (--ehlo NAME).", "By hand:  ehlo unix:/run/lmtp"),
+            (mx(), "EHLO", "503 Command refused, required Proxy negotiation failed", "A load balancer", "--proxy-protocol v1"),
+        ];
+        for (place, verb, text, likely, next) in table {
+            let reply = reply(text);
+            let words = diagnose(verb, &reply, Other::guess(verb, &reply, None), &place);
+            assert!(words.likely[0].starts_with(likely) && words.next[0].contains(next), "{text}: {words:?}");
+            assert!(words.headline.contains(&format!("refuses {verb} (")), "{}", words.headline);
+        }
+        let guess = |verb, text, greeting| Other::guess(verb, &reply(text), Some(&reply(greeting)));
+        assert_eq!(guess("EHLO", "500 what", "220 mx.alt.test Cyrus LMTP v3"), Other::Likely);
+        assert_eq!(guess("LHLO", "500 what", "220 mx.alt.test Cyrus LMTP v3"), Other::Unlikely);
+        assert_eq!(guess("LHLO", "500 5.5.2 unknown: LHLO", "220 mx.alt.test ESMTP"), Other::Likely);
+        assert_eq!(guess("EHLO", "550 not you", "220 lmtp.alt.test ESMTP"), Other::Unlikely);
+    }
+}

@@ -1,0 +1,132 @@
+//! Where something failed, as far as what is said of it depends on that.
+
+use std::net::IpAddr;
+
+use crate::text::printable_str;
+
+/// A server, and what was being done there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    host: String,
+    port: u16,
+    socket: Option<String>,
+    /// LMTP is spoken, not SMTP.
+    pub lmtp: bool,
+    /// TLS from the first byte.
+    pub implicit_tls: bool,
+    /// `ehlo check`, not a session: there is nobody who types.
+    pub in_check: bool,
+}
+
+impl Place {
+    /// A port of a host, for a session in SMTP.
+    pub fn new(host: &str, port: u16) -> Self {
+        Self { host: printable_str(host).into_owned(), port, socket: None, lmtp: false, implicit_tls: false, in_check: false }
+    }
+
+    /// A socket of this machine in the place of the port.
+    #[must_use]
+    pub fn at_socket(self, path: Option<&str>) -> Self {
+        Self { socket: path.map(|path| printable_str(path).into_owned()), ..self }
+    }
+
+    /// What is spoken there: LMTP, and TLS from the first byte.
+    #[must_use]
+    pub fn speaking(self, lmtp: bool, implicit_tls: bool) -> Self {
+        Self { lmtp, implicit_tls, ..self }
+    }
+
+    /// For `ehlo check`, where nobody types.
+    #[must_use]
+    pub fn in_check(self) -> Self {
+        Self { in_check: true, ..self }
+    }
+
+    /// The host, or the path of the socket. Printable.
+    pub fn host(&self) -> &str {
+        self.socket.as_deref().unwrap_or(&self.host)
+    }
+
+    /// The port; of no meaning for a socket.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// It is a socket of this machine.
+    pub fn is_socket(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// The host was given as a name, not as an address.
+    pub fn is_name(&self) -> bool {
+        self.socket.is_none() && self.host.parse::<IpAddr>().is_err()
+    }
+
+    /// `mx.contoso.test port 25`, `unix:/run/smtp`: to stand in a sentence.
+    pub fn shown(&self) -> String {
+        match &self.socket {
+            Some(path) => format!("unix:{path}"),
+            None => format!("{} port {}", self.host, self.port),
+        }
+    }
+
+    /// The arguments that lead there in SMTP: `mx.contoso.test 25`, `unix:/run/smtp`.
+    pub fn as_smtp(&self) -> String {
+        match &self.socket {
+            Some(path) => format!("unix:{path}"),
+            None => format!("{} {}", self.host, self.port),
+        }
+    }
+
+    /// The arguments that lead there in LMTP: `lmtp://mx.contoso.test:24`, `lmtp:unix:/run/lmtp`.
+    pub fn as_lmtp(&self) -> String {
+        match &self.socket {
+            Some(path) => format!("lmtp:unix:{path}"),
+            None if self.host.contains(':') => format!("lmtp://[{}]:{}", self.host, self.port),
+            None => format!("lmtp://{}:{}", self.host, self.port),
+        }
+    }
+
+    /// The arguments that lead there as it was done now.
+    pub fn arguments(&self) -> String {
+        match (self.lmtp, self.implicit_tls) {
+            (true, _) => self.as_lmtp(),
+            (false, true) => format!("--tls {}", self.as_smtp()),
+            (false, false) => self.as_smtp(),
+        }
+    }
+
+    /// The arguments that lead there and into TLS.
+    pub fn encrypted(&self) -> String {
+        if self.implicit_tls { self.arguments() } else { format!("-S {}", self.arguments()) }
+    }
+
+    /// The program as it was called: `ehlo`, `ehlo check`.
+    pub fn program(&self) -> &'static str {
+        if self.in_check { "ehlo check" } else { "ehlo" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_shown_and_written_as_arguments() {
+        let mx = Place::new("mx.alt.test", 25);
+        let lmtp = |place: Place| Place { lmtp: true, ..place };
+        let table = [
+            (mx.clone(), "mx.alt.test port 25", "mx.alt.test 25", "lmtp://mx.alt.test:25"),
+            (Place { implicit_tls: true, ..mx.clone() }, "mx.alt.test port 25", "--tls mx.alt.test 25", "lmtp://mx.alt.test:25"),
+            (lmtp(Place::new("::1", 24)), "::1 port 24", "lmtp://[::1]:24", "lmtp://[::1]:24"),
+            (mx.clone().at_socket(Some("/run/a")), "unix:/run/a", "unix:/run/a", "lmtp:unix:/run/a"),
+            (lmtp(mx.clone().at_socket(Some("/run/a"))), "unix:/run/a", "lmtp:unix:/run/a", "lmtp:unix:/run/a"),
+        ];
+        for (place, shown, arguments, as_lmtp) in table {
+            assert_eq!((place.shown().as_str(), place.arguments().as_str(), place.as_lmtp().as_str()), (shown, arguments, as_lmtp));
+        }
+        assert!(mx.is_name() && !Place::new("192.0.2.1", 25).is_name() && !mx.at_socket(Some("/a")).is_name());
+        // P14
+        assert!(!Place::new("a\x1b[31m", 25).shown().contains('\x1b'));
+    }
+}

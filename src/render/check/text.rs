@@ -138,8 +138,10 @@ impl Text {
 
 impl Format for Text {
     fn report(&mut self, report: &Report, to: &mut Written) {
-        if let Some(failure) = report.verdict.failure.as_ref().filter(|_| self.wishes.is_list && self.wishes.verbose == 0) {
-            self.advice = human::diagnosis(&diagnose(failure, &shown_host(&report.target), report.target.port)).split_off(1);
+        // Of one failure, in case that it remains the only one.
+        let wanted = self.wishes.is_list && self.wishes.verbose == 0 && self.advice.is_empty();
+        if let Some(failure) = report.verdict.failure.as_ref().filter(|_| wanted) {
+            self.advice = human::diagnosis(&super::diagnose(report, failure)).split_off(1);
         }
         if self.wishes.is_list { self.in_table(report, &mut to.out) } else { self.at_length(report, &mut to.out) }
     }

@@ -359,12 +359,14 @@ fn s(count: u64) -> &'static str {
 pub fn waiting(summary: &Summary, total: Option<u64>, oldest: (&str, PhaseKind, Duration), width: usize) -> String {
     let (name, phase, since) = oldest;
     let done = match total {
-        Some(0 | 1) => "... ".to_owned(),
-        Some(total) => format!("... {} of {total} done, {} failed; ", summary.checked(), summary.failed),
-        None => format!("... {} done, {} failed; ", summary.checked(), summary.failed),
+        Some(0 | 1) => String::new(),
+        Some(total) => format!("{} of {total} done, {} failed; ", summary.checked(), summary.failed),
+        None => format!("{} done, {} failed; ", summary.checked(), summary.failed),
     };
-    let (before, behind) = (format!("{done}waiting for "), format!(" ({}, {} s)", phase.name(), since.as_secs()));
+    let behind = format!(" ({}, {} s)", phase.name(), since.as_secs());
     let width = width.saturating_sub(4);
+    let fits = text::width(&done) + text::width(&behind) + 30 <= width;
+    let before = format!("... {}waiting for ", if fits { &done } else { "" });
     let room = width.saturating_sub(text::width(&before) + text::width(&behind));
     let name = printable_str(name);
     let name = if text::width(&name) > room { format!("{}~", text::cut(&name, room.saturating_sub(1))) } else { name.into_owned() };
@@ -381,7 +383,11 @@ mod tests {
         let line = |total, name, width| waiting(&summary, total, (name, PhaseKind::Greeting, Duration::from_secs(4)), width);
         let table = [
             (line(Some(3), "mx.contoso.test:25", 80), "... 1 of 3 done, 1 failed; waiting for mx.contoso.test:25 (banner, 4 s)"),
-            (line(Some(3), "mx.contoso.test:25", 60), "... 1 of 3 done, 1 failed; waiting for mx~ (banner, 4 s)"),
+            (line(Some(3), "mx.contoso.test:25", 60), "... waiting for mx.contoso.test:25 (banner, 4 s)"),
+            (
+                line(Some(3), "a-name-that-is-long.contoso.test:25", 80),
+                "... 1 of 3 done, 1 failed; waiting for a-name-that-is-long.co~ (banner, 4 s)",
+            ),
             (line(None, "mx:25", 80), "... 1 done, 1 failed; waiting for mx:25 (banner, 4 s)"),
             (line(Some(1), "mx.contoso.test:25", 40), "... waiting for mx.co~ (banner, 4 s)"),
         ];

@@ -1,5 +1,6 @@
 //! The program at a terminal.
 
+mod check;
 mod composing;
 mod editing;
 mod leaving;

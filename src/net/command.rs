@@ -206,6 +206,15 @@ impl Watch {
     }
 }
 
+/// `exit status 255`, `signal 9`.
+pub fn how_it_ended(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("signal {signal}");
+    }
+    status.code().map_or_else(|| "no exit status".to_owned(), |code| format!("exit status {code}"))
+}
+
 fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
     bytes.split(|&b| b == b'\n').map(|line| line.trim_ascii_end().to_vec()).filter(|line| !line.is_empty()).collect()
 }

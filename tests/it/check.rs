@@ -117,6 +117,26 @@ fn a_host_and_a_port_may_stand_apart() {
     server.end();
 }
 
+#[cfg(unix)]
+#[test]
+fn a_command_that_runs_is_no_connection_yet() {
+    let place = format!("127.0.0.1:{}", closed_port());
+    for (command, through, status, words) in [
+        ("false", "connect", 4, "FAILED: the command ended (exit status 1) (banner, "),
+        ("kill -9 $$", "connect", 4, "FAILED: the command ended (signal 9) (banner, "),
+        ("sleep 600", "connect", 5, " within 1 s (banner, "),
+        ("printf '220 mx\\r\\n'; read quit", "connect", 0, "  ok\n"),
+        ("false", "tls", 4, "FAILED: the command ended (exit status 1) (banner, "),
+    ] {
+        let flags = ["--timeout", "1", "--through", through, "--proxy-command", command, &place];
+        let done = ehlo(["check"].into_iter().chain(flags)).status(status).out(words).check();
+        assert!(!done.out().contains("connect 0 ms"), "{}", done.out());
+    }
+    let place = format!("smtps://{place}");
+    let done = ehlo(["check", "--proxy-command", "false", &place]).status(4).out("FAILED: the command ended (exit status 1) (tls, ");
+    done.out("What happened").check();
+}
+
 // ---- lists -------------------------------------------------------------------------------------
 
 fn lines(servers: &[&Scripted]) -> String {

@@ -18,10 +18,10 @@ use crate::explain::route::{RouteFailure, Trouble};
 use crate::explain::talk::TalkFailure;
 use crate::jobs::old_tls;
 use crate::jobs::opening::{dial_failure, greeting_failure, mail_server_failure, or_mail_domain, without_certificate};
-use crate::net::command::Watch;
+use crate::net::command::{Watch, how_it_ended};
 use crate::net::connection::Stream;
 use crate::net::dial::{DialError, DialEvent, Dialed, Peer, Route, dial, dial_address};
-use crate::net::tls::{TlsFailure, TlsReport};
+use crate::net::tls::{TlsCause, TlsFailure, TlsReport};
 use crate::net::{Connection, Limits};
 use crate::sasl::Channel;
 use crate::session::{Ending, Event, Security};
@@ -119,7 +119,8 @@ impl<'a> Walk<'a> {
 
     /// From a stream that stands to the farewell.
     pub(super) async fn proceed(&mut self, stream: Box<dyn Stream>) -> Result<(), Failure> {
-        if self.options.through == Through::Connect {
+        // Whether a program has come through to the server shows in the first that it brings: the greeting.
+        if self.options.through == Through::Connect && self.command.is_none() {
             self.report.took = self.begun.elapsed();
             return Ok(());
         }
@@ -231,7 +232,9 @@ impl<'a> Walk<'a> {
         let total = self.begun.elapsed();
         let rest = timings.connect + timings.proxy.unwrap_or_default();
         start = start.max(total.saturating_sub(rest));
-        self.add(PhaseKind::Connect, timings.connect, &mut start);
+        if !matches!(peer, Peer::Command(_)) {
+            self.add(PhaseKind::Connect, timings.connect, &mut start);
+        }
         if let Some(proxy) = timings.proxy {
             self.add(PhaseKind::Proxy, proxy, &mut start);
         }
@@ -253,7 +256,7 @@ impl<'a> Walk<'a> {
         match watch.ended(PROVOKED).await {
             Some((status, said)) => Failure::Route(RouteFailure {
                 way: template.to_string(),
-                trouble: Trouble::CommandEnded { status: status.to_string(), said },
+                trouble: Trouble::CommandEnded { status: how_it_ended(status), said },
             }),
             None => failure,
         }
@@ -388,6 +391,11 @@ impl<'a> Walk<'a> {
     }
 
     async fn handshake_failed(&mut self, failure: &TlsFailure) -> Failure {
+        // TLS from the first byte, and nothing came of it: why is for the program to say.
+        let hung_up = matches!(failure.cause, TlsCause::Closed | TlsCause::Reset);
+        if hung_up && self.command.is_some() && self.report.target.implicit_tls {
+            return Failure::ClosedAtOnce { partial: false };
+        }
         if old_tls::may_be_old(failure, &self.options.tls) {
             let (target, name) = (self.report.target.clone(), self.options.tls.server_name.clone());
             let name = name.unwrap_or_else(|| target.host.clone());

@@ -84,7 +84,7 @@ pub struct Tried {
 pub enum PhaseKind {
     /// The name is looked up; not there for an address.
     Resolve,
-    /// TCP, or a socket.
+    /// TCP, or a socket; not there with a program, of which the greeting is the first that shows.
     Connect,
     /// The proxy leads on.
     Proxy,

@@ -89,7 +89,7 @@ fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         format,
         parallel,
         watch: args.watch,
-        paper: Paper { written: Written::default(), live, drawn: false, gone: false },
+        paper: Paper { written: Written::default(), live, drawn: false, gone: None },
         before: HashMap::new(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -316,15 +316,15 @@ enum End {
     Done(Summary),
     /// By a signal, with what was done until then.
     Signalled(Signal),
-    /// Nobody reads what is written.
-    Unread,
+    /// What is written reaches nobody any more; the exit status of that.
+    Unread(u8),
 }
 
 impl End {
     /// The exit status.
     fn status(self, format: &dyn Format) -> u8 {
         match self {
-            Self::Unread => exit::DONE,
+            Self::Unread(status) => status,
             Self::Signalled(signal) => exit::of_signal(signal),
             Self::Done(summary) => {
                 if summary.checked() + summary.bad_lines == 0 {
@@ -381,8 +381,8 @@ impl Work {
                     self.paper.draw(&summary, many.total(), board.as_deref());
                 }
             }
-            if self.paper.gone {
-                return End::Unread;
+            if let Some(status) = self.paper.gone {
+                return End::Unread(status);
             }
         };
         summary.duplicates = many.duplicates;
@@ -390,10 +390,10 @@ impl Work {
         summary.took = began.elapsed();
         self.format.end(&summary, &mut self.paper.written);
         self.paper.flush();
-        match signal {
-            Some(signal) => End::Signalled(signal),
-            None if self.paper.gone => End::Unread,
-            None => End::Done(summary),
+        match (signal, self.paper.gone) {
+            (Some(signal), _) => End::Signalled(signal),
+            (None, Some(status)) => End::Unread(status),
+            (None, None) => End::Done(summary),
         }
     }
 
@@ -442,8 +442,8 @@ struct Paper {
     /// Columns for the status line; `None`: there is none.
     live: Option<usize>,
     drawn: bool,
-    /// Standard output is closed.
-    gone: bool,
+    /// Standard output is closed or fails: the exit status of that.
+    gone: Option<u8>,
 }
 
 impl Paper {
@@ -458,11 +458,11 @@ impl Paper {
         let mut stdout = std::io::stdout().lock();
         match stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()) {
             Ok(()) => {}
+            // A closed one is a quiet end (P40).
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => self.gone = Some(exit::DONE),
             Err(error) => {
-                self.gone = true;
-                if error.kind() != std::io::ErrorKind::BrokenPipe {
-                    complain(&format!("the output cannot be written: {}", crate::net::dial::system_words(&error)));
-                }
+                self.gone = Some(exit::INPUT_OUTPUT);
+                complain(&format!("the output cannot be written: {}", crate::net::dial::system_words(&error)));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::run::{Run, ehlo};
@@ -221,6 +222,25 @@ fn ctrl_c_tells_what_is_done() {
     silent.end();
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_has_its_status_and_a_reader_who_has_gone_has_none() {
+    // P40 P44
+    let place = format!("127.0.0.1:{}", closed_port());
+    for args in [&["--format", "text"][..], &["--format", "json"], &["--format", "csv"], &["--format", "prometheus"], &["127.0.0.2:1"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        let failed = "error: the output cannot be written: No space left on device\n";
+        for (out, status, words) in [(Stdio::from(full), 1, failed), (Stdio::from(closed), 0, "")] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_ehlo"));
+            let output = command.arg("check").arg(&place).args(args).stdout(out).output().unwrap();
+            let err = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.code(), &*err), (Some(status), words), "{args:?}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn few_open_files_mean_fewer_hosts_at_the_same_time() {
@@ -229,7 +249,7 @@ fn few_open_files_mean_fewer_hosts_at_the_same_time() {
     let folder = tempfile::TempDir::new().unwrap();
     std::fs::write(folder.path().join("hosts"), list).unwrap();
     let script = format!("ulimit -n 24; exec {} check -q -i hosts --timeout 0.5", env!("CARGO_BIN_EXE_ehlo"));
-    let output = std::process::Command::new("sh").arg("-c").arg(script).current_dir(folder.path()).output().unwrap();
+    let output = Command::new("sh").arg("-c").arg(script).current_dir(folder.path()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(out.matches("no greeting within 0.5 s").count(), 20, "{out}{err}");
     assert!(err.contains("only 24 open files are allowed (ulimit -n): 8 hosts at the same time, not 64"), "{err}");

@@ -138,6 +138,45 @@ fn a_command_that_runs_is_no_connection_yet() {
     done.out("What happened").check();
 }
 
+#[test]
+fn through_a_proxy_the_proxy_is_not_taken_for_the_host() {
+    let ask = "C: CONNECT mx.alt.test:25 HTTP/1.1\nC: Host: mx.alt.test:25\nC: \n";
+    let through = |port: u16, scheme: &str, flags: &[&str]| {
+        let args = ["check".to_owned(), "--ehlo".to_owned(), "a".to_owned(), "mx.alt.test".to_owned(), "--proxy".to_owned()];
+        ehlo(args.into_iter().chain([format!("{scheme}://127.0.0.1:{port}")]).chain(flags.iter().map(|&flag| flag.to_owned())))
+    };
+    let fine = format!("{ask}S! HTTP/1.1 200 OK\\r\\n\\r\\n\n{FINE}");
+    let server = serve(&fine);
+    let done = through(server.port, "http", &[]).out("mx.alt.test:25  warn: no STARTTLS\n").out(", proxy ").check();
+    assert!(!done.out().contains("127.0.0.1"), "{}", done.out());
+    server.end();
+    let server = serve(&fine);
+    let done = through(server.port, "http", &["--json"]).any_out().check();
+    let line: serde_json::Value = serde_json::from_str(done.out().lines().next().unwrap()).unwrap();
+    assert_eq!((&line["address"], &line["attempts"][0]["address"]), (&serde_json::Value::Null, &"127.0.0.1".into()));
+    server.end();
+    // What it says itself stands in the first line.
+    for (scheme, script, words, advice) in [
+        ("http", "S! HTTP/1.1 403 Filtered\\r\\n\\r\\n", "the proxy forbids it: 403 Filtered", "squid"),
+        ("http", "S! HTTP/1.1 504 Too late\\r\\n\\r\\n", "not reached by the proxy: 504 Too late", "without --proxy"),
+        ("http", "S! HTTP/1.1 407 Who\\r\\n\\r\\n", "the proxy wants a login: 407 Who", "EHLO_PROXY_PASSWORD"),
+        (
+            "socks5",
+            "S! \\x05\\0\nC! \\x05\nS! \\x05\\x02\\0\\x01\\0\\0\\0\\0\\0\\0",
+            "the proxy forbids it: not allowed by its rules (SOCKS reply 2)",
+            "PermitOpen",
+        ),
+    ] {
+        let begin = if scheme == "http" { ask } else { "C! \\x05\\x01\\0\n" };
+        let server = serve(&format!("{begin}{script}\nhold"));
+        through(server.port, scheme, &[]).status(4).out(format!("mx.alt.test:25  FAILED: {words} (proxy, ")).out(advice).check();
+        server.end();
+    }
+    let port = closed_port();
+    let words = format!("mx.alt.test:25  FAILED: the proxy cannot be reached: 127.0.0.1 port {port} refused the connection (proxy, ");
+    through(port, "socks5", &[]).status(4).out(words).check();
+}
+
 // ---- lists -------------------------------------------------------------------------------------
 
 fn lines(servers: &[&Scripted]) -> String {

@@ -192,7 +192,8 @@ impl<'a> Walk<'a> {
         let result = {
             let report = &mut self.report;
             let ongoing = self.ongoing.as_deref();
-            dial(&endpoint.target, &options.dial, &mut |event| note(report, ongoing, &event)).await
+            let by_proxy = matches!(options.dial.route, Route::Proxy(_));
+            dial(&endpoint.target, &options.dial, &mut |event| note(report, by_proxy, ongoing, &event)).await
         };
         match result {
             Ok(dialed) => Ok(dialed),
@@ -240,7 +241,8 @@ impl<'a> Walk<'a> {
         }
         match peer {
             Peer::Address(address) | Peer::Proxy(address) => {
-                self.report.address = Some(address);
+                // Which address the proxy connects to it does not tell.
+                self.report.address = matches!(peer, Peer::Address(_)).then_some(address);
                 self.report.attempts.push(Tried { address, cause: None, took: timings.connect });
             }
             Peer::Socket => {}
@@ -528,10 +530,10 @@ impl<'a> Walk<'a> {
 }
 
 /// What dialling tells.
-fn note(report: &mut Report, ongoing: Option<&Ongoing>, event: &DialEvent<'_>) {
+fn note(report: &mut Report, by_proxy: bool, ongoing: Option<&Ongoing>, event: &DialEvent<'_>) {
     match event {
         DialEvent::Resolved(resolved) => {
-            if !resolved.aliases.is_empty() {
+            if !resolved.aliases.is_empty() && !by_proxy {
                 report.aliases.clone_from(&resolved.aliases);
             }
             if let Some(ongoing) = ongoing {
@@ -540,7 +542,9 @@ fn note(report: &mut Report, ongoing: Option<&Ongoing>, event: &DialEvent<'_>) {
         }
         DialEvent::Failed(attempt) => {
             report.attempts.push(Tried { address: attempt.address, cause: Some(attempt.cause.clone()), took: attempt.took });
-            report.address = Some(attempt.address);
+            if !by_proxy {
+                report.address = Some(attempt.address);
+            }
         }
         DialEvent::Trying(_) | DialEvent::Connected { .. } | DialEvent::Proxied { .. } | DialEvent::Header(_) => {}
     }

@@ -17,6 +17,7 @@ use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::many::Many;
 use crate::jobs::check::{Checker, Credentials, Options, Report, Summary, Through, Verdict, words};
 use crate::jobs::credentials::{LoginOptions, PasswordSource, first_line};
+use crate::net::command;
 use crate::net::dial::Route;
 use crate::net::dns::{Resolver, parse_server};
 use crate::render::check::csv::Csv;
@@ -266,10 +267,12 @@ fn secret(options: &LoginOptions, list: Option<&Path>) -> anyhow::Result<Option<
 /// How many at the same time: as many as asked for, and as there may be open files.
 fn parallel(args: &CheckArgs, options: &Options) -> anyhow::Result<usize> {
     let wanted = args.parallel.map_or(PARALLEL, |count| count as usize);
-    // A program has three pipes.
-    let files = if matches!(options.dial.route, Route::Command(_)) { 3 } else { 1 };
+    let (files, others) = match options.dial.route {
+        Route::Command(_) => (command::FILES, OTHER_FILES + command::FILES_AT_START),
+        Route::Direct | Route::Proxy(_) => (1, OTHER_FILES),
+    };
     let Some(limit) = raise_open_files() else { return Ok(wanted) };
-    let most = usize::try_from(limit.saturating_sub(OTHER_FILES) / files).unwrap_or(usize::MAX);
+    let most = usize::try_from(limit.saturating_sub(others) / files).unwrap_or(usize::MAX);
     if most == 0 {
         bail!("this process may have {limit} open files: that is not enough (ulimit -n)");
     }

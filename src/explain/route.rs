@@ -104,7 +104,7 @@ impl Trouble {
             Self::ProxySilent(_) => "the proxy said nothing",
             Self::ProxyLost(words) => return with("the connection to the proxy broke", words),
             Self::OddHost(_) => "not given to a command",
-            Self::CommandNotStarted(_) => "the command cannot be started",
+            Self::CommandNotStarted(words) => return with("the command cannot be started", words),
             Self::CommandEnded { status, .. } => return format!("the command ended ({})", printable_str(status)),
             Self::HeaderLost(_) => "broke while the PROXY header was sent",
             Self::NullMx => "takes no mail (null MX)",
@@ -352,7 +352,7 @@ impl Words<'_> {
                 diagnosis(
                     format!("The command cannot be started: {detail}"),
                     "The shell that runs --proxy-command was not started.",
-                    &["Too many processes, or no shell."],
+                    &["Too many open files (ulimit -n) or processes (ulimit -u).", "There is no shell."],
                     &["Run the command by itself."],
                 )
             }

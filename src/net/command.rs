@@ -20,6 +20,12 @@ use tokio::time::timeout;
 /// The most that is kept of what the program says; the newest stays.
 const MAX_SAID: usize = 16 * 1024;
 
+/// So many files a program holds open here while it runs: its three pipes and what tells of its end.
+pub const FILES: u64 = 4;
+
+/// So many more while it is started: the other ends of its pipes, and what tells that it has begun.
+pub const FILES_AT_START: u64 = 6;
+
 /// A command line with places for host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(String);
@@ -90,7 +96,7 @@ pub fn start(line: &str) -> Result<(CommandStream, Watch), Fault> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // Passwords are for us, not for it.
     command.env_remove("EHLO_PROXY_PASSWORD");
-    let mut child = command.spawn().map_err(|error| Fault::NotStarted(super::dial::system_words(&error)))?;
+    let mut child = command.spawn().map_err(|error| Fault::NotStarted(words(&error)))?;
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
         return Err(Fault::NotStarted("it has no pipes".to_owned()));
@@ -100,6 +106,21 @@ pub fn start(line: &str) -> Result<(CommandStream, Watch), Fault> {
     let running = Arc::new(Running { child: tokio::sync::Mutex::new(child), said, listening: tokio::sync::Mutex::new(Some(listening)) });
     let stream = CommandStream { pipes: tokio::io::join(stdout, stdin), running: Arc::clone(&running) };
     Ok((stream, Watch(running)))
+}
+
+fn words(error: &io::Error) -> String {
+    let words = super::dial::system_words(error);
+    if is_out_of_files(error) { format!("{words} (ulimit -n)") } else { words }
+}
+
+#[cfg(unix)]
+fn is_out_of_files(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn is_out_of_files(_error: &io::Error) -> bool {
+    false
 }
 
 #[cfg(unix)]
@@ -138,6 +159,15 @@ struct Running {
     child: tokio::sync::Mutex<Child>,
     said: Arc<Mutex<VecDeque<u8>>>,
     listening: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Something that the program started may hold its standard error open: nobody reads it any more.
+        if let Some(listening) = self.listening.get_mut().take() {
+            listening.abort();
+        }
+    }
 }
 
 /// The program's output and input as a stream.
@@ -275,5 +305,13 @@ mod tests {
         let (stream, watch) = start("sleep 600").unwrap();
         drop(stream);
         assert!(watch.ended(PATIENCE).await.is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_limit_of_open_files_is_named_and_no_other_cause_is_taken_for_it() {
+        let words_of = |errno: rustix::io::Errno| words(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        assert!(words_of(rustix::io::Errno::MFILE).ends_with(" (ulimit -n)"));
+        assert!(!words_of(rustix::io::Errno::AGAIN).contains("ulimit"));
     }
 }

@@ -296,6 +296,23 @@ fn few_open_files_mean_fewer_hosts_at_the_same_time() {
 
 #[cfg(unix)]
 #[test]
+fn few_open_files_are_enough_for_the_commands_that_are_started() {
+    let list: String = (1..=100).map(|port| format!("127.0.0.1:{port}\n")).collect();
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("hosts"), list).unwrap();
+    let check = |limit: u32, rest: &str| {
+        let script = format!("ulimit -n {limit}; exec {} check -i hosts {rest}", env!("CARGO_BIN_EXE_ehlo"));
+        let output = Command::new("sh").arg("-c").arg(script).current_dir(folder.path()).output().unwrap();
+        (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let command = "printf '220 mx\\r\\n'; cat > /dev/null";
+    let (out, err) = check(40, &format!("-q -j 1000 --through banner --proxy-command \"{command}\""));
+    assert_eq!(out.matches("  ok\n").count(), 100, "{out}{err}");
+    assert!(err.contains("only 40 open files are allowed (ulimit -n): 4 hosts at the same time, not 1000"), "{err}");
+}
+
+#[cfg(unix)]
+#[test]
 fn a_watch_marks_what_has_changed() {
     let fine = "S: 220 mx\nC: EHLO a\nS: 250 mx\nC: QUIT\nS: 221 bye\nclose";
     let server = serve(&format!("{fine}\nagain\nS: 421 busy\nclose\nagain\nhold"));

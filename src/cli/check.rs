@@ -99,8 +99,9 @@ fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         .build()
         .context("the runtime cannot be started")?;
     let status = runtime.block_on(work.run(input))?;
-    // A look-up may still block its thread; the process does not wait for it.
-    std::mem::forget(runtime);
+    // What was given up is dropped here, and programs that it led through end. A look-up may still block its thread;
+    // the process does not wait for it.
+    runtime.shutdown_background();
     Ok(status)
 }
 

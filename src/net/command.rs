@@ -1,6 +1,7 @@
 //! Through a program whose standard input and output are the connection, such as `ssh -W %h:%p jump`.
 //!
-//! The program is ended and reaped when the connection is dropped. What it says on standard error is
+//! The program is ended and reaped when the connection is dropped; what it started is ended with it where this process
+//! has no terminal, see [`has_group_of_its_own`]. What it says on standard error is
 //! kept for whoever tells the operator why there is no conversation.
 
 use std::collections::VecDeque;
@@ -96,6 +97,7 @@ pub fn start(line: &str) -> Result<(CommandStream, Watch), Fault> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // Passwords are for us, not for it.
     command.env_remove("EHLO_PROXY_PASSWORD");
+    has_group_of_its_own(&mut command);
     let mut child = command.spawn().map_err(|error| Fault::NotStarted(words(&error)))?;
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
@@ -131,6 +133,35 @@ fn shell(line: &str) -> Command {
     command
 }
 
+/// Where there is no terminal the program is in a process group of its own, which is ended as a whole. At a terminal it
+/// stays in ours: from another one it could not ask for a password there (SIGTTIN would stop it). What the program has
+/// started itself is then left to see the end of its input.
+#[cfg(unix)]
+fn has_group_of_its_own(command: &mut Command) {
+    if !has_terminal() {
+        command.process_group(0);
+    }
+}
+
+#[cfg(unix)]
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
+#[cfg(not(unix))]
+fn has_group_of_its_own(_command: &mut Command) {}
+
+/// Ends a program, and its group if it leads one. Its number is its own as long as it is not reaped.
+fn end(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(id) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
+        && rustix::process::getpgid(Some(id)) == Ok(id)
+    {
+        let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+    }
+    let _ = child.start_kill();
+}
+
 #[cfg(windows)]
 fn shell(line: &str) -> Command {
     let mut command = Command::new("cmd");
@@ -163,6 +194,7 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        end(self.child.get_mut());
         // Something that the program started may hold its standard error open: nobody reads it any more.
         if let Some(listening) = self.listening.get_mut().take() {
             listening.abort();
@@ -180,7 +212,7 @@ impl Drop for CommandStream {
     fn drop(&mut self) {
         // Only `Watch::ended` holds the lock, and it does so for a program that has ended or is about to.
         if let Ok(mut child) = self.running.child.try_lock() {
-            let _ = child.start_kill();
+            end(&mut child);
             let _ = child.try_wait();
         }
     }

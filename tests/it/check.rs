@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::support::DEADLINE;
 use crate::support::run::{Run, ehlo};
 use crate::support::scripted::{Scripted, closed_port, serve};
 
@@ -309,6 +310,60 @@ fn few_open_files_are_enough_for_the_commands_that_are_started() {
     let (out, err) = check(40, &format!("-q -j 1000 --through banner --proxy-command \"{command}\""));
     assert_eq!(out.matches("  ok\n").count(), 100, "{out}{err}");
     assert!(err.contains("only 40 open files are allowed (ulimit -n): 4 hosts at the same time, not 1000"), "{err}");
+}
+
+/// Waits until there is a file with a number, and gives it.
+#[cfg(target_os = "linux")]
+fn number_in(path: &std::path::Path) -> i32 {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(number) = std::fs::read_to_string(path).ok().and_then(|text| text.strip_suffix('\n')?.parse().ok()) {
+            return number;
+        }
+        assert!(Instant::now() < end, "{} was never written", path.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until a process has ended; whether somebody has reaped it is another matter.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn ends(id: i32) {
+    let end = Instant::now() + DEADLINE;
+    while std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|text| !text.contains(") Z ")) {
+        assert!(Instant::now() < end, "{id} still runs");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_ends_with_the_check_whatever_ends_that() {
+    // P38
+    use rustix::process::{Pid, Signal, kill_process};
+    let both = "echo $$ > first; sh -c 'echo $$ > second; sleep 600; true'; true";
+    let alone = "exec sh -c 'echo $$ > first; echo $$ > second; exec sleep 600'";
+    for (command, signal, status) in [
+        (both, Some(Signal::TERM), 143),
+        (both, Some(Signal::INT), 130),
+        (both, None, 5),
+        (alone, Some(Signal::TERM), 143),
+        (alone, None, 5),
+    ] {
+        let folder = tempfile::TempDir::new().unwrap();
+        // Without a terminal, from wherever the tests are run.
+        let mut program = Command::new("setsid");
+        program.arg(env!("CARGO_BIN_EXE_ehlo")).args(["check", "-q", "127.0.0.1:1,2", "--proxy-command", command]);
+        program.args(["--timeout", if signal.is_some() { "60" } else { "1" }]);
+        let mut check = program.current_dir(folder.path()).stdout(Stdio::null()).spawn().unwrap();
+        let (first, second) = (number_in(&folder.path().join("first")), number_in(&folder.path().join("second")));
+        if let Some(signal) = signal {
+            kill_process(Pid::from_child(&check), signal).unwrap();
+        }
+        assert_eq!(check.wait().unwrap().code(), Some(status));
+        ends(first);
+        ends(second);
+    }
 }
 
 #[cfg(unix)]

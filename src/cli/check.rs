@@ -17,6 +17,7 @@ use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::many::Many;
 use crate::jobs::check::{Checker, Credentials, Options, Report, Summary, Through, Verdict, words};
 use crate::jobs::credentials::{LoginOptions, PasswordSource, first_line};
+use crate::net::command;
 use crate::net::dial::Route;
 use crate::net::dns::{Resolver, parse_server};
 use crate::render::check::csv::Csv;
@@ -97,7 +98,7 @@ fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         format,
         parallel,
         watch: args.watch,
-        paper: Paper { written: Written::default(), live, drawn: false, gone: false },
+        paper: Paper { written: Written::default(), live, drawn: false, gone: None },
         before: HashMap::new(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -106,8 +107,9 @@ fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         .build()
         .context("the runtime cannot be started")?;
     let status = runtime.block_on(work.run(input))?;
-    // A look-up may still block its thread; the process does not wait for it.
-    std::mem::forget(runtime);
+    // What was given up is dropped here, and programs that it led through end. A look-up may still block its thread;
+    // the process does not wait for it.
+    runtime.shutdown_background();
     Ok(status)
 }
 
@@ -293,10 +295,12 @@ fn secret(options: &LoginOptions, list: Option<&Path>) -> anyhow::Result<Option<
 /// How many at the same time: as many as asked for, and as there may be open files.
 fn parallel(args: &CheckArgs, options: &Options) -> anyhow::Result<usize> {
     let wanted = args.parallel.map_or(PARALLEL, |count| count as usize);
-    // A program has three pipes.
-    let files = if matches!(options.dial.route, Route::Command(_)) { 3 } else { 1 };
+    let (files, others) = match options.dial.route {
+        Route::Command(_) => (command::FILES, OTHER_FILES + command::FILES_AT_START),
+        Route::Direct | Route::Proxy(_) => (1, OTHER_FILES),
+    };
     let Some(limit) = raise_open_files() else { return Ok(wanted) };
-    let most = usize::try_from(limit.saturating_sub(OTHER_FILES) / files).unwrap_or(usize::MAX);
+    let most = usize::try_from(limit.saturating_sub(others) / files).unwrap_or(usize::MAX);
     if most == 0 {
         bail!("this process may have {limit} open files: that is not enough (ulimit -n)");
     }
@@ -343,15 +347,15 @@ enum End {
     Done(Summary),
     /// By a signal, with what was done until then.
     Signalled(Signal),
-    /// Nobody reads what is written.
-    Unread,
+    /// What is written reaches nobody any more; the exit status of that.
+    Unread(u8),
 }
 
 impl End {
     /// The exit status.
     fn status(self, format: &dyn Format) -> u8 {
         match self {
-            Self::Unread => exit::DONE,
+            Self::Unread(status) => status,
             Self::Signalled(signal) => exit::of_signal(signal),
             Self::Done(summary) => {
                 if summary.checked() + summary.bad_lines == 0 {
@@ -408,8 +412,8 @@ impl Work {
                     self.paper.draw(&summary, many.total(), board.as_deref());
                 }
             }
-            if self.paper.gone {
-                return End::Unread;
+            if let Some(status) = self.paper.gone {
+                return End::Unread(status);
             }
         };
         summary.duplicates = many.duplicates;
@@ -418,10 +422,10 @@ impl Work {
         summary.took = began.elapsed();
         self.format.end(&summary, &mut self.paper.written);
         self.paper.flush();
-        match signal {
-            Some(signal) => End::Signalled(signal),
-            None if self.paper.gone => End::Unread,
-            None => End::Done(summary),
+        match (signal, self.paper.gone) {
+            (Some(signal), _) => End::Signalled(signal),
+            (None, Some(status)) => End::Unread(status),
+            (None, None) => End::Done(summary),
         }
     }
 
@@ -470,8 +474,8 @@ struct Paper {
     /// Columns for the status line; `None`: there is none.
     live: Option<usize>,
     drawn: bool,
-    /// Standard output is closed.
-    gone: bool,
+    /// Standard output is closed or fails: the exit status of that.
+    gone: Option<u8>,
 }
 
 impl Paper {
@@ -486,11 +490,11 @@ impl Paper {
         let mut stdout = std::io::stdout().lock();
         match stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()) {
             Ok(()) => {}
+            // A closed one is a quiet end (P40).
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => self.gone = Some(exit::DONE),
             Err(error) => {
-                self.gone = true;
-                if error.kind() != std::io::ErrorKind::BrokenPipe {
-                    complain(&format!("the output cannot be written: {}", crate::net::dial::system_words(&error)));
-                }
+                self.gone = Some(exit::INPUT_OUTPUT);
+                complain(&format!("the output cannot be written: {}", crate::net::dial::system_words(&error)));
             }
         }
     }

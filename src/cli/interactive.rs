@@ -33,8 +33,8 @@ pub(super) fn run_on(
     prepare(&mut options);
     let runtime = runtime()?;
     let outcome = runtime.block_on(talk(options, output))?;
-    // A look-up may still block its thread; the process does not wait for it.
-    std::mem::forget(runtime);
+    // As in `check`: a look-up is not waited for, a program is ended.
+    runtime.shutdown_background();
     Ok(status(&outcome))
 }
 

@@ -28,10 +28,10 @@ pub enum Trouble {
     SocketOther(String),
     /// The proxy itself was not reached, for this reason.
     ProxyUnreachable(String),
-    /// The proxy wants a user name and a password.
-    ProxyLoginWanted,
-    /// The proxy does not take ours.
-    ProxyLoginRefused,
+    /// The proxy wants a user name and a password, in its words.
+    ProxyLoginWanted(String),
+    /// The proxy does not take ours, in its words.
+    ProxyLoginRefused(String),
     /// The proxy's rules forbid it, in its words.
     ProxyForbids(String),
     /// The proxy did not reach the server, in its words.
@@ -87,27 +87,29 @@ impl Trouble {
 
     /// A few words, for a table.
     pub(super) fn short(&self) -> String {
+        let with = |what: &str, words: &str| format!("{what}: {}", printable_str(words));
         let words = match self {
             Self::SocketMissing => "no such socket",
             Self::SocketRefused => "nobody listens at the socket",
             Self::SocketForbidden => "the socket may not be used",
-            Self::SocketOther(words) | Self::ProxyUnreachable(words) => return printable_str(words).into_owned(),
-            Self::ProxyLoginWanted => "the proxy wants a login",
-            Self::ProxyLoginRefused => "the proxy refused the login",
-            Self::ProxyForbids(_) => "the proxy forbids it",
-            Self::ProxyNotReached(_) => "not reached by the proxy",
-            Self::ProxyRefused(_) => "the proxy refused",
+            Self::SocketOther(words) => return printable_str(words).into_owned(),
+            Self::ProxyUnreachable(words) => return with("the proxy cannot be reached", words),
+            Self::ProxyLoginWanted(words) => return with("the proxy wants a login", words),
+            Self::ProxyLoginRefused(words) => return with("the proxy refused the login", words),
+            Self::ProxyForbids(words) => return with("the proxy forbids it", words),
+            Self::ProxyNotReached(words) => return with("not reached by the proxy", words),
+            Self::ProxyRefused(words) => return with("the proxy refused", words),
             Self::NotAProxy(_) => "that is no proxy of this kind",
             Self::ProxyClosed => "the proxy hung up",
             Self::ProxySilent(_) => "the proxy said nothing",
-            Self::ProxyLost(_) => "the connection to the proxy broke",
+            Self::ProxyLost(words) => return with("the connection to the proxy broke", words),
             Self::OddHost(_) => "not given to a command",
-            Self::CommandNotStarted(_) => "the command cannot be started",
+            Self::CommandNotStarted(words) => return with("the command cannot be started", words),
             Self::CommandEnded { status, .. } => return format!("the command ended ({})", printable_str(status)),
             Self::HeaderLost(_) => "broke while the PROXY header was sent",
             Self::NullMx => "takes no mail (null MX)",
             Self::NoSuchDomain => "the domain does not exist",
-            Self::NoMxAnswer(words) => return format!("MX not looked up: {}", printable_str(words)),
+            Self::NoMxAnswer(words) => return with("MX not looked up", words),
             Self::MxWithoutAddress { exists: true } => "the mail server has no address",
             Self::MxWithoutAddress { .. } => "the mail server does not exist",
             Self::NoMailServer(_) => "no mail server can be reached",
@@ -124,7 +126,7 @@ pub(super) fn diagnose(failure: &RouteFailure, host: &str, port: u16) -> Diagnos
     let trouble = &failure.trouble;
     match trouble {
         Trouble::SocketMissing | Trouble::SocketRefused | Trouble::SocketForbidden | Trouble::SocketOther(_) => words.socket(trouble),
-        Trouble::ProxyUnreachable(_) | Trouble::ProxyLoginWanted | Trouble::ProxyLoginRefused | Trouble::ProxyForbids(_) => {
+        Trouble::ProxyUnreachable(_) | Trouble::ProxyLoginWanted(_) | Trouble::ProxyLoginRefused(_) | Trouble::ProxyForbids(_) => {
             words.at_the_proxy(trouble)
         }
         Trouble::ProxyNotReached(_)
@@ -151,6 +153,11 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
+    /// Of a proxy: not one of HTTP.
+    fn is_socks(&self) -> bool {
+        self.way.starts_with("socks")
+    }
+
     fn socket(&self, trouble: &Trouble) -> Diagnosis {
         let path = self.way;
         match trouble {
@@ -204,28 +211,44 @@ impl Words<'_> {
                 &["The proxy is down, or listens elsewhere.", "A typing error in --proxy."],
                 &["Look at the proxy alone.", "Leave out --proxy, if there is a straight way."],
             ),
-            Trouble::ProxyLoginWanted => diagnosis(
-                format!("The proxy {way} wants a user name and a password"),
+            Trouble::ProxyLoginWanted(words) => diagnosis(
+                format!("The proxy {way} wants a user name and a password: {}", printable_str(words)),
                 "The proxy asked for a login. Nothing was learned about the mail server.",
                 &["It is open to known users only."],
                 &["Name the user in the URL (USER@HOST:PORT) and set the variable EHLO_PROXY_PASSWORD to the password."],
             ),
-            Trouble::ProxyLoginRefused => diagnosis(
-                format!("The proxy {way} does not accept the user name and the password"),
+            Trouble::ProxyLoginRefused(words) => diagnosis(
+                format!("The proxy {way} does not accept the user name and the password: {}", printable_str(words)),
                 "The proxy refused the login. Nothing was learned about the mail server.",
                 &[
                     "A typing error in the user name, or in EHLO_PROXY_PASSWORD.",
-                    "The proxy wants another kind of login (NTLM, Negotiate), which is not spoken here.",
+                    if self.is_socks() {
+                        "The proxy wants another kind of login (GSS-API), which is not spoken here."
+                    } else {
+                        "The proxy wants another kind of login (NTLM, Negotiate), which is not spoken here."
+                    },
                 ],
                 &["Look at the proxy's log: it says why."],
             ),
             _ => {
                 let detail = if let Trouble::ProxyForbids(words) = trouble { printable_str(words).into_owned() } else { String::new() };
+                let lists = "Its list of clients or of destinations leaves this one out.";
+                let (likely, next) = if self.is_socks() {
+                    (
+                        [lists, "Its rules know addresses or names only, and it was asked by the other."],
+                        "Have it allowed: OpenSSH: PermitOpen, Dante: a socks pass rule.",
+                    )
+                } else {
+                    (
+                        ["Web proxies often lead to ports 443 and 563 only.", lists],
+                        "Have the port allowed: tinyproxy: ConnectPort, squid: SSL_ports.",
+                    )
+                };
                 diagnosis(
                     format!("The proxy {way} does not allow connections to {host} port {port}: {detail}"),
                     "The proxy answered that its rules forbid it. Nothing was learned about the mail server.",
-                    &["Web proxies often lead to ports 443 and 563 only.", "Its list of clients or of destinations leaves this one out."],
-                    &["Try port 465 or 587.", "Have the port allowed: tinyproxy: ConnectPort, squid: SSL_ports."],
+                    &likely,
+                    &["Try port 465 or 587.", next],
                 )
             }
         }
@@ -249,7 +272,11 @@ impl Words<'_> {
             Trouble::ProxyRefused(words) => diagnosis(
                 format!("The proxy {way} refuses: {}", printable_str(words)),
                 "The proxy answered neither yes nor that it cannot reach the server.",
-                &["It does not do this for TCP in general (no CONNECT)."],
+                &[if self.is_socks() {
+                    "It does not do this, or not for addresses of this kind (IPv6, names)."
+                } else {
+                    "It does not do this for TCP in general (no CONNECT)."
+                }],
                 &["Look at the proxy's log."],
             ),
             Trouble::NotAProxy(head) => self.not_a_proxy(head),
@@ -325,7 +352,7 @@ impl Words<'_> {
                 diagnosis(
                     format!("The command cannot be started: {detail}"),
                     "The shell that runs --proxy-command was not started.",
-                    &["Too many processes, or no shell."],
+                    &["Too many open files (ulimit -n) or processes (ulimit -u).", "There is no shell."],
                     &["Run the command by itself."],
                 )
             }
@@ -397,8 +424,8 @@ mod tests {
             Trouble::SocketForbidden,
             Trouble::SocketOther(odd()),
             Trouble::ProxyUnreachable(odd()),
-            Trouble::ProxyLoginWanted,
-            Trouble::ProxyLoginRefused,
+            Trouble::ProxyLoginWanted(odd()),
+            Trouble::ProxyLoginRefused(odd()),
             Trouble::ProxyForbids(odd()),
             Trouble::ProxyNotReached(odd()),
             Trouble::ProxyRefused(odd()),
@@ -427,6 +454,21 @@ mod tests {
             // P14
             assert!(all.iter().all(|text| !text.contains(char::is_control) && !text.is_empty()), "{trouble:?}: {all:?}");
             assert!(seen.insert(words.headline.clone()), "{trouble:?}");
+            assert!(!trouble.short().contains(char::is_control), "{trouble:?}");
+        }
+    }
+
+    #[test]
+    fn advice_fits_the_kind_of_the_proxy() {
+        let troubles =
+            [Trouble::ProxyForbids("no".to_owned()), Trouble::ProxyRefused("no".to_owned()), Trouble::ProxyLoginRefused("no".to_owned())];
+        for trouble in troubles {
+            for (way, web) in [("socks5://127.0.0.1:1080", false), ("socks4://127.0.0.1:1080", false), ("http://127.0.0.1:3128", true)] {
+                let words = diagnose(&RouteFailure { way: way.to_owned(), trouble: trouble.clone() }, "mx.alt.test", 25);
+                let advice = [words.likely, words.next].concat().join(" ");
+                let of_the_web = ["Web proxies", "squid", "CONNECT", "Negotiate"].iter().any(|word| advice.contains(word));
+                assert_eq!(of_the_web, web, "{way} {trouble:?}: {advice}");
+            }
         }
     }
 }

@@ -88,8 +88,8 @@ fn socket_trouble(fault: &SocketFault) -> Trouble {
 
 fn proxy_trouble(fault: &proxy::Fault, limit: Duration) -> Trouble {
     match fault {
-        proxy::Fault::LoginWanted => Trouble::ProxyLoginWanted,
-        proxy::Fault::LoginRefused => Trouble::ProxyLoginRefused,
+        proxy::Fault::LoginWanted(words) => Trouble::ProxyLoginWanted(words.clone()),
+        proxy::Fault::LoginRefused(words) => Trouble::ProxyLoginRefused(words.clone()),
         proxy::Fault::Forbidden(words) => Trouble::ProxyForbids(words.clone()),
         proxy::Fault::NotReached(words) => Trouble::ProxyNotReached(words.clone()),
         proxy::Fault::Refused(words) => Trouble::ProxyRefused(words.clone()),

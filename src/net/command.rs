@@ -1,6 +1,7 @@
 //! Through a program whose standard input and output are the connection, such as `ssh -W %h:%p jump`.
 //!
-//! The program is ended and reaped when the connection is dropped. What it says on standard error is
+//! The program is ended and reaped when the connection is dropped; what it started is ended with it where this process
+//! has no terminal, see [`has_group_of_its_own`]. What it says on standard error is
 //! kept for whoever tells the operator why there is no conversation.
 
 use std::collections::VecDeque;
@@ -19,6 +20,12 @@ use tokio::time::timeout;
 
 /// The most that is kept of what the program says; the newest stays.
 const MAX_SAID: usize = 16 * 1024;
+
+/// So many files a program holds open here while it runs: its three pipes and what tells of its end.
+pub const FILES: u64 = 4;
+
+/// So many more while it is started: the other ends of its pipes, and what tells that it has begun.
+pub const FILES_AT_START: u64 = 6;
 
 /// A command line with places for host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +97,8 @@ pub fn start(line: &str) -> Result<(CommandStream, Watch), Fault> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // Passwords are for us, not for it.
     command.env_remove("EHLO_PROXY_PASSWORD");
-    let mut child = command.spawn().map_err(|error| Fault::NotStarted(super::dial::system_words(&error)))?;
+    has_group_of_its_own(&mut command);
+    let mut child = command.spawn().map_err(|error| Fault::NotStarted(words(&error)))?;
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
         return Err(Fault::NotStarted("it has no pipes".to_owned()));
@@ -102,12 +110,56 @@ pub fn start(line: &str) -> Result<(CommandStream, Watch), Fault> {
     Ok((stream, Watch(running)))
 }
 
+fn words(error: &io::Error) -> String {
+    let words = super::dial::system_words(error);
+    if is_out_of_files(error) { format!("{words} (ulimit -n)") } else { words }
+}
+
+#[cfg(unix)]
+fn is_out_of_files(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn is_out_of_files(_error: &io::Error) -> bool {
+    false
+}
+
 #[cfg(unix)]
 fn shell(line: &str) -> Command {
     let mut command = Command::new("sh");
     // Ctrl-C is for the session, which can go on; a program that asks for a password hears it all the same.
     command.arg("-c").arg(format!("trap '' INT\n{}{line}", if is_simple(line) { "exec " } else { "" }));
     command
+}
+
+/// Where there is no terminal the program is in a process group of its own, which is ended as a whole. At a terminal it
+/// stays in ours: from another one it could not ask for a password there (SIGTTIN would stop it). What the program has
+/// started itself is then left to see the end of its input.
+#[cfg(unix)]
+fn has_group_of_its_own(command: &mut Command) {
+    if !has_terminal() {
+        command.process_group(0);
+    }
+}
+
+#[cfg(unix)]
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
+#[cfg(not(unix))]
+fn has_group_of_its_own(_command: &mut Command) {}
+
+/// Ends a program, and its group if it leads one. Its number is its own as long as it is not reaped.
+fn end(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(id) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
+        && rustix::process::getpgid(Some(id)) == Ok(id)
+    {
+        let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+    }
+    let _ = child.start_kill();
 }
 
 #[cfg(windows)]
@@ -140,6 +192,16 @@ struct Running {
     listening: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        end(self.child.get_mut());
+        // Something that the program started may hold its standard error open: nobody reads it any more.
+        if let Some(listening) = self.listening.get_mut().take() {
+            listening.abort();
+        }
+    }
+}
+
 /// The program's output and input as a stream.
 pub struct CommandStream {
     pipes: Join<ChildStdout, ChildStdin>,
@@ -150,7 +212,7 @@ impl Drop for CommandStream {
     fn drop(&mut self) {
         // Only `Watch::ended` holds the lock, and it does so for a program that has ended or is about to.
         if let Ok(mut child) = self.running.child.try_lock() {
-            let _ = child.start_kill();
+            end(&mut child);
             let _ = child.try_wait();
         }
     }
@@ -204,6 +266,15 @@ impl Watch {
         let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
         Some((status, lines(&said.drain(..).collect::<Vec<u8>>())))
     }
+}
+
+/// `exit status 255`, `signal 9`.
+pub fn how_it_ended(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("signal {signal}");
+    }
+    status.code().map_or_else(|| "no exit status".to_owned(), |code| format!("exit status {code}"))
 }
 
 fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -266,5 +337,13 @@ mod tests {
         let (stream, watch) = start("sleep 600").unwrap();
         drop(stream);
         assert!(watch.ended(PATIENCE).await.is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_limit_of_open_files_is_named_and_no_other_cause_is_taken_for_it() {
+        let words_of = |errno: rustix::io::Errno| words(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        assert!(words_of(rustix::io::Errno::MFILE).ends_with(" (ulimit -n)"));
+        assert!(!words_of(rustix::io::Errno::AGAIN).contains("ulimit"));
     }
 }

@@ -51,10 +51,10 @@ pub struct Proxy {
 /// Why the proxy did not lead to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// It wants a user name and a password.
-    LoginWanted,
-    /// It does not take the user name and the password.
-    LoginRefused,
+    /// It wants a user name and a password, in its words.
+    LoginWanted(String),
+    /// It does not take the user name and the password, in its words.
+    LoginRefused(String),
     /// It may not lead there by its rules, in its words.
     Forbidden(String),
     /// It tried and did not reach the server, in its words.
@@ -109,15 +109,21 @@ impl Proxy {
                 ask_http(&mut stream, &self.request(host, port), self.user.is_some()).await?;
                 Ok(stream)
             }
-            (Kind::Socks5, None) => finish(Socks5Stream::connect_with_socket(stream, (host, port)).await, Socks5Stream::into_inner),
+            (Kind::Socks5, None) => self.finish(Socks5Stream::connect_with_socket(stream, (host, port)).await, Socks5Stream::into_inner),
             (Kind::Socks5, Some(user)) => {
-                finish(Socks5Stream::connect_with_password_and_socket(stream, (host, port), user, password).await, Socks5Stream::into_inner)
+                let asked = Socks5Stream::connect_with_password_and_socket(stream, (host, port), user, password).await;
+                self.finish(asked, Socks5Stream::into_inner)
             }
-            (Kind::Socks4, None) => finish(Socks4Stream::connect_with_socket(stream, (host, port)).await, Socks4Stream::into_inner),
+            (Kind::Socks4, None) => self.finish(Socks4Stream::connect_with_socket(stream, (host, port)).await, Socks4Stream::into_inner),
             (Kind::Socks4, Some(user)) => {
-                finish(Socks4Stream::connect_with_userid_and_socket(stream, (host, port), user).await, Socks4Stream::into_inner)
+                let asked = Socks4Stream::connect_with_userid_and_socket(stream, (host, port), user).await;
+                self.finish(asked, Socks4Stream::into_inner)
             }
         }
+    }
+
+    fn finish<S>(&self, result: Result<S, Socks>, inner: impl FnOnce(S) -> TcpStream) -> Result<TcpStream, Fault> {
+        result.map(inner).map_err(|error| socks_fault(&error, self.kind, self.user.is_some()))
     }
 
     /// The CONNECT request.
@@ -188,27 +194,30 @@ fn user_name(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
-fn finish<S>(result: Result<S, Socks>, inner: impl FnOnce(S) -> TcpStream) -> Result<TcpStream, Fault> {
-    result.map(inner).map_err(|error| socks_fault(&error))
-}
-
-fn socks_fault(error: &Socks) -> Fault {
-    let not_reached = |words: &str| Fault::NotReached(words.to_owned());
+/// What a SOCKS proxy says is a number: it is told beside the words that the protocol has for it.
+fn socks_fault(error: &Socks, kind: Kind, with_login: bool) -> Fault {
+    let reply = |words: &str, code: u8| format!("{words} (SOCKS reply {code})");
+    let not_reached = |words: &str, code: u8| Fault::NotReached(reply(words, code));
     match error {
         Socks::Io(error) => lost(error),
         Socks::InvalidResponseVersion | Socks::UnknownAuthMethod | Socks::InvalidReservedByte | Socks::UnknownAddressType => {
             Fault::NotAProxy(Vec::new())
         }
-        Socks::NoAcceptableAuthMethods => Fault::LoginWanted,
-        Socks::PasswordAuthFailure(_) | Socks::AuthorizationRequired | Socks::InvalidUserIdAuthFailure | Socks::IdentdAuthFailure => {
-            Fault::LoginRefused
-        }
-        Socks::ConnectionNotAllowedByRuleset => Fault::Forbidden("not allowed by its rules".to_owned()),
-        Socks::NetworkUnreachable => not_reached("network unreachable"),
-        Socks::HostUnreachable => not_reached("host unreachable"),
-        Socks::ConnectionRefused => not_reached("connection refused"),
-        Socks::TtlExpired => not_reached("it took too long (TTL expired)"),
-        Socks::GeneralSocksServerFailure => not_reached("general failure"),
+        Socks::NoAcceptableAuthMethods if with_login => Fault::LoginRefused("no acceptable method (SOCKS method 255)".to_owned()),
+        Socks::NoAcceptableAuthMethods => Fault::LoginWanted("no acceptable method (SOCKS method 255)".to_owned()),
+        Socks::PasswordAuthFailure(code) => Fault::LoginRefused(format!("status {code}")),
+        Socks::AuthorizationRequired => Fault::LoginRefused("authorization required".to_owned()),
+        Socks::IdentdAuthFailure => Fault::LoginRefused(reply("it does not reach identd here", 92)),
+        Socks::InvalidUserIdAuthFailure => Fault::LoginRefused(reply("identd here names another user", 93)),
+        Socks::GeneralSocksServerFailure if kind == Kind::Socks4 => not_reached("rejected or failed", 91),
+        Socks::GeneralSocksServerFailure => not_reached("general failure", 1),
+        Socks::ConnectionNotAllowedByRuleset => Fault::Forbidden(reply("not allowed by its rules", 2)),
+        Socks::NetworkUnreachable => not_reached("network unreachable", 3),
+        Socks::HostUnreachable => not_reached("host unreachable", 4),
+        Socks::ConnectionRefused => not_reached("connection refused", 5),
+        Socks::TtlExpired => not_reached("it took too long: TTL expired", 6),
+        Socks::CommandNotSupported => Fault::Refused(reply("command not supported", 7)),
+        Socks::AddressTypeNotSupported => Fault::Refused(reply("address type not supported", 8)),
         other => Fault::Refused(other.to_string()),
     }
 }
@@ -272,8 +281,8 @@ pub fn judge(head: &[u8], with_login: bool) -> Result<(), Fault> {
     match code {
         200..=299 => Ok(()),
         // tinyproxy answers a wrong password with 401.
-        401 | 407 if with_login => Err(Fault::LoginRefused),
-        401 | 407 => Err(Fault::LoginWanted),
+        401 | 407 if with_login => Err(Fault::LoginRefused(words)),
+        401 | 407 => Err(Fault::LoginWanted(words)),
         403 | 405 => Err(Fault::Forbidden(words)),
         500..=599 => Err(Fault::NotReached(words)),
         _ => Err(Fault::Refused(words)),
@@ -342,9 +351,9 @@ mod tests {
             ("HTTP/1.1 200 Connection established\r\n\r\n", false, Ok(())),
             ("HTTP/1.0 200\n\n", false, Ok(())),
             ("HTTP/1.1 299 x\r\nA: b\r\n\r\n", false, Ok(())),
-            ("HTTP/1.1 407 Auth\r\n\r\n", false, Err(Fault::LoginWanted)),
-            ("HTTP/1.1 407 Auth\r\n\r\n", true, Err(Fault::LoginRefused)),
-            ("HTTP/1.1 401 Auth\r\n\r\n", true, Err(Fault::LoginRefused)),
+            ("HTTP/1.1 407 Auth\r\n\r\n", false, Err(Fault::LoginWanted("407 Auth".to_owned()))),
+            ("HTTP/1.1 407 Auth\r\n\r\n", true, Err(Fault::LoginRefused("407 Auth".to_owned()))),
+            ("HTTP/1.1 401 Auth\r\n\r\n", true, Err(Fault::LoginRefused("401 Auth".to_owned()))),
             ("HTTP/1.1 403 No\r\n\r\n", false, Err(Fault::Forbidden("403 No".to_owned()))),
             ("HTTP/1.1 502 Bad Gateway\r\n\r\n", false, not_reached("502 Bad Gateway")),
             ("HTTP/1.1 504 Gateway Timeout\r\n\r\n", false, not_reached("504 Gateway Timeout")),
@@ -426,14 +435,14 @@ mod tests {
         let socks = |code: u8| vec![(HELLO, b"\x05\0".to_vec()), (ASK, [5, code, 0, 1, 0, 0, 0, 0, 0, 0].to_vec())];
         let not_reached = |words: &str| Fault::NotReached(words.to_owned());
         let table = [
-            (socks(1), not_reached("general failure")),
-            (socks(2), Fault::Forbidden("not allowed by its rules".to_owned())),
-            (socks(3), not_reached("network unreachable")),
-            (socks(4), not_reached("host unreachable")),
-            (socks(5), not_reached("connection refused")),
-            (socks(6), not_reached("it took too long (TTL expired)")),
-            (socks(7), Fault::Refused("Command not supported".to_owned())),
-            (vec![(HELLO, b"\x05\xff".to_vec())], Fault::LoginWanted),
+            (socks(1), not_reached("general failure (SOCKS reply 1)")),
+            (socks(2), Fault::Forbidden("not allowed by its rules (SOCKS reply 2)".to_owned())),
+            (socks(3), not_reached("network unreachable (SOCKS reply 3)")),
+            (socks(4), not_reached("host unreachable (SOCKS reply 4)")),
+            (socks(5), not_reached("connection refused (SOCKS reply 5)")),
+            (socks(6), not_reached("it took too long: TTL expired (SOCKS reply 6)")),
+            (socks(7), Fault::Refused("command not supported (SOCKS reply 7)".to_owned())),
+            (vec![(HELLO, b"\x05\xff".to_vec())], Fault::LoginWanted("no acceptable method (SOCKS method 255)".to_owned())),
             (vec![(HELLO, b"220 mx\r\n".to_vec())], Fault::NotAProxy(Vec::new())),
             (vec![(HELLO, b"".to_vec())], Fault::Closed),
         ];

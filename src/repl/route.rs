@@ -2,7 +2,6 @@
 //! and all that is said on the way.
 
 use std::future::Future;
-use std::process::ExitStatus;
 use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
@@ -14,6 +13,7 @@ use crate::explain::failure::{Failure, diagnose};
 use crate::explain::route::{RouteFailure, Trouble};
 use crate::jobs::opening::{self, dial_failure, mail_server_failure, mx_failure, or_mail_domain};
 use crate::net::Connection;
+use crate::net::command::how_it_ended;
 use crate::net::dial::{DialEvent, DialOptions, Dialed, Peer, Route, dial};
 use crate::net::dns::Resolver;
 use crate::net::dns::mx::{MailServers, MxError, mail_servers};
@@ -206,7 +206,7 @@ impl Repl {
         };
         match (ended, &self.options.dial.route) {
             (Some((status, said)), Route::Command(template)) => {
-                let trouble = Trouble::CommandEnded { status: how(status), said };
+                let trouble = Trouble::CommandEnded { status: how_it_ended(status), said };
                 Some(Failure::Route(RouteFailure { way: template.to_string(), trouble }))
             }
             _ => failure,
@@ -229,7 +229,7 @@ impl Repl {
         if let Some((status, said)) = ended {
             self.tell_said(&said);
             if !status.success() {
-                self.screen.note(format!("The command ended ({}).", how(status)));
+                self.screen.note(format!("The command ended ({}).", how_it_ended(status)));
             }
         }
     }
@@ -303,13 +303,4 @@ impl Telling {
         }
         rows
     }
-}
-
-/// `exit status 255`, `signal 9`.
-fn how(status: ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return format!("signal {signal}");
-    }
-    status.code().map_or_else(|| "no exit status".to_owned(), |code| format!("exit status {code}"))
 }

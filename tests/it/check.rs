@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use crate::support::DEADLINE;
 #[cfg(feature = "dns")]
 use crate::support::dns::name_server;
 use crate::support::run::{Run, ehlo};
@@ -206,6 +208,65 @@ fn a_host_and_a_port_may_stand_apart() {
     server.end();
 }
 
+#[cfg(unix)]
+#[test]
+fn a_command_that_runs_is_no_connection_yet() {
+    let place = format!("127.0.0.1:{}", closed_port());
+    for (command, through, status, words) in [
+        ("false", "connect", 4, "FAILED: the command ended (exit status 1) (banner, "),
+        ("kill -9 $$", "connect", 4, "FAILED: the command ended (signal 9) (banner, "),
+        ("sleep 600", "connect", 5, " within 1 s (banner, "),
+        ("printf '220 mx\\r\\n'; read quit", "connect", 0, "  ok\n"),
+        ("false", "tls", 4, "FAILED: the command ended (exit status 1) (banner, "),
+    ] {
+        let flags = ["--timeout", "1", "--through", through, "--proxy-command", command, &place];
+        let done = ehlo(["check"].into_iter().chain(flags)).status(status).out(words).check();
+        assert!(!done.out().contains("connect 0 ms"), "{}", done.out());
+    }
+    let place = format!("smtps://{place}");
+    let done = ehlo(["check", "--proxy-command", "false", &place]).status(4).out("FAILED: the command ended (exit status 1) (tls, ");
+    done.out("What happened").check();
+}
+
+#[test]
+fn through_a_proxy_the_proxy_is_not_taken_for_the_host() {
+    let ask = "C: CONNECT mx.alt.test:25 HTTP/1.1\nC: Host: mx.alt.test:25\nC: \n";
+    let through = |port: u16, scheme: &str, flags: &[&str]| {
+        let args = ["check".to_owned(), "--ehlo".to_owned(), "a".to_owned(), "mx.alt.test".to_owned(), "--proxy".to_owned()];
+        ehlo(args.into_iter().chain([format!("{scheme}://127.0.0.1:{port}")]).chain(flags.iter().map(|&flag| flag.to_owned())))
+    };
+    let fine = format!("{ask}S! HTTP/1.1 200 OK\\r\\n\\r\\n\n{FINE}");
+    let server = serve(&fine);
+    let done = through(server.port, "http", &[]).out("mx.alt.test:25  warn: no STARTTLS\n").out(", proxy ").check();
+    assert!(!done.out().contains("127.0.0.1"), "{}", done.out());
+    server.end();
+    let server = serve(&fine);
+    let done = through(server.port, "http", &["--json"]).any_out().check();
+    let line: serde_json::Value = serde_json::from_str(done.out().lines().next().unwrap()).unwrap();
+    assert_eq!((&line["address"], &line["attempts"][0]["address"]), (&serde_json::Value::Null, &"127.0.0.1".into()));
+    server.end();
+    // What it says itself stands in the first line.
+    for (scheme, script, words, advice) in [
+        ("http", "S! HTTP/1.1 403 Filtered\\r\\n\\r\\n", "the proxy forbids it: 403 Filtered", "squid"),
+        ("http", "S! HTTP/1.1 504 Too late\\r\\n\\r\\n", "not reached by the proxy: 504 Too late", "without --proxy"),
+        ("http", "S! HTTP/1.1 407 Who\\r\\n\\r\\n", "the proxy wants a login: 407 Who", "EHLO_PROXY_PASSWORD"),
+        (
+            "socks5",
+            "S! \\x05\\0\nC! \\x05\nS! \\x05\\x02\\0\\x01\\0\\0\\0\\0\\0\\0",
+            "the proxy forbids it: not allowed by its rules (SOCKS reply 2)",
+            "PermitOpen",
+        ),
+    ] {
+        let begin = if scheme == "http" { ask } else { "C! \\x05\\x01\\0\n" };
+        let server = serve(&format!("{begin}{script}\nhold"));
+        through(server.port, scheme, &[]).status(4).out(format!("mx.alt.test:25  FAILED: {words} (proxy, ")).out(advice).check();
+        server.end();
+    }
+    let port = closed_port();
+    let words = format!("mx.alt.test:25  FAILED: the proxy cannot be reached: 127.0.0.1 port {port} refused the connection (proxy, ");
+    through(port, "socks5", &[]).status(4).out(words).check();
+}
+
 // ---- lists -------------------------------------------------------------------------------------
 
 fn lines(servers: &[&Scripted]) -> String {
@@ -292,6 +353,25 @@ fn ctrl_c_tells_what_is_done() {
     silent.end();
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_has_its_status_and_a_reader_who_has_gone_has_none() {
+    // P40 P44
+    let place = format!("127.0.0.1:{}", closed_port());
+    for args in [&["--format", "text"][..], &["--format", "json"], &["--format", "csv"], &["--format", "prometheus"], &["127.0.0.2:1"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        let failed = "error: the output cannot be written: No space left on device\n";
+        for (out, status, words) in [(Stdio::from(full), 1, failed), (Stdio::from(closed), 0, "")] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_ehlo"));
+            let output = command.arg("check").arg(&place).args(args).stdout(out).output().unwrap();
+            let err = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.code(), &*err), (Some(status), words), "{args:?}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn few_open_files_mean_fewer_hosts_at_the_same_time() {
@@ -300,10 +380,81 @@ fn few_open_files_mean_fewer_hosts_at_the_same_time() {
     let folder = tempfile::TempDir::new().unwrap();
     std::fs::write(folder.path().join("hosts"), list).unwrap();
     let script = format!("ulimit -n 24; exec {} check -q -i hosts --timeout 0.5", env!("CARGO_BIN_EXE_ehlo"));
-    let output = std::process::Command::new("sh").arg("-c").arg(script).current_dir(folder.path()).output().unwrap();
+    let output = Command::new("sh").arg("-c").arg(script).current_dir(folder.path()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(out.matches("no greeting within 0.5 s").count(), 20, "{out}{err}");
     assert!(err.contains("only 24 open files are allowed (ulimit -n): 8 hosts at the same time, not 64"), "{err}");
+}
+
+#[cfg(unix)]
+#[test]
+fn few_open_files_are_enough_for_the_commands_that_are_started() {
+    let list: String = (1..=100).map(|port| format!("127.0.0.1:{port}\n")).collect();
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("hosts"), list).unwrap();
+    let check = |limit: u32, rest: &str| {
+        let script = format!("ulimit -n {limit}; exec {} check -i hosts {rest}", env!("CARGO_BIN_EXE_ehlo"));
+        let output = Command::new("sh").arg("-c").arg(script).current_dir(folder.path()).output().unwrap();
+        (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let command = "printf '220 mx\\r\\n'; cat > /dev/null";
+    let (out, err) = check(40, &format!("-q -j 1000 --through banner --proxy-command \"{command}\""));
+    assert_eq!(out.matches("  ok\n").count(), 100, "{out}{err}");
+    assert!(err.contains("only 40 open files are allowed (ulimit -n): 4 hosts at the same time, not 1000"), "{err}");
+}
+
+/// Waits until there is a file with a number, and gives it.
+#[cfg(target_os = "linux")]
+fn number_in(path: &std::path::Path) -> i32 {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(number) = std::fs::read_to_string(path).ok().and_then(|text| text.strip_suffix('\n')?.parse().ok()) {
+            return number;
+        }
+        assert!(Instant::now() < end, "{} was never written", path.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until a process has ended; whether somebody has reaped it is another matter.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn ends(id: i32) {
+    let end = Instant::now() + DEADLINE;
+    while std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|text| !text.contains(") Z ")) {
+        assert!(Instant::now() < end, "{id} still runs");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_ends_with_the_check_whatever_ends_that() {
+    // P38
+    use rustix::process::{Pid, Signal, kill_process};
+    let both = "echo $$ > first; sh -c 'echo $$ > second; sleep 600; true'; true";
+    let alone = "exec sh -c 'echo $$ > first; echo $$ > second; exec sleep 600'";
+    for (command, signal, status) in [
+        (both, Some(Signal::TERM), 143),
+        (both, Some(Signal::INT), 130),
+        (both, None, 5),
+        (alone, Some(Signal::TERM), 143),
+        (alone, None, 5),
+    ] {
+        let folder = tempfile::TempDir::new().unwrap();
+        // Without a terminal, from wherever the tests are run.
+        let mut program = Command::new("setsid");
+        program.arg(env!("CARGO_BIN_EXE_ehlo")).args(["check", "-q", "127.0.0.1:1,2", "--proxy-command", command]);
+        program.args(["--timeout", if signal.is_some() { "60" } else { "1" }]);
+        let mut check = program.current_dir(folder.path()).stdout(Stdio::null()).spawn().unwrap();
+        let (first, second) = (number_in(&folder.path().join("first")), number_in(&folder.path().join("second")));
+        if let Some(signal) = signal {
+            kill_process(Pid::from_child(&check), signal).unwrap();
+        }
+        assert_eq!(check.wait().unwrap().code(), Some(status));
+        ends(first);
+        ends(second);
+    }
 }
 
 #[cfg(unix)]

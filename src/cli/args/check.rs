@@ -33,7 +33,8 @@ pub struct CheckArgs {
     /// How far to go; RSET and QUIT after that
     ///
     /// Without it: tls, and a server without STARTTLS is a warning only. auth needs a user (-u); mail and rcpt log
-    /// in where there is one. No message is ever sent.
+    /// in where there is one. No message is ever sent. With --proxy-command connect waits for the greeting: a command
+    /// that runs is no connection yet.
     #[arg(long, value_name = "PHASE", value_enum)]
     pub through: Option<Phase>,
 

@@ -6,6 +6,7 @@ use super::options::{Options, Through};
 use super::report::{Notice, NoticeKind, PhaseKind, Report};
 use super::words;
 use crate::explain::notice;
+use crate::net::dial::Route;
 use crate::target::Protocol;
 use crate::text::printable_str;
 use crate::wire::keyword::Capabilities;
@@ -20,7 +21,7 @@ pub(super) fn all(report: &Report, options: &Options) -> Vec<Notice> {
     hello(report, options, &mut found);
     tls(report, options, &mut found);
     slow(report, options, &mut found);
-    way(report, &mut found);
+    way(report, options, &mut found);
     names(report, options, &mut found);
     found.0.sort_by_key(|notice| !notice.is_warning());
     found.0
@@ -115,7 +116,7 @@ fn tls(report: &Report, options: &Options, found: &mut Found) {
 }
 
 fn slow(report: &Report, options: &Options, found: &mut Found) {
-    for phase in report.phases.iter().filter(|phase| phase.took > SLOW) {
+    for phase in report.phases.iter().filter(|phase| phase.ok && phase.took > SLOW) {
         let (name, took) = (phase.kind.name(), phase.took.as_secs());
         let text = format!(
             "The phase {name} took {took} s: a delay on purpose (tarpit), or a wait for a name server or block list. Clients with less patience give up."
@@ -129,12 +130,13 @@ fn slow(report: &Report, options: &Options, found: &mut Found) {
 }
 
 /// About the way: dead addresses, MX records.
-fn way(report: &Report, found: &mut Found) {
+fn way(report: &Report, options: &Options, found: &mut Found) {
     let reached = report.attempts.iter().any(|tried| tried.cause.is_none());
     for tried in report.attempts.iter().filter(|_| reached) {
         if let Some(cause) = &tried.cause {
             let (ip, words) = (tried.address.ip(), words::cause(cause));
-            let text = format!("{ip} port {}: {words}. Another address of the host answers.", tried.address.port());
+            let whose = if matches!(options.dial.route, Route::Proxy(_)) { "proxy" } else { "host" };
+            let text = format!("{ip} port {}: {words}. Another address of the {whose} answers.", tried.address.port());
             found.add(NoticeKind::DeadAddress, format!("{ip}: {words}"), text);
         }
     }

@@ -19,10 +19,10 @@ use crate::explain::route::{RouteFailure, Trouble};
 use crate::explain::talk::TalkFailure;
 use crate::jobs::old_tls;
 use crate::jobs::opening::{behind_header, dial_failure, greeting_failure, mail_server_failure, or_mail_domain, without_certificate};
-use crate::net::command::Watch;
+use crate::net::command::{Watch, how_it_ended};
 use crate::net::connection::Stream;
 use crate::net::dial::{DialError, DialEvent, Dialed, Peer, Route, dial, dial_address};
-use crate::net::tls::{TlsFailure, TlsReport};
+use crate::net::tls::{TlsCause, TlsFailure, TlsReport};
 use crate::net::{Connection, Limits};
 use crate::sasl::Channel;
 use crate::session::{Ending, Event, Security};
@@ -121,7 +121,8 @@ impl<'a> Walk<'a> {
 
     /// From a stream that stands to the farewell.
     pub(super) async fn proceed(&mut self, stream: Box<dyn Stream>) -> Result<(), Failure> {
-        if self.options.through == Through::Connect {
+        // Whether a program has come through to the server shows in the first that it brings: the greeting.
+        if self.options.through == Through::Connect && self.command.is_none() {
             self.report.took = self.begun.elapsed();
             return Ok(());
         }
@@ -193,7 +194,8 @@ impl<'a> Walk<'a> {
         let result = {
             let report = &mut self.report;
             let ongoing = self.ongoing.as_deref();
-            dial(&endpoint.target, &options.dial, &mut |event| note(report, ongoing, &event)).await
+            let by_proxy = matches!(options.dial.route, Route::Proxy(_));
+            dial(&endpoint.target, &options.dial, &mut |event| note(report, by_proxy, ongoing, &event)).await
         };
         match result {
             Ok(dialed) => Ok(dialed),
@@ -233,15 +235,18 @@ impl<'a> Walk<'a> {
         if let Some(resolve) = timings.resolve {
             self.add(PhaseKind::Resolve, resolve, &mut start);
         }
-        // Where several addresses were tried, that is part of it.
-        let connecting = self.begun.elapsed().saturating_sub(start + timings.proxy.unwrap_or_default());
-        self.add(PhaseKind::Connect, connecting, &mut start);
+        // Where several addresses were tried, that is part of it. That a program runs is no connection yet.
+        if !matches!(peer, Peer::Command(_)) {
+            let connecting = self.begun.elapsed().saturating_sub(start + timings.proxy.unwrap_or_default());
+            self.add(PhaseKind::Connect, connecting, &mut start);
+        }
         if let Some(proxy) = timings.proxy {
             self.add(PhaseKind::Proxy, proxy, &mut start);
         }
         match peer {
             Peer::Address(address) | Peer::Proxy(address) => {
-                self.report.address = Some(address);
+                // Which address the proxy connects to it does not tell.
+                self.report.address = matches!(peer, Peer::Address(_)).then_some(address);
                 self.report.attempts.push(Tried { address, cause: None, took: timings.connect });
             }
             Peer::Socket => {}
@@ -257,7 +262,7 @@ impl<'a> Walk<'a> {
         match watch.ended(PROVOKED).await {
             Some((status, said)) => Failure::Route(RouteFailure {
                 way: template.to_string(),
-                trouble: Trouble::CommandEnded { status: status.to_string(), said },
+                trouble: Trouble::CommandEnded { status: how_it_ended(status), said },
             }),
             None => failure,
         }
@@ -397,6 +402,11 @@ impl<'a> Walk<'a> {
     }
 
     async fn handshake_failed(&mut self, failure: &TlsFailure) -> Failure {
+        // TLS from the first byte, and nothing came of it: why is for the program to say.
+        let hung_up = matches!(failure.cause, TlsCause::Closed | TlsCause::Reset);
+        if hung_up && self.command.is_some() && self.report.target.implicit_tls {
+            return Failure::ClosedAtOnce { partial: false };
+        }
         let tls = &self.options.tls;
         let name = self.sent_name();
         if old_tls::may_be_old(failure, tls) {
@@ -542,10 +552,10 @@ impl<'a> Walk<'a> {
 }
 
 /// What dialling tells.
-fn note(report: &mut Report, ongoing: Option<&Ongoing>, event: &DialEvent<'_>) {
+fn note(report: &mut Report, by_proxy: bool, ongoing: Option<&Ongoing>, event: &DialEvent<'_>) {
     match event {
         DialEvent::Resolved(resolved) => {
-            if !resolved.aliases.is_empty() {
+            if !resolved.aliases.is_empty() && !by_proxy {
                 report.aliases.clone_from(&resolved.aliases);
             }
             if let Some(ongoing) = ongoing {
@@ -554,7 +564,9 @@ fn note(report: &mut Report, ongoing: Option<&Ongoing>, event: &DialEvent<'_>) {
         }
         DialEvent::Failed(attempt) => {
             report.attempts.push(Tried { address: attempt.address, cause: Some(attempt.cause.clone()), took: attempt.took });
-            report.address = Some(attempt.address);
+            if !by_proxy {
+                report.address = Some(attempt.address);
+            }
         }
         DialEvent::PassedOver(address) => report.passed_over.push(*address),
         DialEvent::Trying(_) | DialEvent::Connected { .. } | DialEvent::Proxied { .. } | DialEvent::Header(_) => {}

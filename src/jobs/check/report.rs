@@ -23,9 +23,10 @@ pub struct Report {
     pub target: Target,
     /// The mail domain that led to this host, with `--mx`.
     pub domain: Option<MailDomain>,
-    /// The address that was reached, or the only one that was tried; a proxy's own when there is one.
+    /// The server's address that was reached, or the only one that was tried; nothing through a proxy or a program,
+    /// which look the name up themselves.
     pub address: Option<SocketAddr>,
-    /// Every address that was tried, in the order in which they ended.
+    /// Every address that was tried, in the order in which they ended; with a proxy those of the proxy.
     pub attempts: Vec<Tried>,
     /// The addresses that had not answered when another one connected: dead, or slower.
     pub passed_over: Vec<SocketAddr>,
@@ -88,7 +89,7 @@ pub struct Tried {
 pub enum PhaseKind {
     /// The name is looked up; not there for an address.
     Resolve,
-    /// TCP, or a socket.
+    /// TCP, or a socket; not there with a program, of which the greeting is the first that shows.
     Connect,
     /// The proxy leads on.
     Proxy,

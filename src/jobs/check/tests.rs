@@ -141,6 +141,15 @@ async fn a_slow_greeting_is_waited_for_and_told() {
     assert_eq!(report.time(PhaseKind::Greeting), Some(Duration::from_secs(25)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_failed_by_being_slow_is_not_told_as_a_delay_on_purpose() {
+    for script in ["hold", "wait 20\nS: 554 no", "S: 220 mx\nC: EHLO\nhold"] {
+        let (report, _) = check_script(options(), script).await;
+        assert_eq!(report.verdict.level, Level::Failed);
+        assert!(report.notices.iter().all(|notice| notice.kind != NoticeKind::Slow), "{script:?}: {:?}", report.notices);
+    }
+}
+
 // P7
 #[tokio::test(start_paused = true)]
 async fn one_deadline_holds_for_all_phases_and_a_trickle_does_not_move_it() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::failure::{Class, Diagnosis, diagnosis};
+use super::failure::{Class, Diagnosis, diagnosis, seconds};
 use crate::text::{printable, printable_str};
 use crate::wire::foreign::Foreign;
 
@@ -57,6 +57,8 @@ pub enum Trouble {
         /// What it said on standard error.
         said: Vec<Vec<u8>>,
     },
+    /// The command runs, and nothing has come out of it.
+    CommandSilent(Duration),
     /// The connection broke while the header of the PROXY protocol was sent, in the system's words.
     HeaderLost(String),
     /// The domain takes no mail.
@@ -81,6 +83,7 @@ impl Trouble {
     pub(super) fn class(&self) -> Class {
         match self {
             Self::NullMx | Self::NoSuchDomain | Self::MxWithoutAddress { .. } | Self::NoMxAnswer(_) | Self::MailDomain(_) => Class::Dns,
+            Self::CommandSilent(_) => Class::Timeout,
             _ => Class::Connect,
         }
     }
@@ -106,6 +109,7 @@ impl Trouble {
             Self::OddHost(_) => "not given to a command",
             Self::CommandNotStarted(words) => return with("the command cannot be started", words),
             Self::CommandEnded { status, .. } => return format!("the command ended ({})", printable_str(status)),
+            Self::CommandSilent(after) => return format!("nothing came out of the command within {}", seconds(*after)),
             Self::HeaderLost(_) => "broke while the PROXY header was sent",
             Self::NullMx => "takes no mail (null MX)",
             Self::NoSuchDomain => "the domain does not exist",
@@ -136,7 +140,9 @@ pub(super) fn diagnose(failure: &RouteFailure, host: &str, port: u16) -> Diagnos
         | Trouble::ProxySilent(_)
         | Trouble::ProxyLost(_)
         | Trouble::HeaderLost(_) => words.behind_the_proxy(trouble),
-        Trouble::OddHost(_) | Trouble::CommandNotStarted(_) | Trouble::CommandEnded { .. } => words.command(trouble),
+        Trouble::OddHost(_) | Trouble::CommandNotStarted(_) | Trouble::CommandEnded { .. } | Trouble::CommandSilent(_) => {
+            words.command(trouble)
+        }
         Trouble::NullMx
         | Trouble::NoSuchDomain
         | Trouble::NoMxAnswer(_)
@@ -336,6 +342,16 @@ impl Words<'_> {
                 &["A typing error."],
                 &["Check the spelling."],
             ),
+            Trouble::CommandSilent(after) => diagnosis(
+                format!("Nothing came out of the command within {}: {}", seconds(*after), self.way),
+                "The command runs. Whether it has reached the server is not known: an SMTP server speaks first.",
+                &[
+                    "The command still waits: for a host on the way, for a password, for the server.",
+                    "The port expects TLS from the first byte (465 does), so both sides wait.",
+                    "The server delays its greeting on purpose (tarpit), or waits for a DNS answer about you.",
+                ],
+                &["Run the command by itself: the server's greeting must come out of it.", "Wait longer: --timeout 300"],
+            ),
             Trouble::CommandEnded { status, said } => {
                 let last: Vec<String> = said.iter().rev().take(3).rev().map(|line| printable(line).into_owned()).collect();
                 let says = if last.is_empty() { "It said nothing.".to_owned() } else { format!("It said: {}", last.join(" / ")) };
@@ -438,6 +454,7 @@ mod tests {
             Trouble::OddHost(odd()),
             Trouble::CommandNotStarted(odd()),
             Trouble::CommandEnded { status: "exit status 255".to_owned(), said: vec![b"\x1b]0;x\x07".to_vec()] },
+            Trouble::CommandSilent(Duration::from_secs(3)),
             Trouble::HeaderLost(odd()),
             Trouble::NullMx,
             Trouble::NoSuchDomain,

@@ -111,6 +111,11 @@ fn proxy_words(inner: &DialError, options: &DialOptions) -> String {
     diagnose(&failure, &Place::new(&host, port)).headline
 }
 
+/// A command runs, and for so long nothing has come out of it: whether it has reached the server is not known.
+pub fn command_silent(template: &command::Template, after: Duration) -> Failure {
+    Failure::Route(RouteFailure { way: template.to_string(), trouble: Trouble::CommandSilent(after) })
+}
+
 /// Why a domain has no mail servers, for the operator.
 pub fn mx_failure(error: &MxError, domain: &str) -> Failure {
     let trouble = match error {

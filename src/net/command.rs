@@ -1,4 +1,4 @@
-//! Through a program whose standard input and output are the connection, such as `ssh -W %h:%p jump`.
+//! Through a program whose standard input and output are the connection, such as `ssh -W [%h]:%p jump`.
 //!
 //! The program is ended and reaped when the connection is dropped; what it started is ended with it where this process
 //! has no terminal, see [`has_group_of_its_own`]. What it says on standard error is
@@ -292,7 +292,8 @@ mod tests {
     #[test]
     fn host_and_port_are_filled_in_and_nothing_else() {
         let fill = |text: &str, host: &str| Template::parse(text).unwrap().fill(host, 25);
-        assert_eq!(fill("ssh -W %h:%p jump", "mx1.contoso.test").unwrap(), "ssh -W mx1.contoso.test:25 jump");
+        assert_eq!(fill("ssh -W [%h]:%p jump", "mx1.contoso.test").unwrap(), "ssh -W [mx1.contoso.test]:25 jump");
+        assert_eq!(fill("ssh -W [%h]:%p jump", "2001:db8::1").unwrap(), "ssh -W [2001:db8::1]:25 jump");
         assert_eq!(fill("nc '%h' %p 100%%", "2001:db8::1").unwrap(), "nc '2001:db8::1' 25 100%");
         for text in ["", "  ", "nc %", "nc %r", "nc %%%"] {
             assert!(Template::parse(text).is_err(), "{text:?}");

@@ -23,6 +23,7 @@ use crate::session::dialogue::{Dialogue, Sent};
 use crate::session::event::Expected;
 use crate::session::{Event, Security, Session};
 use crate::wire::dot::{Changes, NulByte};
+use crate::wire::foreign::{self, Foreign};
 
 /// How long to wait for what. Each limit is for the whole reply, not for a single byte (P7).
 #[derive(Debug, Clone, Copy)]
@@ -212,13 +213,15 @@ impl Connection {
     }
 
     /// After a greeting that never came: the first message of TLS, and what it provokes within the limit.
-    /// A TLS server takes it, a web server complains.
-    pub async fn provoke(&mut self, limit: Duration) -> Vec<u8> {
+    /// A TLS server takes it, a web server complains. Gives what came, and what it looks like if anything did.
+    pub async fn provoke(&mut self, limit: Duration) -> (Vec<u8>, Option<Foreign>) {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let asked = tls::probe::client_hello(&[0; 32], None);
         let mut answer = vec![0; 512];
         let stream = &mut self.stream;
         let exchange = async {
-            stream.write_all(&tls::probe::client_hello(&[0; 32], None)).await?;
+            stream.write_all(&asked).await?;
+            stream.flush().await?;
             stream.read(&mut answer).await
         };
         let count = match tokio::time::timeout(limit, exchange).await {
@@ -226,7 +229,14 @@ impl Connection {
             Ok(Err(_)) | Err(_) => 0,
         };
         answer.truncate(count);
-        answer
+        // A program such as cat, or the echo service (RFC 862): that is no server of TLS, whose first bytes are alike.
+        let is_ours = answer.len() > 16 && (asked.starts_with(&answer) || answer.starts_with(&asked));
+        let foreign = if is_ours {
+            Some(Foreign::Echo)
+        } else {
+            Some(&answer).filter(|answer| !answer.is_empty()).and_then(|answer| foreign::guess(answer))
+        };
+        (answer, foreign)
     }
 
     /// Bytes that the kernel has not taken yet.
@@ -508,6 +518,32 @@ mod tests {
         drop(server);
         let Event::Ended(Ending::Closed { partial, awaited, .. }) = connection.next().await else { panic!() };
         assert_eq!((partial, awaited), (vec![b"220-mx".to_vec(), b"220 ha".to_vec()], Some(Expected::Greeting)));
+    }
+
+    #[tokio::test]
+    async fn what_a_first_message_of_tls_provokes_is_told_from_that_message() {
+        let answers: [(&[u8], Option<Foreign>); 4] = [
+            (b"\x16\x03\x03", Some(Foreign::Tls)),
+            (b"\x15\x03\x01\0\x02\x02\x46", Some(Foreign::Tls)),
+            (b"HTTP/1.1 400 Bad Request\r\n", Some(Foreign::Http)),
+            (b"", None),
+        ];
+        for (answer, want) in answers {
+            let (mut connection, mut server) = connection(4096);
+            server.write_all(answer).await.unwrap();
+            server.shutdown().await.unwrap();
+            assert_eq!(connection.provoke(Duration::from_secs(5)).await, (answer.to_vec(), want));
+        }
+        for short in [17, 4096] {
+            let (mut connection, mut server) = connection(4096);
+            let echo = async {
+                let mut bytes = [0; 4096];
+                let count = server.read(&mut bytes).await.unwrap();
+                server.write_all(&bytes[..count.min(short)]).await.unwrap();
+            };
+            let ((_, foreign), ()) = tokio::join!(connection.provoke(Duration::from_secs(5)), echo);
+            assert_eq!(foreign, Some(Foreign::Echo), "{short}");
+        }
     }
 
     #[tokio::test]

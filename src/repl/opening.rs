@@ -12,7 +12,7 @@ use crate::render::{Row, human, transcript};
 use crate::session::{Ending, Event, Security, Stage, redact};
 use crate::target::Target;
 use crate::text::printable_str;
-use crate::wire::foreign::{self, Foreign};
+use crate::wire::foreign::Foreign;
 
 impl Repl {
     /// The first connection: when it fails, the program ends and says why.
@@ -91,12 +91,12 @@ impl Repl {
 
     /// Nothing greeted us within the limit: what speaks there may show by its answer to a line.
     async fn who_is_silent(&mut self) -> Option<Foreign> {
-        let answer = self.connection.as_mut()?.provoke(Duration::from_secs(1)).await;
-        let readable = !matches!(foreign::guess(&answer), Some(Foreign::Tls | Foreign::Binary));
+        let (answer, foreign) = self.connection.as_mut()?.provoke(Duration::from_secs(1)).await;
+        let readable = !matches!(foreign, Some(Foreign::Tls | Foreign::Binary | Foreign::Echo));
         if let Some(line) = answer.split(|&b| b == b'\n').next().filter(|line| readable && !line.is_empty()) {
             self.screen.row(human::stray(line.strip_suffix(b"\r").unwrap_or(line)));
         }
-        foreign::guess(&answer)
+        foreign
     }
 
     /// As any event; but of an end before the greeting the diagnosis tells more than the usual sentence.

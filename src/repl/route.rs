@@ -11,7 +11,7 @@ use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
 use crate::explain::route::{RouteFailure, Trouble};
-use crate::jobs::opening::{self, dial_failure, mail_server_failure, mx_failure, or_mail_domain};
+use crate::jobs::opening::{self, command_silent, dial_failure, mail_server_failure, mx_failure, or_mail_domain};
 use crate::net::Connection;
 use crate::net::command::how_it_ended;
 use crate::net::dial::{DialEvent, DialOptions, Dialed, Peer, Route, dial};
@@ -194,8 +194,13 @@ impl Repl {
         self.restart_log();
     }
 
-    /// When the command has ended, that is why there is no greeting.
+    /// When the command has ended, that is why there is no greeting; of one that runs and is silent no more is known.
     pub(super) async fn or_command_failure(&mut self, failure: Option<Failure>) -> Option<Failure> {
+        if let (Some(Failure::NoGreeting(after)), Route::Command(template)) = (&failure, &self.options.dial.route) {
+            let silent = command_silent(template, *after);
+            self.tell_command().await;
+            return Some(silent);
+        }
         if !matches!(failure, Some(Failure::ClosedAtOnce { .. } | Failure::LostAtOnce(_))) {
             self.tell_command().await;
             return failure;

@@ -13,6 +13,8 @@ pub enum Foreign {
     Pop3,
     /// An IMAP server.
     Imap,
+    /// It sends back what it was sent; told by whoever sent it.
+    Echo,
     /// Bytes that are no text.
     Binary,
 }
@@ -26,6 +28,7 @@ impl Foreign {
             Self::Ssh => "an SSH server",
             Self::Pop3 => "a POP3 server",
             Self::Imap => "an IMAP server",
+            Self::Echo => "an echo (our own bytes come back)",
             Self::Binary => "a binary protocol",
         }
     }

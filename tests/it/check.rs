@@ -215,7 +215,10 @@ fn a_command_that_runs_is_no_connection_yet() {
     for (command, through, status, words) in [
         ("false", "connect", 4, "FAILED: the command ended (exit status 1) (banner, "),
         ("kill -9 $$", "connect", 4, "FAILED: the command ended (signal 9) (banner, "),
-        ("sleep 600", "connect", 5, " within 1 s (banner, "),
+        ("sleep 600", "connect", 5, "FAILED: nothing came out of the command within 1 s (banner, "),
+        ("sleep 600", "tls", 5, "The command runs. Whether it has reached the server"),
+        // Our own bytes are no TLS server's.
+        ("cat", "tls", 6, "FAILED: not SMTP: an echo (our own bytes come back) (banner, "),
         ("printf '220 mx\\r\\n'; read quit", "connect", 0, "  ok\n"),
         ("false", "tls", 4, "FAILED: the command ended (exit status 1) (banner, "),
     ] {

@@ -119,6 +119,19 @@ fn a_program_that_fails_says_why() {
 
 #[cfg(unix)]
 #[test]
+fn a_program_that_is_silent_is_not_taken_for_a_server() {
+    for (command, status, words) in [
+        ("echo 'still waiting' >&2; sleep 600", 5, "Nothing came out of the command within 1 s"),
+        ("cat", 6, "it looks like an echo (our own bytes come back)"),
+    ] {
+        let done = ehlo(["mx.alt.test", "--timeout", "1", "--proxy-command", command]).status(status).err(words).any_out().check();
+        assert!(!done.all().contains("accepted the connection"), "{}", done.all());
+        assert_eq!(done.err().contains("The command says: still waiting"), status == 5, "{}", done.all());
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn how_the_program_ends_in_the_middle_of_a_session_is_told() {
     ehlo(["mx.alt.test", "--proxy-command", "printf '220 mx\\r\\n'; read line; echo 'tunnel broke' >&2; exit 9"])
         .stdin("NOOP\n")

@@ -86,7 +86,7 @@ pub struct DialArgs {
     #[arg(long, value_name = "URL", help_heading = "Connection", hide_short_help = true)]
     pub proxy: Option<String>,
 
-    /// Through a program: 'ssh -W %h:%p jump' (%h host, %p port, %% percent sign)
+    /// Through a program: 'ssh -W [%h]:%p jump' (%h host, %p port, %% percent sign)
     #[arg(
         long,
         value_name = "COMMAND",

@@ -18,7 +18,9 @@ use crate::explain::reply::{Situation, explain};
 use crate::explain::route::{RouteFailure, Trouble};
 use crate::explain::talk::TalkFailure;
 use crate::jobs::old_tls;
-use crate::jobs::opening::{behind_header, dial_failure, greeting_failure, mail_server_failure, or_mail_domain, without_certificate};
+use crate::jobs::opening::{
+    behind_header, command_silent, dial_failure, greeting_failure, mail_server_failure, or_mail_domain, without_certificate,
+};
 use crate::net::command::{Watch, how_it_ended};
 use crate::net::connection::Stream;
 use crate::net::dial::{DialError, DialEvent, Dialed, Peer, Route, dial, dial_address};
@@ -29,7 +31,6 @@ use crate::session::{Ending, Event, Security};
 use crate::target::Protocol;
 use crate::wire::address;
 use crate::wire::code::Class;
-use crate::wire::foreign;
 use crate::wire::reply::Reply;
 
 /// What a silent server is asked at the end, by the first message of TLS, is answered within this.
@@ -255,8 +256,11 @@ impl<'a> Walk<'a> {
         stream
     }
 
-    /// When the command has ended, that is why the connection has.
+    /// When the command has ended, that is why the connection has; of one that runs and is silent no more is known.
     async fn or_command_failure(&mut self, failure: Failure) -> Failure {
+        if let (Failure::NoGreeting(after), Route::Command(template)) = (&failure, &self.options.dial.route) {
+            return command_silent(template, *after);
+        }
         let early = matches!(failure, Failure::ClosedAtOnce { .. } | Failure::LostAtOnce(_));
         let (true, Some(watch), Route::Command(template)) = (early, self.command.take(), &self.options.dial.route) else { return failure };
         match watch.ended(PROVOKED).await {
@@ -312,8 +316,8 @@ impl<'a> Walk<'a> {
         connection.set_deadline(self.deadline);
         let failure = match failure {
             Some(Failure::NoGreeting(_)) => {
-                let answer = if clear { Box::pin(connection.provoke(patience)).await } else { Vec::new() };
-                match foreign::guess(&answer).filter(|_| !answer.is_empty()) {
+                let foreign = if clear { Box::pin(connection.provoke(patience)).await.1 } else { None };
+                match foreign {
                     Some(foreign) => Some(Failure::NotSmtp(Some(foreign))),
                     None => Some(Failure::NoGreeting(self.options.timeout)),
                 }

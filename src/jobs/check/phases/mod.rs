@@ -1,5 +1,8 @@
 //! One endpoint, phase after phase, under one deadline.
 
+mod secure;
+mod way;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,24 +10,18 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::options::{Endpoint, Options, Through};
-use super::report::{Phase, PhaseKind, Report, ServerCertificate, Tls, Tried};
-use super::{Checker, login, words};
+use super::report::{Phase, PhaseKind, Report};
+use super::{Checker, login};
 use crate::explain::failure::Failure;
 use crate::explain::hello::Other;
 use crate::explain::reply::{Situation, explain};
-use crate::explain::route::{RouteFailure, Trouble};
 use crate::explain::talk::TalkFailure;
-use crate::jobs::old_tls;
-use crate::jobs::opening::{
-    behind_header, command_silent, dial_failure, greeting_failure, mail_server_failure, or_mail_domain, without_certificate,
-};
-use crate::net::command::{Watch, how_it_ended};
+use crate::jobs::opening::{behind_header, greeting_failure, without_certificate};
+use crate::net::command::Watch;
 use crate::net::connection::Stream;
-use crate::net::dial::{DialError, DialEvent, Dialed, Peer, Route, dial, dial_address};
-use crate::net::tls::{TlsCause, TlsFailure, TlsReport};
 use crate::net::{Connection, Limits};
 use crate::sasl::Channel;
 use crate::session::{Ending, Event, Security};
@@ -176,109 +173,6 @@ impl<'a> Walk<'a> {
         *start += took;
     }
 
-    // ---- the connection ------------------------------------------------------------------------
-
-    async fn connect(&mut self, endpoint: &Endpoint) -> Result<Dialed, Failure> {
-        let by_name = endpoint.address.is_none() && endpoint.target.address().is_none() && endpoint.target.socket.is_none();
-        let looked_up = by_name && matches!(self.options.dial.route, Route::Direct);
-        self.begin(if looked_up { PhaseKind::Resolve } else { PhaseKind::Connect });
-        if let Some(address) = endpoint.address {
-            let deadline = Instant::now() + self.options.dial.timeout;
-            let result = dial_address(address, &self.options.dial, deadline).await;
-            return result.map_err(|attempt| {
-                let tried = Tried { address, cause: Some(attempt.cause.clone()), took: attempt.took };
-                self.report.attempts.push(tried);
-                dial_failure(&DialError::Unreachable(vec![attempt]), &endpoint.target, &self.options.dial)
-            });
-        }
-        let options = self.options;
-        let result = {
-            let report = &mut self.report;
-            let ongoing = self.ongoing.as_deref();
-            let by_proxy = matches!(options.dial.route, Route::Proxy(_));
-            dial(&endpoint.target, &options.dial, &mut |event| note(report, by_proxy, ongoing, &event)).await
-        };
-        match result {
-            Ok(dialed) => Ok(dialed),
-            Err(error) => {
-                // Of several dead addresses none stands for the host.
-                if self.report.attempts.len() > 1 {
-                    self.report.address = None;
-                }
-                let kind = failed_in(&error);
-                self.resolved(kind);
-                let failure = dial_failure(&error, &endpoint.target, &options.dial);
-                if endpoint.domain.as_ref().is_some_and(|domain| !domain.implicit) {
-                    return Err(mail_server_failure(failure, &endpoint.target.host));
-                }
-                Err(if looked_up { Box::pin(or_mail_domain(failure, &endpoint.target, &options.dial)).await } else { failure })
-            }
-        }
-    }
-
-    /// Dialling failed in this phase: those before it went well.
-    fn resolved(&mut self, kind: PhaseKind) {
-        let Some((open, since)) = self.open.filter(|(open, _)| *open != kind) else { return };
-        let tried: Duration = self.report.attempts.iter().map(|tried| tried.took).max().unwrap_or_default();
-        let took = since.elapsed().saturating_sub(tried);
-        if open == PhaseKind::Resolve {
-            self.report.phases.push(Phase { kind: open, start: since - self.begun, took, ok: true, reply: None });
-            self.open = Some((kind, since + took));
-        } else {
-            self.open = Some((kind, since));
-        }
-    }
-
-    fn connected(&mut self, dialed: Dialed) -> Box<dyn Stream> {
-        let Dialed { stream, peer, timings } = dialed;
-        self.open = None;
-        let mut start = Duration::ZERO;
-        if let Some(resolve) = timings.resolve {
-            self.add(PhaseKind::Resolve, resolve, &mut start);
-        }
-        // Where several addresses were tried, that is part of it. That a program runs is no connection yet.
-        if !matches!(peer, Peer::Command(_)) {
-            let connecting = self.begun.elapsed().saturating_sub(start + timings.proxy.unwrap_or_default());
-            self.add(PhaseKind::Connect, connecting, &mut start);
-        }
-        if let Some(proxy) = timings.proxy {
-            self.add(PhaseKind::Proxy, proxy, &mut start);
-        }
-        match peer {
-            Peer::Address(address) | Peer::Proxy(address) => {
-                // Which address the proxy connects to it does not tell.
-                self.report.address = matches!(peer, Peer::Address(_)).then_some(address);
-                self.report.attempts.push(Tried { address, cause: None, took: timings.connect });
-            }
-            Peer::Socket => {}
-            Peer::Command(watch) => self.command = Some(watch),
-        }
-        stream
-    }
-
-    /// When the command has ended, that is why the connection has; of one that runs and is silent no more is known.
-    async fn or_command_failure(&mut self, failure: Failure) -> Failure {
-        if let (Failure::NoGreeting(after), Route::Command(template)) = (&failure, &self.options.dial.route) {
-            return command_silent(template, *after);
-        }
-        let early = matches!(failure, Failure::ClosedAtOnce { .. } | Failure::LostAtOnce(_));
-        let (true, Some(watch), Route::Command(template)) = (early, self.command.take(), &self.options.dial.route) else { return failure };
-        match watch.ended(PROVOKED).await {
-            Some((status, said)) => Failure::Route(RouteFailure {
-                way: template.to_string(),
-                trouble: Trouble::CommandEnded { status: how_it_ended(status), said },
-            }),
-            None => failure,
-        }
-    }
-
-    async fn look_for_names(&mut self) {
-        let (Some(resolver), Some(address)) = (&self.options.reverse, self.report.address) else { return };
-        if let Ok(answer) = resolver.ptr(address.ip(), Instant::now() + Duration::from_secs(3)).await {
-            self.report.reverse_names = answer.records;
-        }
-    }
-
     // ---- the conversation ----------------------------------------------------------------------
 
     async fn talk(&mut self, connection: &mut Connection) -> Result<(), Failure> {
@@ -359,114 +253,6 @@ impl<'a> Walk<'a> {
             self.report.offer_in_tls = offer;
         }
         self.done(Some(reply));
-        Ok(())
-    }
-
-    fn start_tls<'b>(&'b mut self, connection: &'b mut Connection) -> Boxed<'b, Result<(), Failure>> {
-        Box::pin(async move {
-            if !self.report.offer.as_ref().is_some_and(|offer| offer.has("STARTTLS")) {
-                if !self.options.tls_required {
-                    return Ok(());
-                }
-                self.begin(PhaseKind::StartTls);
-                return Err(Failure::from(TalkFailure::NoStartTls));
-            }
-            self.begin(PhaseKind::StartTls);
-            // The roots are read while the server thinks about it.
-            let asking = async { (self.ask(connection, b"STARTTLS", "STARTTLS").await, Instant::now()) };
-            let ((reply, at), _) = tokio::join!(asking, self.checker.roots());
-            let reply = reply?;
-            if !reply.has_code(220) {
-                self.refused(&reply);
-                return Err(refusal(reply, "STARTTLS", TalkFailure::StartTlsRefused));
-            }
-            // P17
-            if !connection.take_injected().is_empty() {
-                return Err(Failure::from(TalkFailure::Injected));
-            }
-            self.end_at(at, true, Some(reply));
-            self.handshake(connection).await?;
-            self.hello(connection, PhaseKind::HelloInTls).await
-        })
-    }
-
-    fn handshake<'b>(&'b mut self, connection: &'b mut Connection) -> Boxed<'b, Result<(), Failure>> {
-        Box::pin(async move {
-            let roots = self.checker.roots().await.map_err(|words| Failure::from(TalkFailure::TlsOptions(words)))?;
-            self.begin(PhaseKind::Handshake);
-            let host = self.checker.tls_name(&self.report.target.host).to_owned();
-            match connection.start_tls(&host, &self.options.tls, roots).await {
-                Err(failure) => Err(self.handshake_failed(&failure).await),
-                Ok(report) => {
-                    self.done(None);
-                    self.certificate(&report)
-                }
-            }
-        })
-    }
-
-    async fn handshake_failed(&mut self, failure: &TlsFailure) -> Failure {
-        // TLS from the first byte, and nothing came of it: why is for the program to say.
-        let hung_up = matches!(failure.cause, TlsCause::Closed | TlsCause::Reset);
-        if hung_up && self.command.is_some() && self.report.target.implicit_tls {
-            return Failure::ClosedAtOnce { partial: false };
-        }
-        let tls = &self.options.tls;
-        let name = self.sent_name();
-        if old_tls::may_be_old(failure, tls) {
-            let target = self.report.target.clone();
-            let asking = old_tls::what_it_speaks(failure, &target, &self.options.dial, &self.options.hello_name, name.as_deref());
-            if let Ok(Some(spoken)) = timeout_at(self.deadline, asking).await {
-                return Failure::from(TalkFailure::OldTls(spoken));
-            }
-        }
-        if failure.client_certificate_asked && tls.identity.is_none() {
-            return Failure::CertificateWanted(words::handshake(&failure.cause));
-        }
-        Failure::from(TalkFailure::Handshake(words::handshake_failure(failure, tls, name.is_some())))
-    }
-
-    /// The name that goes out in the handshake (SNI): no address does.
-    fn sent_name(&self) -> Option<String> {
-        let tls = &self.options.tls;
-        let name = tls.server_name.clone().unwrap_or_else(|| self.report.target.host.clone());
-        Some(name).filter(|name| !tls.no_sni && name.parse::<std::net::IpAddr>().is_err())
-    }
-
-    fn certificate(&mut self, report: &TlsReport) -> Result<(), Failure> {
-        self.begin(PhaseKind::Certificate);
-        let now = words::now();
-        let certificate = report.chain.first().filter(|leaf| leaf.unreadable.is_none()).map(|leaf| ServerCertificate {
-            name: leaf.common_name.clone(),
-            names: leaf.names.clone(),
-            issuer: leaf.issuer_name.clone(),
-            not_before: leaf.not_before,
-            not_after: leaf.not_after,
-            days_left: leaf.days_left(now),
-            sha256: leaf.sha256.clone(),
-        });
-        self.channel = Channel { exporter: report.exporter.clone(), server_end_point: report.server_end_point.clone(), wanted: None };
-        let days = certificate.as_ref().map(|certificate| certificate.days_left);
-        self.report.tls = Some(Tls {
-            implicit: self.report.target.implicit_tls,
-            version: report.version.clone(),
-            suite: report.suite.clone(),
-            group: report.group.clone(),
-            certificate,
-            faults: report.faults.clone(),
-            client_certificate_asked: report.lacks_client_certificate(),
-        });
-        if !report.faults.is_empty() && !self.options.insecure {
-            let faults = report.faults.iter().map(|fault| words::fault(fault, now)).collect();
-            return Err(Failure::from(TalkFailure::Certificate(faults)));
-        }
-        if let Some(days) = days
-            && report.faults.is_empty()
-            && self.options.fail_days.is_some_and(|limit| days < limit)
-        {
-            return Err(Failure::from(TalkFailure::CertificateEnds(days)));
-        }
-        self.end(report.faults.is_empty(), None);
         Ok(())
     }
 
@@ -552,37 +338,6 @@ impl<'a> Walk<'a> {
             Ending::TooLong { .. } | Ending::Flood => Failure::TooLong,
             Ending::Closed { .. } | Ending::ClosedByUs => Failure::from(TalkFailure::Lost { verb, words: None }),
         }
-    }
-}
-
-/// What dialling tells.
-fn note(report: &mut Report, by_proxy: bool, ongoing: Option<&Ongoing>, event: &DialEvent<'_>) {
-    match event {
-        DialEvent::Resolved(resolved) => {
-            if !resolved.aliases.is_empty() && !by_proxy {
-                report.aliases.clone_from(&resolved.aliases);
-            }
-            if let Some(ongoing) = ongoing {
-                ongoing.phase.store(PhaseKind::Connect as u8, Ordering::Relaxed);
-            }
-        }
-        DialEvent::Failed(attempt) => {
-            report.attempts.push(Tried { address: attempt.address, cause: Some(attempt.cause.clone()), took: attempt.took });
-            if !by_proxy {
-                report.address = Some(attempt.address);
-            }
-        }
-        DialEvent::PassedOver(address) => report.passed_over.push(*address),
-        DialEvent::Trying(_) | DialEvent::Connected { .. } | DialEvent::Proxied { .. } | DialEvent::Header(_) => {}
-    }
-}
-
-/// In which phase dialling failed.
-fn failed_in(error: &DialError) -> PhaseKind {
-    match error {
-        DialError::NoSuchName | DialError::NoAddress { .. } | DialError::Resolver(_) | DialError::ResolverSilent => PhaseKind::Resolve,
-        DialError::Unreachable(_) | DialError::Socket(_) | DialError::Header(_) => PhaseKind::Connect,
-        DialError::ProxyUnreachable(_) | DialError::Proxy(_) | DialError::Command(_) => PhaseKind::Proxy,
     }
 }
 

@@ -2,9 +2,15 @@
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+#[cfg(unix)]
+use std::process::Command;
+#[cfg(target_os = "linux")]
+use std::process::Stdio;
+use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
+#[cfg(target_os = "linux")]
 use crate::support::DEADLINE;
 #[cfg(feature = "dns")]
 use crate::support::dns::name_server;

@@ -2,6 +2,7 @@
 #![no_main]
 
 use ehlo::explain::failure::{Failure, diagnose};
+use ehlo::explain::place::Place;
 use ehlo::wire::foreign::{Foreign, guess};
 use ehlo_fuzz::assert_printable;
 use libfuzzer_sys::fuzz_target;
@@ -21,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
         Failure::ConnectOther(words.clone()),
         Failure::LostAtOnce(words.clone()),
     ] {
-        let diagnosis = diagnose(&failure, &words, 25);
+        let diagnosis = diagnose(&failure, &Place::new(&words, 25));
         let texts = [&diagnosis.headline, &diagnosis.happened].into_iter().chain(&diagnosis.likely).chain(&diagnosis.next);
         texts.for_each(|text| assert_printable(text));
     }

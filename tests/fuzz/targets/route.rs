@@ -3,6 +3,7 @@
 #![no_main]
 
 use ehlo::explain::failure::{Failure, diagnose};
+use ehlo::explain::place::Place;
 use ehlo::explain::route::{RouteFailure, Trouble};
 use ehlo::net::command::Template;
 use ehlo::net::dns::parse_server;
@@ -35,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(()) => assert!(data.starts_with(b"HTTP/1.") && data[9] == b'2'),
         Err(Fault::NotAProxy(head)) => {
             let failure = Failure::Route(RouteFailure { way: url, trouble: Trouble::NotAProxy(head) });
-            assert_printable(&diagnose(&failure, "mx.alt.test", 25).headline);
+            assert_printable(&diagnose(&failure, &Place::new("mx.alt.test", 25)).headline);
         }
         Err(_) => {}
     }

@@ -127,6 +127,12 @@ impl Target {
         Self { host: host.into(), port, implicit_tls: false, protocol: Protocol::Smtp, socket: None }
     }
 
+    /// TLS from the first byte where that is wished beside what port and scheme say; who wishes STARTTLS wants that, on
+    /// port 465 too.
+    pub fn wish_tls(&mut self, implicit: bool, starttls: bool) {
+        self.implicit_tls = (self.implicit_tls || implicit) && !starttls;
+    }
+
     /// Reads the operator's arguments.
     ///
     /// # Errors

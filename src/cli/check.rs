@@ -89,7 +89,10 @@ fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
     let format = format(if args.json { Which::Json } else { args.format }, wishes, &options);
     let parallel = parallel(args, &options)?;
     let input = match &args.input {
-        Some(path) => input::read(open(path)?),
+        Some(path) => {
+            let (implicit, starttls) = (args.tls.tls, args.tls.starttls);
+            input::read(open(path)?, move |target| target.wish_tls(implicit, starttls))
+        }
         None => input::given(targets.into_iter().map(Item::Named).collect()),
     };
     let live = (std::io::stderr().is_terminal() && !output.quiet && !err_style.plain).then(|| err_style.width.unwrap_or(80));
@@ -154,9 +157,7 @@ fn targets(args: &CheckArgs) -> anyhow::Result<Vec<Vec<Target>>> {
             }
         }
     }
-    for target in targets.iter_mut().flatten() {
-        target.implicit_tls = (target.implicit_tls || args.tls.tls) && !args.tls.starttls;
-    }
+    targets.iter_mut().flatten().for_each(|target| target.wish_tls(args.tls.tls, args.tls.starttls));
     Ok(targets)
 }
 

@@ -56,9 +56,7 @@ fn options(target: Target, dial: &DialArgs, session: SessionArgs, output: &Outpu
     let tls = tls_options(&session.tls)?;
     let login = login_options(&session.login)?;
     let mut target = target;
-    target.implicit_tls |= session.tls.tls;
-    // Whoever says -S wants STARTTLS, on port 465 too.
-    target.implicit_tls &= !session.tls.starttls;
+    target.wish_tls(session.tls.tls, session.tls.starttls);
     let dial_options = super::dial::options(dial, &target)?;
     Ok(Options {
         target,

@@ -311,6 +311,15 @@ fn a_list_with_mixed_results_tells_each_of_them_and_ends_with_10() {
 }
 
 #[test]
+fn flags_of_tls_hold_for_the_lines_of_a_list_too() {
+    let server = serve("tls\nS: 220 mx\nC: EHLO a\nS: 250 mx\nC: QUIT\nhold");
+    let list = lines(&[&server]);
+    let done = ehlo(["check", "--ehlo", "a", "--tls", "-k", "-i", "-"]).stdin(list).any_out().check();
+    assert!(done.out().contains("warn    127.0.0.1:"), "{}", done.out());
+    server.end();
+}
+
+#[test]
 fn a_list_that_fails_alike_has_the_status_of_its_failures() {
     let list = format!("127.0.0.1:{}\n127.0.0.1:{}\n", closed_port(), closed_port());
     let done = ehlo(["check", "-q", "-i", "-"]).stdin(list).any_out().status(4).check();

@@ -75,22 +75,24 @@ pub fn given(items: Vec<Item>) -> Receiver<Vec<Item>> {
     receive
 }
 
-/// Reads a list on a thread of its own, no faster than it is worked off: reading a pipe may block.
-pub fn read(source: impl Read + Send + 'static) -> Receiver<Vec<Item>> {
+/// Reads a list on a thread of its own, no faster than it is worked off: reading a pipe may block. Each target is
+/// changed as is wished for all of them.
+pub fn read(source: impl Read + Send + 'static, change: impl Fn(&mut Target) + Send + 'static) -> Receiver<Vec<Item>> {
     let (send, receive) = channel(1);
-    std::thread::spawn(move || Reader { source, send, number: 0, line: Vec::new() }.run());
+    std::thread::spawn(move || Reader { source, change, send, number: 0, line: Vec::new() }.run());
     receive
 }
 
-struct Reader<R> {
+struct Reader<R, C> {
     source: R,
+    change: C,
     send: Sender<Vec<Item>>,
     number: u64,
     /// The line that has begun; one byte more than the longest stands for all that is more.
     line: Vec<u8>,
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read, C: Fn(&mut Target)> Reader<R, C> {
     fn run(mut self) {
         let mut bytes = vec![0; CHUNK];
         loop {
@@ -131,8 +133,11 @@ impl<R: Read> Reader<R> {
 
     fn end_line(&mut self) -> Option<Item> {
         self.number += 1;
-        let item = parse(&self.line, self.number);
+        let mut item = parse(&self.line, self.number);
         self.line.clear();
+        if let Some(Item::Named(targets)) = &mut item {
+            targets.iter_mut().for_each(&self.change);
+        }
         item
     }
 }
@@ -182,7 +187,7 @@ mod tests {
         let long = "x".repeat(100_000);
         let text = format!("a\r\n\r\n# c\n{long}\nb:x\nlast");
         let mut items = Vec::new();
-        let mut list = read(std::io::Cursor::new(text.into_bytes()));
+        let mut list = read(std::io::Cursor::new(text.into_bytes()), |_| {});
         while let Some(more) = list.recv().await {
             items.extend(more);
         }

@@ -1,8 +1,7 @@
 //! Through a program whose standard input and output are the connection, such as `ssh -W [%h]:%p jump`.
 //!
-//! The program is ended and reaped when the connection is dropped; what it started is ended with it where this process
-//! has no terminal, see [`has_group_of_its_own`]. What it says on standard error is
-//! kept for whoever tells the operator why there is no conversation.
+//! The program is ended and reaped when the connection is dropped, and what it started with it where this process has no
+//! terminal. What it says on standard error is kept for whoever tells the operator why there is no conversation.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -97,7 +96,7 @@ pub fn start(line: &str) -> Result<(CommandStream, Watch), Fault> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // Passwords are for us, not for it.
     command.env_remove("EHLO_PROXY_PASSWORD");
-    has_group_of_its_own(&mut command);
+    own_group_without_terminal(&mut command);
     let mut child = command.spawn().map_err(|error| Fault::NotStarted(words(&error)))?;
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
@@ -137,7 +136,7 @@ fn shell(line: &str) -> Command {
 /// stays in ours: from another one it could not ask for a password there (SIGTTIN would stop it). What the program has
 /// started itself is then left to see the end of its input.
 #[cfg(unix)]
-fn has_group_of_its_own(command: &mut Command) {
+fn own_group_without_terminal(command: &mut Command) {
     if !has_terminal() {
         command.process_group(0);
     }
@@ -149,7 +148,7 @@ fn has_terminal() -> bool {
 }
 
 #[cfg(not(unix))]
-fn has_group_of_its_own(_command: &mut Command) {}
+fn own_group_without_terminal(_command: &mut Command) {}
 
 /// Ends a program, and its group if it leads one. Its number is its own as long as it is not reaped.
 fn end(child: &mut Child) {

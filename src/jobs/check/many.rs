@@ -97,7 +97,8 @@ impl Many {
                     targets.retain(|target| self.is_new(target));
                     if !targets.is_empty() {
                         self.begun += targets.len() as u64;
-                        self.running.spawn(run(self.shared.clone(), targets));
+                        // A task is moved around whole some ten times: a pointer then, and not kilobytes.
+                        self.running.spawn(Box::pin(run(self.shared.clone(), targets)));
                     }
                 }
             }

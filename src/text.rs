@@ -79,7 +79,8 @@ fn must_escape(c: char) -> bool {
 
 /// Columns that the text takes on a terminal.
 pub fn width(text: &str) -> usize {
-    text.width()
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_plain { text.len() } else { text.width() }
 }
 
 /// The longest beginning of `text` that fits into `columns`.

@@ -108,7 +108,7 @@ impl Many {
 
     fn is_new(&mut self, target: &Target) -> bool {
         let mut hasher = self.hasher.build_hasher();
-        target.host.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+        hasher.write(target.host.to_ascii_lowercase().as_bytes());
         (0xff_u8, target.port, target.implicit_tls, target.protocol as u8, &target.socket).hash(&mut hasher);
         let new = self.seen.insert(hasher.finish());
         self.duplicates += u64::from(!new);

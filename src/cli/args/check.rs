@@ -187,5 +187,5 @@ Examples:
 Exit status: 0 all is well (warnings are no failure), 1 refused (5xx), 2 usage,
 or nothing to check, 3 DNS, 4 connect, 5 timeout, 6 lost connection or not SMTP,
 7 TLS or certificate, 8 login, 9 try later (4xx), 10 several hosts that did not
-all end alike, 130 Ctrl-C. With --format nagios: 0 ok, 1 warning, 2 critical, 3
-unknown.";
+all end alike, or a line that cannot be read beside them, 130 Ctrl-C. With
+--format nagios: 0 ok, 1 warning, 2 critical, 3 unknown.";

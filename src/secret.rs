@@ -4,6 +4,15 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
+/// The variable of the environment with the password to log in with.
+pub const PASSWORD: &str = "EHLO_PASSWORD";
+
+/// The variable with the password of the proxy's user: no flag takes it (P24).
+pub const PROXY_PASSWORD: &str = "EHLO_PROXY_PASSWORD";
+
+/// All variables with secrets: they are for this program, and not for those that it starts.
+pub const VARIABLES: [&str; 2] = [PASSWORD, PROXY_PASSWORD];
+
 /// A password, a token or an answer derived from one.
 ///
 /// # Shape

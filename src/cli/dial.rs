@@ -11,11 +11,8 @@ use crate::net::dial::{DialOptions, Family, Route};
 use crate::net::dns::{Resolver, parse_server};
 use crate::net::header::Header;
 use crate::net::proxy::{Kind, Proxy};
-use crate::secret::Secret;
+use crate::secret::{PROXY_PASSWORD, Secret};
 use crate::target::Target;
-
-/// Where the password for the proxy comes from: no flag takes it (P24).
-const PROXY_PASSWORD: &str = "EHLO_PROXY_PASSWORD";
 
 /// How to connect to a target.
 pub(super) fn options(args: &DialArgs, target: &Target) -> anyhow::Result<DialOptions> {

@@ -1,7 +1,7 @@
 //! Where the command line says that a password comes from.
 
 use super::args::PasswordArgs;
-use crate::jobs::credentials::{PasswordSource, VARIABLE};
+use crate::jobs::credentials::PasswordSource;
 
 /// The source that the flags name, else the environment, else a question.
 pub(super) fn source(args: &PasswordArgs) -> PasswordSource {
@@ -11,7 +11,7 @@ pub(super) fn source(args: &PasswordArgs) -> PasswordSource {
         PasswordSource::File(path.clone())
     } else if args.stdin {
         PasswordSource::Input
-    } else if std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty()) {
+    } else if std::env::var_os(crate::secret::PASSWORD).is_some_and(|value| !value.is_empty()) {
         PasswordSource::Environment
     } else {
         PasswordSource::Prompt

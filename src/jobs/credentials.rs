@@ -8,12 +8,10 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::netrc;
 use crate::net::dial::system_words;
 use crate::sasl::{Binding, Mechanism};
-use crate::secret::Secret;
+use crate::secret::{self, PASSWORD, Secret};
 
 /// The longest password or token that is taken.
 const LONGEST: usize = 64 * 1024;
-/// The environment variable that holds a password.
-pub const VARIABLE: &str = "EHLO_PASSWORD";
 
 /// What is wished of a login.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +44,7 @@ pub enum PasswordSource {
     Input,
     /// A `.netrc`.
     Netrc(PathBuf),
-    /// [`VARIABLE`].
+    /// [`secret::PASSWORD`].
     Environment,
 }
 
@@ -71,7 +69,7 @@ impl PasswordSource {
             Self::File(path) => from_file(path).map(Some),
             Self::Netrc(path) => from_netrc(path, host, user).map(Some),
             Self::Environment => {
-                let value = std::env::var(VARIABLE).map_err(|_| format!("the variable {VARIABLE} is not valid UTF-8"))?;
+                let value = std::env::var(PASSWORD).map_err(|_| format!("the variable {PASSWORD} is not valid UTF-8"))?;
                 Ok(Some(Found { secret: Secret::new(value), warning: None }))
             }
         }
@@ -101,9 +99,12 @@ fn from_netrc(path: &Path, host: &str, user: &str) -> Result<Found, String> {
 
 fn run(command: &str) -> Result<Found, String> {
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-    let output = std::process::Command::new(shell)
+    let mut program = std::process::Command::new(shell);
+    secret::VARIABLES.iter().for_each(|name| {
+        program.env_remove(name);
+    });
+    let output = program
         .args([flag, command])
-        .env_remove(VARIABLE)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

@@ -17,6 +17,8 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::secret;
+
 /// The most that is kept of what the program says; the newest stays.
 const MAX_SAID: usize = 16 * 1024;
 
@@ -94,8 +96,9 @@ impl fmt::Display for Template {
 pub fn start(line: &str) -> Result<(CommandStream, Watch), Fault> {
     let mut command = shell(line);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    // Passwords are for us, not for it.
-    command.env_remove("EHLO_PROXY_PASSWORD");
+    secret::VARIABLES.iter().for_each(|name| {
+        command.env_remove(name);
+    });
     own_group_without_terminal(&mut command);
     let mut child = command.spawn().map_err(|error| Fault::NotStarted(words(&error)))?;
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());

@@ -56,6 +56,16 @@ fn http_connect_leads_to_the_server() {
     server.end();
 }
 
+#[cfg(unix)]
+#[test]
+fn a_command_is_given_no_password() {
+    // P24
+    let command = "echo \"220 mx $EHLO_PASSWORD$EHLO_PROXY_PASSWORD.\"; read line; echo 221 bye";
+    let run = ehlo(["mx.alt.test", "--proxy-command", command]).stdin("QUIT\n").any();
+    let done = run.env("EHLO_PASSWORD", "marker-4711").env("EHLO_PROXY_PASSWORD", "marker-4712").check();
+    assert!(done.out().contains("220 mx .") && !done.all().contains("marker"), "{}", done.all());
+}
+
 #[test]
 fn what_a_proxy_refuses_is_told_as_the_proxys() {
     let table = [

@@ -2,6 +2,7 @@
 //! `eval "$(tests/lab/lab env)"; cargo test --test lab`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod check;
 mod dovecot;
 mod exim;
 mod logins;

@@ -491,13 +491,13 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_silent_address_is_told_when_another_one_connects() {
-        let full = tokio::net::TcpSocket::new_v4().unwrap();
-        full.bind("127.0.0.3:0".parse().unwrap()).unwrap();
-        let full = full.listen(1).unwrap();
-        let silent = full.local_addr().unwrap();
-        let _queue = [TcpStream::connect(silent).await.unwrap(), TcpStream::connect(silent).await.unwrap()];
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", silent.port())).await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let live = listener.local_addr().unwrap();
+        let silent: SocketAddr = format!("127.0.0.3:{}", live.port()).parse().unwrap();
+        let full = tokio::net::TcpSocket::new_v4().unwrap();
+        full.bind(silent).unwrap();
+        let _full = full.listen(1).unwrap();
+        let _queue = [TcpStream::connect(silent).await.unwrap(), TcpStream::connect(silent).await.unwrap()];
         let mut passed_over = Vec::new();
         let mut tell = |event: DialEvent<'_>| {
             if let DialEvent::PassedOver(address) = event {

@@ -79,7 +79,7 @@ pub struct CheckArgs {
     pub json: bool,
 
     /// Show the JSON schema of --json, and do nothing else
-    #[arg(long, exclusive = true, hide_short_help = true)]
+    #[arg(long, hide_short_help = true)]
     pub json_schema: bool,
 
     /// Warn when a host takes longer

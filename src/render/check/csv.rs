@@ -3,13 +3,11 @@
 //! Columns are only ever added, at the end. An empty cell is a value that there is not. A text that a spreadsheet
 //! would compute stands behind an apostrophe.
 
-use std::fmt::Write as _;
-
 use csv::Writer;
 
 use super::{Format, Written, level, moment, ms, protocol};
 use crate::explain::failure::Class;
-use crate::jobs::check::report::{BadLine, Comparison, PhaseKind, Report, Summary};
+use crate::jobs::check::report::{PhaseKind, Report, Summary};
 use crate::text::printable_str;
 
 /// A column: its name, and its cell for an endpoint.
@@ -70,16 +68,6 @@ impl Format for Csv {
     fn report(&mut self, report: &Report, to: &mut Written) {
         self.head(to);
         row(COLUMNS.iter().map(|(_, cell)| cell(report).unwrap_or_default()), to);
-    }
-
-    fn compared(&mut self, comparison: &Comparison, to: &mut Written) {
-        for sentence in &comparison.sentences {
-            let _ = writeln!(to.err, "{sentence}");
-        }
-    }
-
-    fn bad_line(&mut self, line: &BadLine, to: &mut Written) {
-        let _ = writeln!(to.err, "line {}: {}", line.number, line.words);
     }
 
     fn end(&mut self, _: &Summary, to: &mut Written) {

@@ -78,10 +78,17 @@ pub trait Format {
     fn report(&mut self, report: &Report, to: &mut Written);
 
     /// All endpoints that were named together were checked, and they tell something in common.
-    fn compared(&mut self, comparison: &Comparison, to: &mut Written);
+    /// A format without a place for that says it on standard error.
+    fn compared(&mut self, comparison: &Comparison, to: &mut Written) {
+        for sentence in &comparison.sentences {
+            let _ = writeln!(to.err, "{sentence}");
+        }
+    }
 
     /// A line of the list cannot be read.
-    fn bad_line(&mut self, line: &BadLine, to: &mut Written);
+    fn bad_line(&mut self, line: &BadLine, to: &mut Written) {
+        let _ = writeln!(to.err, "line {}: {}", line.number, line.words);
+    }
 
     /// All was checked, for this round (`--watch`).
     fn end(&mut self, summary: &Summary, to: &mut Written);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Apart, Format, Written, protocol};
 use crate::explain::failure::Class;
-use crate::jobs::check::report::{BadLine, Comparison, Level, PhaseKind, Report, Summary};
+use crate::jobs::check::report::{Level, PhaseKind, Report, Summary};
 use crate::text::printable_str;
 
 /// A metric: its name without what all begin with, and its help.
@@ -133,16 +133,6 @@ impl Format for Prometheus {
         self.add(BEGAN, &labels, seconds(Duration::from_millis(report.began)));
         self.steps(report, &labels);
         self.tls(report, &labels);
-    }
-
-    fn compared(&mut self, comparison: &Comparison, to: &mut Written) {
-        for sentence in &comparison.sentences {
-            let _ = writeln!(to.err, "{sentence}");
-        }
-    }
-
-    fn bad_line(&mut self, line: &BadLine, to: &mut Written) {
-        let _ = writeln!(to.err, "line {}: {}", line.number, line.words);
     }
 
     fn end(&mut self, summary: &Summary, to: &mut Written) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Format, Wishes, Written, place, write_place};
 use crate::explain::notice;
-use crate::jobs::check::report::{BadLine, Comparison, Level, NoticeKind, PhaseKind, Report, Summary};
+use crate::jobs::check::report::{Comparison, Level, NoticeKind, PhaseKind, Report, Summary};
 use crate::jobs::check::words;
 use crate::render::{Row, Style, human, style, tls};
 use crate::text::{self, printable_str};
@@ -151,10 +151,6 @@ impl Format for Text {
             let rows: Vec<Row> = comparison.sentences.iter().map(Row::hint).collect();
             self.rows(&rows, &mut to.out);
         }
-    }
-
-    fn bad_line(&mut self, line: &BadLine, to: &mut Written) {
-        let _ = writeln!(to.err, "line {}: {}", line.number, line.words);
     }
 
     fn end(&mut self, summary: &Summary, to: &mut Written) {

@@ -275,10 +275,7 @@ impl Words<'_> {
     fn header(&self, reply: &Reply) -> Diagnosis {
         diagnosis(
             format!("{} does not take the PROXY header ({})", self.at, reply.code),
-            &format!(
-                "{} The header of --proxy-protocol was taken for a command: from there on every reply is one too early.",
-                talk::said(reply)
-            ),
+            &format!("{} It took the header of --proxy-protocol for a command.", talk::said(reply)),
             &["The port is for clients that come straight, not through a load balancer."],
             &[
                 "Leave out --proxy-protocol.",

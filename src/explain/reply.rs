@@ -54,6 +54,11 @@ impl Fact {
         matches!(self.id, "certificate-wanted" | "certificate-refused")
     }
 
+    /// Whether the server says that something came before it was the client's turn.
+    pub fn is_about_talking_early(&self) -> bool {
+        self.id == "pipelining"
+    }
+
     /// Whether the server wants a header of the PROXY protocol.
     pub fn is_about_a_header(&self) -> bool {
         self.id == "proxy-header-wanted"

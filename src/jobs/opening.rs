@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::explain::failure::{Failure, diagnose};
 use crate::explain::place::Place;
+use crate::explain::reply::{Situation, explain};
 use crate::explain::route::{RouteFailure, Trouble};
 use crate::explain::talk::TalkFailure;
 use crate::net::command;
@@ -17,6 +18,7 @@ use crate::net::proxy;
 use crate::session::{Ending, Event, Expected};
 use crate::target::{Protocol, Target};
 use crate::wire::code::Class;
+use crate::wire::reply::Reply;
 
 /// How long a look at MX records may take that nobody has asked for.
 const SIDE_GLANCE: Duration = Duration::from_secs(3);
@@ -166,8 +168,14 @@ pub fn without_certificate(failure: Failure) -> Failure {
 }
 
 /// The same failure of a connection that began with our header of the PROXY protocol: it may be why. Who is reached
-/// and refuses only later than EHLO has taken it.
-pub fn behind_header(failure: Failure) -> Failure {
+/// and refuses only later than EHLO has taken it. A greeting that says that we talked before it can mean the header
+/// only.
+pub fn behind_header(failure: Failure, greeting: Option<&Reply>) -> Failure {
+    if let (Failure::GreetingRefused(_) | Failure::GreetingLater(_), Some(greeting)) = (&failure, greeting)
+        && explain(&Situation::default(), greeting).is_some_and(|fact| fact.is_about_talking_early())
+    {
+        return Failure::HeaderNotTaken(greeting.clone());
+    }
     let early = match &failure {
         Failure::ClosedAtOnce { .. }
         | Failure::LostAtOnce(_)

@@ -127,6 +127,9 @@ impl Repl {
         if situation.verb == "AUTH" && self.wants_other_form(reply) {
             return;
         }
+        let fact = explain(&situation, reply);
+        let early = *to == Expected::Greeting && fact.as_ref().is_some_and(Fact::is_about_talking_early);
+        let for_header = early && self.options.dial.header.is_some();
         let meant = match to {
             Expected::Command(Command::Other(verb)) if matches!(reply.code.number(), 500 | 502) => super::input::did_you_mean(verb),
             _ => None,
@@ -137,8 +140,8 @@ impl Repl {
         } else if let Some(meant) = meant {
             let back = if self.is_terminal() { " (Up brings the line back.)" } else { "" };
             self.screen.hint(format!("Did you mean {meant}?{back}"));
-        } else if !(self.memory.cancelling || situation.lacks_certificate && *to == Expected::Greeting) {
-            // (The diagnosis of an opening that failed tells of the certificate.)
+        } else if !(self.memory.cancelling || *to == Expected::Greeting && (situation.lacks_certificate || for_header)) {
+            // (The diagnosis of an opening that failed tells of the certificate and of the header.)
             self.explain_refusal(reply, &situation);
         }
         if situation.verb == "AUTH" {
@@ -150,7 +153,7 @@ impl Repl {
         }
         let code = reply.code.number();
         let is_login = situation.verb == "AUTH";
-        let for_certificate = explain(&situation, reply).is_some_and(|fact| Fact::is_about_our_certificate(&fact));
+        let for_certificate = fact.is_some_and(|fact| fact.is_about_our_certificate());
         self.memory.refusal = Some((situation, reply.clone()));
         if *to == Expected::Command(Command::Quit) && self.messages_accepted > 0 {
             // Delivered stays delivered (P12).
@@ -158,6 +161,7 @@ impl Repl {
         }
         self.stop_script(match code {
             _ if for_certificate => Outcome::Tls,
+            _ if for_header => Outcome::Lost,
             _ if is_login => Outcome::LoginRefused,
             400..500 => Outcome::TryLater(code),
             _ => Outcome::Refused(code),

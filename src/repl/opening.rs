@@ -39,7 +39,8 @@ impl Repl {
                 self.connected(dialed);
                 let failure = if self.target.implicit_tls && !self.handshake().await { None } else { self.await_greeting().await };
                 let failure = self.or_command_failure(failure).await;
-                if self.options.dial.header.is_some() { failure.map(behind_header) } else { failure }
+                let greeting = self.session().and_then(|session| session.greeting());
+                failure.map(|failure| if self.options.dial.header.is_some() { behind_header(failure, greeting) } else { failure })
             }
             Ok(None) => None,
             Err(failure) => Some(failure),

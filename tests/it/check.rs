@@ -126,6 +126,13 @@ fn a_header_of_the_proxy_protocol_is_named_where_it_may_be_the_cause() {
         // The answer to the header comes behind the greeting, before EHLO is said or after it.
         ("C: *\nS! 220 mx\\r\\n502 5.5.2 what\\r\\n\nhold", one, 6, not_taken),
         ("C: *\nS: 220 mx\nC: EHLO a\nS: 502 5.5.2 what\nS: 250 mx\nhold", one, 6, not_taken),
+        // Postfix and Exim look whether the client talks before the greeting: then that is what it says.
+        (
+            "C: *\nS: 554 5.5.0 Error: SMTP protocol synchronization\nhold",
+            one,
+            6,
+            &["FAILED: does not take the PROXY header (554)", "554 5.5.0 Error", "Leave out --proxy-protocol."],
+        ),
         ("C! \\r\\n\\r\\n\\0\\r\\nQUIT\\n\\x20\\0\\0\\0\nclose", two, 6, may_be),
         ("C: *\nS: 220 mx\nC: EHLO a\nclose", one, 6, may_be),
         ("C: *\nS: 554 no\nhold", one, 1, may_be),

@@ -29,6 +29,9 @@ fn a_header_that_the_server_does_not_expect_is_recognised() {
     let server = serve("C: *\nS: 220 mx\nS: 500 5.5.2 command not recognized\nhold");
     ehlo_to(server.port, &["--proxy-protocol", "v1"]).status(6).any_out().err("Leave out --proxy-protocol").check();
     server.end();
+    let server = serve("C: *\nS: 554 SMTP synchronization error\nhold");
+    ehlo_to(server.port, &["--proxy-protocol", "v1"]).status(6).any_out().err("does not take the PROXY header (554)").check();
+    server.end();
     let server = serve("C: *\nclose");
     let words = "1. The port does not expect the header of --proxy-protocol";
     ehlo_to(server.port, &["--proxy-protocol", "v1"]).status(6).any_out().err(words).check();

@@ -109,7 +109,8 @@ impl<'a> Walk<'a> {
         let result = self.proceed(stream).await;
         if let Err(failure) = result {
             let failure = if self.command.is_some() { self.or_command_failure(failure).await } else { failure };
-            return Err(if self.options.dial.header.is_some() { behind_header(failure) } else { failure });
+            let greeting = self.report.reply(PhaseKind::Greeting);
+            return Err(if self.options.dial.header.is_some() { behind_header(failure, greeting) } else { failure });
         }
         if self.options.reverse.is_some() {
             Box::pin(self.look_for_names()).await;

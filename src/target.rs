@@ -165,14 +165,17 @@ impl Target {
             (Some(a), Some(b)) if a != b => return Err(TargetError::TwoPorts(a[0], b[0])),
             (a, b) => b.or(a).unwrap_or_else(|| vec![scheme.map_or(SMTP, |scheme| scheme.port)]),
         };
-        let of_port = |port| Self {
-            host: host.clone(),
+        let of = |host, port| Self {
+            host,
             port,
             implicit_tls: scheme.map_or(port == SUBMISSIONS, |scheme| scheme.implicit_tls),
             protocol: scheme.map_or(Protocol::Smtp, |scheme| scheme.protocol),
             socket: None,
         };
-        Ok(ports.into_iter().map(of_port).collect())
+        if let [port] = ports[..] {
+            return Ok(vec![of(host, port)]);
+        }
+        Ok(ports.into_iter().map(|port| of(host.clone(), port)).collect())
     }
 
     fn of_socket(protocol: Protocol, path: &str, port: Option<&str>) -> Result<Self, TargetError> {
@@ -281,6 +284,16 @@ fn check_host(host: &str) -> Result<String, TargetError> {
     if host.is_empty() {
         return Err(TargetError::Empty);
     }
+    let is_usual = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':'));
+    let ascii = if is_usual { host.to_owned() } else { unusual_host(host)? };
+    let gap = ascii.starts_with('.') || ascii.as_bytes().windows(2).any(|pair| pair == b"..");
+    if gap || ascii.is_empty() || ascii.len() > 255 || ascii.starts_with('-') {
+        return Err(TargetError::BadHost(host.to_owned()));
+    }
+    Ok(ascii)
+}
+
+fn unusual_host(host: &str) -> Result<String, TargetError> {
     if let Some((local, domain)) = host.rsplit_once('@')
         && !local.is_empty()
     {
@@ -294,11 +307,7 @@ fn check_host(host: &str) -> Result<String, TargetError> {
     let odd = |c: char| {
         c.is_control() || c.is_whitespace() || matches!(c, '/' | '@' | '<' | '>' | ',' | ';' | '"' | '\\' | '?' | '#' | '[' | ']')
     };
-    let gap = ascii.starts_with('.') || ascii.contains("..");
-    if gap || ascii.is_empty() || ascii.chars().any(odd) || ascii.len() > 255 || ascii.starts_with('-') {
-        return Err(TargetError::BadHost(host.to_owned()));
-    }
-    Ok(ascii)
+    if ascii.chars().any(odd) { Err(TargetError::BadHost(host.to_owned())) } else { Ok(ascii) }
 }
 
 /// A-labels, as they stand in the DNS (RFC 5891).

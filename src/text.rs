@@ -16,7 +16,7 @@ use unicode_width::UnicodeWidthStr;
 /// character as `\xNN` or `\u{N}`. Line ends are control characters too: split lines first.
 pub fn printable(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
-        && !text.chars().any(must_escape)
+        && (is_plain(text) || !text.chars().any(must_escape))
     {
         return Cow::Borrowed(text);
     }
@@ -79,8 +79,18 @@ fn must_escape(c: char) -> bool {
 
 /// Columns that the text takes on a terminal.
 pub fn width(text: &str) -> usize {
-    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if is_plain { text.len() } else { text.width() }
+    if is_plain(text) { text.len() } else { text.width() }
+}
+
+/// Whether all of it is visible ASCII, as most of it is: the short way for what else looks at each character.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// The bytes as text, with what is not UTF-8 replaced: for looking into it, not for showing it.
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    // Most of it is valid, and to find that out takes a fraction of the time.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// The longest beginning of `text` that fits into `columns`.

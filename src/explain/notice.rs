@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::text::printable;
+use crate::text::{lossy, printable};
 use crate::wire::keyword::{Capabilities, Keyword};
 use crate::wire::reply::{Oddity, Reply};
 
@@ -24,11 +24,13 @@ pub fn masked(reply: &Reply) -> Option<String> {
 /// The greeting names what only the inside knows.
 pub fn internal(reply: &Reply, host: &str) -> Option<String> {
     let name = reply.first_text().split(|&b| b == b' ').next().unwrap_or_default();
-    let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
-    let address = lower.trim_matches(['[', ']']).parse::<IpAddr>().ok().filter(|address| is_internal(*address));
-    let ends = [".local", ".lan", ".internal", ".corp", ".home", ".localdomain"];
-    let named = lower == "localhost" || ends.iter().any(|end| lower.ends_with(end));
-    let same = lower.trim_matches(['[', ']']) == host.to_ascii_lowercase();
+    let text = lossy(name);
+    let bare = text.trim_matches(['[', ']']);
+    let address = bare.parse::<IpAddr>().ok().filter(|address| is_internal(*address));
+    let ends = ["local", "lan", "internal", "corp", "home", "localdomain"];
+    let last = text.rsplit_once('.').map(|(_, last)| last);
+    let named = text.eq_ignore_ascii_case("localhost") || last.is_some_and(|last| ends.iter().any(|end| last.eq_ignore_ascii_case(end)));
+    let same = bare.eq_ignore_ascii_case(host);
     if same || !(named || address.is_some()) {
         return None;
     }
@@ -50,12 +52,12 @@ fn is_internal(address: IpAddr) -> bool {
 
 /// Keywords that a device on the way has overwritten.
 pub fn overwritten(offer: &Capabilities) -> Vec<String> {
-    let masked = offer.keywords.iter().filter(|keyword| is_overwritten(&keyword.name));
+    let masked = offer.beginning("XXX").filter(|keyword| is_overwritten(keyword.name()));
     let sentence = |name: &str| {
         let twin = if name.len() == "STARTTLS".len() { "; it is as long as STARTTLS" } else { "" };
         format!("{} has been overwritten on the way{twin}.", printable(name.as_bytes()))
     };
-    masked.map(|keyword| sentence(&keyword.name)).collect()
+    masked.map(|keyword| sentence(keyword.name())).collect()
 }
 
 /// One line that sums the offer of EHLO up, and remarks.
@@ -83,9 +85,9 @@ pub fn capabilities(offer: &Capabilities) -> (String, Vec<String>) {
     let mut remarks = overwritten(offer);
     if let Some(size) = offer.get("SIZE")
         && offer.size().is_none()
-        && !size.parameters.is_empty()
+        && size.parameters().next().is_some()
     {
-        remarks.push(format!("The value of SIZE is odd: {}", printable(size.parameters.join(" ").as_bytes())));
+        remarks.push(format!("The value of SIZE is odd: {}", printable(size.parameters().collect::<Vec<_>>().join(" ").as_bytes())));
     }
     (summary, remarks)
 }
@@ -94,8 +96,8 @@ pub fn capabilities(offer: &Capabilities) -> (String, Vec<String>) {
 pub fn difference(before: &Capabilities, after: &Capabilities) -> Option<String> {
     let lines = |offer: &Capabilities| {
         // STARTTLS is never offered inside (RFC 3207 section 4.2): that it is gone is no news.
-        let others = offer.keywords.iter().filter(|keyword| !keyword.name.eq_ignore_ascii_case("STARTTLS"));
-        others.flat_map(line_or_mechanisms).collect::<Vec<_>>()
+        let others = offer.keywords().filter(|keyword| !keyword.name().eq_ignore_ascii_case("STARTTLS"));
+        others.flat_map(|keyword| line_or_mechanisms(&keyword)).collect::<Vec<_>>()
     };
     let (before, after) = (lines(before), lines(after));
     let only = |words: &str, one: &[String], other: &[String]| {
@@ -107,11 +109,11 @@ pub fn difference(before: &Capabilities, after: &Capabilities) -> Option<String>
 }
 
 /// A keyword with its parameters; of AUTH each mechanism counts by itself.
-fn line_or_mechanisms(keyword: &Keyword) -> Vec<String> {
-    if keyword.name.eq_ignore_ascii_case("AUTH") {
-        return keyword.parameters.iter().map(|mechanism| format!("AUTH {mechanism}")).collect();
+fn line_or_mechanisms(keyword: &Keyword<'_>) -> Vec<String> {
+    if keyword.name().eq_ignore_ascii_case("AUTH") {
+        return keyword.parameters().map(|mechanism| format!("AUTH {mechanism}")).collect();
     }
-    vec![[vec![keyword.name.clone()], keyword.parameters.clone()].concat().join(" ")]
+    vec![keyword.words()]
 }
 
 /// Inside TLS the server says that it is another. Both texts begin with its name.
@@ -129,10 +131,10 @@ pub fn other_name(before: &str, after: &str) -> Option<String> {
 /// STARTTLS is offered inside TLS.
 pub const STARTTLS_AGAIN: &str = "STARTTLS is offered inside TLS again, which RFC 3207 section 4.2 forbids: TLS may end at a proxy before the server, and what lies behind is in clear.";
 
-/// `XXXXXXXA` and the like: what a firewall makes of keywords that it does not know.
+/// `XXXXXXXA` and the like, of three X at least: what a firewall makes of keywords that it does not know.
 fn is_overwritten(name: &str) -> bool {
     let head = name.trim_end_matches(['A', 'B', 'C', 'D']);
-    head.len() >= 3 && head.bytes().all(|b| b == b'X')
+    head.bytes().all(|b| b == b'X')
 }
 
 fn join_or(words: &[String]) -> String {

@@ -131,17 +131,16 @@ impl Connection {
 
     /// Sends a command line, without its end.
     pub fn send(&mut self, line: &[u8]) {
-        let bytes = self.session.send(self.age(), line);
+        self.tidy();
         self.holds_secret |= crate::session::redact::hides(line);
-        self.queue(bytes);
+        self.session.send(self.opened.elapsed(), line, &mut self.out);
     }
 
     /// Answers a challenge. Returns what may be seen of it.
     pub fn answer(&mut self, answer: &Answer) -> Sent {
-        let (bytes, sent) = self.session.answer(self.age(), answer);
+        self.tidy();
         self.holds_secret = true;
-        self.queue(bytes);
-        sent
+        self.session.answer(self.opened.elapsed(), answer, &mut self.out)
     }
 
     /// The login that was refused, for a last look.
@@ -151,8 +150,8 @@ impl Connection {
 
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) {
-        let bytes = self.session.send_raw(self.age(), bytes);
-        self.queue(bytes);
+        self.tidy();
+        self.session.send_raw(self.opened.elapsed(), bytes, &mut self.out);
     }
 
     /// Queues a piece of the message; see [`Connection::room`].
@@ -404,11 +403,6 @@ impl Connection {
         self.tidy_all();
     }
 
-    fn queue(&mut self, mut bytes: Vec<u8>) {
-        self.tidy();
-        self.out.append(&mut bytes);
-    }
-
     /// Gives room back once all is written.
     fn tidy(&mut self) {
         if self.queued() == 0 {
@@ -420,14 +414,15 @@ impl Connection {
     }
 
     fn tidy_all(&mut self) {
-        if std::mem::take(&mut self.holds_secret) {
-            self.out.zeroize();
-        }
         if self.queued() == 0 || !self.session.is_open() {
             self.progress = Instant::now();
         }
-        self.out.clear();
         self.written = 0;
+        if std::mem::take(&mut self.holds_secret) {
+            self.out.zeroize();
+        } else {
+            self.out.clear();
+        }
     }
 }
 

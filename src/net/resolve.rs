@@ -88,6 +88,9 @@ fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
             unique.push(address);
         }
     }
+    if unique.len() < 2 {
+        return unique;
+    }
     let first_is_v6 = unique.first().is_some_and(SocketAddr::is_ipv6);
     let (one, other): (VecDeque<_>, VecDeque<_>) = unique.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
     let mut queues = [one, other];

@@ -1,5 +1,6 @@
 //! Replies, failures and explanations as rows for a person.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::description;
@@ -49,7 +50,7 @@ fn labelled(rows: &mut Vec<Row>, label: &str, items: &[String], numbered: bool) 
 
 /// A fact at length, as `:explain` shows it.
 pub fn fact(fact: &Fact, situation: &Situation, reply: &Reply) -> Vec<Row> {
-    let first = printable(reply.lines.first().map(Vec::as_slice).unwrap_or_default()).into_owned();
+    let first = printable(reply.lines.first().unwrap_or_default()).into_owned();
     let place = if situation.verb.is_empty() { String::new() } else { format!("at {}", printable_str(&situation.verb)) };
     let gap = 77_usize.saturating_sub(first.chars().count() + place.len()).max(2);
     let mut rows = vec![Row::block(format!("{first}{}{place}", " ".repeat(gap))), Row::block("")];
@@ -172,13 +173,21 @@ fn while_waiting(awaited: Option<&Expected>) -> String {
 
 /// A duration for people: `38 ms`, `4.2 s`, `5 min`.
 pub fn duration(duration: Duration) -> String {
-    let ms = duration.as_millis();
-    match ms {
-        0..1000 => format!("{ms} ms"),
-        1000..10_000 if ms % 1000 >= 100 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
-        1000..120_000 => format!("{} s", ms / 1000),
-        _ => format!("{} min", ms / 60_000),
-    }
+    let mut out = String::new();
+    write_duration(duration, &mut out);
+    out
+}
+
+/// [`duration`] behind what stands in `out`.
+pub fn write_duration(duration: Duration, out: &mut String) {
+    let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    // Writing to a String cannot fail.
+    let _ = match ms {
+        0..1000 => write!(out, "{ms} ms"),
+        1000..10_000 if ms % 1000 >= 100 => write!(out, "{}.{} s", ms / 1000, ms % 1000 / 100),
+        1000..120_000 => write!(out, "{} s", ms / 1000),
+        _ => write!(out, "{} min", ms / 60_000),
+    };
 }
 
 /// A moment in milliseconds since 1970: `2026-11-23 15:20:11 UTC`.

@@ -50,8 +50,8 @@ impl Repl {
 
     fn show_reply(&mut self, reply: &Reply) {
         if self.options.raw && !self.is_terminal() {
-            for line in &reply.lines {
-                self.screen.bytes(&[line.as_slice(), b"\r\n"].concat());
+            for line in reply.lines.iter() {
+                self.screen.bytes(&[line, b"\r\n"].concat());
             }
             return;
         }

@@ -51,7 +51,7 @@ use crate::net::tls::TlsOptions;
 use crate::net::{Connection, Limits};
 use crate::session::{Session, Stage, redact};
 use crate::target::Target;
-use crate::wire::reply::Reply;
+use crate::wire::reply::{Lines, Oddity, Reply};
 use editor::Given;
 use settings::Settings;
 use snapshot::Mode;
@@ -142,7 +142,7 @@ struct Memory {
     /// The EHLO or HELO that was accepted last, to be repeated after a reconnect.
     hello_line: Option<Vec<u8>>,
     /// What `:raw` without an argument shows.
-    reply: Option<Vec<Vec<u8>>>,
+    reply: Option<Lines>,
     /// What `:explain` explains.
     refusal: Option<(Situation, Reply)>,
     /// Explanations that were given in full already.
@@ -166,7 +166,7 @@ struct Told {
     relay: bool,
     quit_in_message: bool,
     starttls_again: bool,
-    oddities: Vec<crate::wire::reply::Oddity>,
+    oddities: Vec<Oddity>,
 }
 
 /// The message in the making.

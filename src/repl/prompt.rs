@@ -66,7 +66,7 @@ mod tests {
         let mut session = Session::new();
         for line in lines {
             match line.split_once(' ') {
-                Some(("C:", command)) => drop(session.send(Duration::ZERO, command.as_bytes())),
+                Some(("C:", command)) => session.send(Duration::ZERO, command.as_bytes(), &mut Vec::new()),
                 Some(("S:", reply)) => session.receive(Duration::ZERO, format!("{reply}\r\n").as_bytes()),
                 _ => panic!("{line}"),
             }

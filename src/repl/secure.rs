@@ -11,7 +11,7 @@ use crate::jobs::old_tls;
 use crate::net::tls::{Roots, TlsFailure, TlsOptions, TlsReport, key_log, load_roots};
 use crate::render::{Row, human, tls};
 use crate::session::{Ending, Security, Session, Stage};
-use crate::text::printable_str;
+use crate::text::{lossy, printable_str};
 use crate::wire::keyword::Capabilities;
 
 /// TLS of the session: what was wished, loaded and negotiated.
@@ -75,8 +75,8 @@ impl Repl {
     pub(super) async fn upgrade(&mut self) {
         self.secure.before = self.session().map(|session| {
             let offer = session.capabilities().cloned();
-            let greeting = session.greeting().map(|reply| String::from_utf8_lossy(reply.first_text()).into_owned());
-            Before { name: offer.as_ref().map_or(greeting.unwrap_or_default(), |offer| offer.greeting.clone()), offer }
+            let greeting = session.greeting().map(|reply| lossy(reply.first_text()).into_owned());
+            Before { name: offer.as_ref().map_or(greeting.unwrap_or_default(), |offer| lossy(offer.greeting()).into_owned()), offer }
         });
         let injected = self.connection.as_mut().map(crate::net::Connection::take_injected).unwrap_or_default();
         if !injected.is_empty() {
@@ -261,7 +261,7 @@ impl Repl {
             if let Some(text) = before.offer.and_then(|before| notice::difference(&before, &offer)) {
                 self.screen.note(text);
             }
-            if let Some(text) = notice::other_name(&before.name, &offer.greeting) {
+            if let Some(text) = notice::other_name(&before.name, &lossy(offer.greeting())) {
                 self.screen.hint(text);
             }
         }

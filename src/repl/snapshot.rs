@@ -60,8 +60,7 @@ impl Snapshot {
         self.mail = open.is_some_and(|session| session.transaction().sender.is_some());
         self.recipient = open.is_some_and(|session| !session.transaction().accepted.is_empty());
         let offer = open.and_then(Session::capabilities);
-        self.offered =
-            offer.map(|offer| offer.keywords.iter().map(|keyword| keyword.name.to_ascii_uppercase()).collect()).unwrap_or_default();
+        self.offered = offer.map(|offer| offer.keywords().map(|keyword| keyword.name().to_ascii_uppercase()).collect()).unwrap_or_default();
         self.mechanisms = offer.map(crate::wire::keyword::Capabilities::mechanisms).unwrap_or_default();
     }
 

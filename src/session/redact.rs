@@ -9,6 +9,7 @@ use crate::sasl::Description;
 use crate::secret::Secret;
 use crate::wire::base64;
 use crate::wire::command::{self, Command};
+use crate::wire::reply::Reply;
 
 /// What stands in the place of a secret.
 pub(crate) const HIDDEN: &[u8] = b"(hidden)";
@@ -58,6 +59,19 @@ impl Redactor {
             // The longest first, so that no remainder of a longer one stays.
             self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
         }
+    }
+
+    /// The reply with every secret replaced.
+    pub(crate) fn clean_reply(&self, reply: &mut Reply) {
+        if self.secrets.is_empty() {
+            return;
+        }
+        let clean = |line: &[u8]| {
+            let mut line = line.to_vec();
+            self.clean(&mut line);
+            line
+        };
+        reply.lines = reply.lines.iter().map(clean).collect();
     }
 
     /// The line with every secret replaced.

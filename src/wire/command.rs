@@ -1,9 +1,13 @@
 //! What a typed line means to the protocol. The line itself goes out as typed.
 
 use super::address;
+use crate::text::lossy;
 
 /// More of an unknown verb is not kept.
 const LONGEST_VERB: usize = 24;
+
+/// The verbs that the session has to understand.
+const VERBS: [&str; 11] = ["EHLO", "LHLO", "HELO", "MAIL", "RCPT", "DATA", "BDAT", "AUTH", "STARTTLS", "RSET", "QUIT"];
 
 /// A client's command, as far as the session has to understand it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +49,12 @@ pub enum Command {
 impl Command {
     /// Reads a line as typed, without its end.
     pub fn parse(line: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(line);
+        let text = lossy(line);
         let text = text.trim();
         let (verb, argument) = text.split_once([' ', '\t']).unwrap_or((text, ""));
         let argument = argument.trim_start();
-        let verb = verb.to_ascii_uppercase();
-        match verb.as_str() {
+        let known = VERBS.iter().find(|known| known.eq_ignore_ascii_case(verb));
+        match known.copied().unwrap_or_default() {
             "EHLO" | "LHLO" => Self::Ehlo,
             "HELO" => Self::Helo,
             "MAIL" => Self::Mail(address::path(argument, "FROM").map(|path| path.address.to_owned())),
@@ -70,7 +74,7 @@ impl Command {
             "RSET" => Self::Rset,
             "QUIT" => Self::Quit,
             // What is no verb may be of any length; it is only kept to be named.
-            _ => Self::Other(verb.chars().take(LONGEST_VERB).collect()),
+            _ => Self::Other(verb.chars().take(LONGEST_VERB).map(|c| c.to_ascii_uppercase()).collect()),
         }
     }
 

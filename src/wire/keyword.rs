@@ -1,6 +1,10 @@
 //! What a server offers in its EHLO reply (RFC 5321 §4.1.1.1), and what the known keywords mean.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::reply::Reply;
+use crate::text::lossy;
 
 /// A keyword that is known, for help and notes. Unknown ones are kept and shown all the same.
 #[derive(Debug)]
@@ -64,33 +68,48 @@ pub fn lookup(name: &str) -> Option<&'static KnownKeyword> {
 
 /// One line of the EHLO reply behind the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keyword {
-    /// As sent, in the server's case.
-    pub name: String,
-    /// The words behind it, as sent.
-    pub parameters: Vec<String>,
+pub struct Keyword<'a> {
+    line: Cow<'a, str>,
+    name: Range<usize>,
+    /// Where the words behind it begin.
+    rest: usize,
 }
 
-/// What the EHLO reply said: order kept, unknown and doubled keywords kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Capabilities {
-    /// The first line: the server's name and its greeting.
-    pub greeting: String,
-    /// The keywords in their order.
-    pub keywords: Vec<Keyword>,
-}
+/// What the EHLO reply said: order kept, unknown and doubled keywords kept. Bytes that are not UTF-8 are replaced;
+/// the reply itself keeps them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities(Reply);
 
 impl Capabilities {
-    /// Reads an EHLO reply. Bytes that are not UTF-8 are replaced; the reply itself keeps them.
+    /// Of an EHLO reply.
     pub fn from_reply(reply: &Reply) -> Self {
-        let mut texts = reply.texts().map(|text| String::from_utf8_lossy(text).into_owned());
-        let greeting = texts.next().unwrap_or_default();
-        Self { greeting, keywords: texts.filter_map(|text| Keyword::parse(&text)).collect() }
+        Self(reply.clone())
+    }
+
+    /// The text of the first line: the server's name and its greeting.
+    pub fn greeting(&self) -> &[u8] {
+        self.0.first_text()
+    }
+
+    /// The keywords in their order.
+    pub fn keywords(&self) -> impl Iterator<Item = Keyword<'_>> {
+        self.0.texts().skip(1).filter_map(Keyword::parse)
+    }
+
+    /// Those whose names begin with this, in any case. Other lines are not looked into.
+    pub fn beginning<'a>(&'a self, with: &'a str) -> impl Iterator<Item = Keyword<'a>> {
+        let begins =
+            |text: &&[u8]| text.trim_ascii_start().get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with.as_bytes()));
+        self.0.texts().skip(1).filter(begins).filter_map(Keyword::parse).filter(|keyword| keyword.name().len() >= with.len())
+    }
+
+    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Keyword<'a>> {
+        self.beginning(name).filter(|keyword| keyword.name().len() == name.len())
     }
 
     /// The first keyword of this name, in any case.
-    pub fn get(&self, name: &str) -> Option<&Keyword> {
-        self.keywords.iter().find(|keyword| keyword.name.eq_ignore_ascii_case(name))
+    pub fn get<'a>(&'a self, name: &'a str) -> Option<Keyword<'a>> {
+        self.named(name).next()
     }
 
     /// Whether the keyword was offered.
@@ -101,8 +120,8 @@ impl Capabilities {
     /// The SASL mechanisms of all `AUTH` lines, the old form `AUTH=LOGIN` included, each once, in capitals.
     pub fn mechanisms(&self) -> Vec<String> {
         let mut out: Vec<String> = Vec::new();
-        for keyword in self.keywords.iter().filter(|keyword| keyword.name.eq_ignore_ascii_case("AUTH")) {
-            for mechanism in &keyword.parameters {
+        for keyword in self.named("AUTH") {
+            for mechanism in keyword.parameters() {
                 let mechanism = mechanism.to_ascii_uppercase();
                 if !out.contains(&mechanism) {
                     out.push(mechanism);
@@ -114,21 +133,35 @@ impl Capabilities {
 
     /// The `SIZE` limit: `None` when not offered or not a number, `Some(0)` for "no limit".
     pub fn size(&self) -> Option<u64> {
-        self.get("SIZE")?.parameters.first()?.parse().ok()
+        self.get("SIZE")?.parameters().next()?.parse().ok()
     }
 }
 
-impl Keyword {
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split_ascii_whitespace();
-        let first = words.next()?;
-        let (name, joined) = match first.split_once('=') {
-            // `AUTH=LOGIN PLAIN`: servers of before RFC 4954, and those that please old clients.
-            Some((name, value)) if name.eq_ignore_ascii_case("AUTH") => (name, Some(value)),
-            _ => (first, None),
-        };
-        let parameters = joined.into_iter().chain(words).filter(|word| !word.is_empty()).map(str::to_owned).collect();
-        Some(Self { name: name.to_owned(), parameters })
+impl<'a> Keyword<'a> {
+    fn parse(text: &'a [u8]) -> Option<Self> {
+        let line = lossy(text);
+        let start = line.len() - line.trim_ascii_start().len();
+        let first = line[start..].split_ascii_whitespace().next()?;
+        // `AUTH=LOGIN PLAIN`: servers of before RFC 4954, and those that please old clients.
+        let name = first.split_once('=').map(|(name, _)| name).filter(|name| name.eq_ignore_ascii_case("AUTH"));
+        let (length, separator) = name.map_or((first.len(), 0), |name| (name.len(), 1));
+        let name = start..start + length;
+        Some(Self { rest: name.end + separator, name, line })
+    }
+
+    /// As sent, in the server's case.
+    pub fn name(&self) -> &str {
+        &self.line[self.name.clone()]
+    }
+
+    /// The words behind it, as sent.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.line[self.rest..].split_ascii_whitespace()
+    }
+
+    /// The name and the words behind it, with one space between each.
+    pub fn words(&self) -> String {
+        std::iter::once(self.name()).chain(self.parameters()).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -149,8 +182,8 @@ mod tests {
     #[test]
     fn order_and_unknown_keywords_are_kept() {
         let caps = capabilities(b"250-mx Hello\r\n250-X-NEW a b\r\n250-size 10\r\n250-starttls\r\n250 size 20\r\n");
-        assert_eq!(caps.greeting, "mx Hello");
-        let names: Vec<&str> = caps.keywords.iter().map(|k| k.name.as_str()).collect();
+        assert_eq!(caps.greeting(), b"mx Hello");
+        let names: Vec<String> = caps.keywords().map(|keyword| keyword.name().to_owned()).collect();
         assert_eq!(names, ["X-NEW", "size", "starttls", "size"]);
         assert_eq!((caps.size(), caps.has("STARTTLS"), caps.has("AUTH")), (Some(10), true, false));
     }
@@ -167,7 +200,7 @@ mod tests {
         for size in ["SIZE -1", "SIZE 10000000000000000000000", "SIZE", "SIZE x"] {
             assert_eq!(capabilities(format!("250-mx\r\n250 {size}\r\n").as_bytes()).size(), None, "{size}");
         }
-        assert_eq!(capabilities(b"250-mx\r\n250-\r\n250 \r\n").keywords, []);
+        assert_eq!(capabilities(b"250-mx\r\n250-\r\n250 \r\n").keywords().count(), 0);
         let many = format!("250-mx\r\n250 AUTH{}\r\n", " X".repeat(1000));
         assert_eq!(capabilities(many.as_bytes()).mechanisms(), ["X"]);
     }

@@ -19,10 +19,10 @@ pub enum LineEnd {
 }
 
 /// One line, without its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
     /// The bytes before the line end.
-    pub text: Vec<u8>,
+    pub text: &'a [u8],
     /// How it ended.
     pub end: LineEnd,
     /// How many bytes it took on the wire.
@@ -62,7 +62,7 @@ impl LineBuffer {
     ///
     /// # Errors
     /// [`LineTooLong`] once more than `limit` bytes stand without an end.
-    pub fn next_line(&mut self, limit: usize) -> Result<Option<Line>, LineTooLong> {
+    pub fn next_line(&mut self, limit: usize) -> Result<Option<Line<'_>>, LineTooLong> {
         let Some(found) = memchr::memchr(b'\n', &self.bytes[self.searched..]) else {
             self.searched = self.bytes.len();
             // One more for the CR whose LF has not come yet.
@@ -80,7 +80,7 @@ impl LineBuffer {
             1 => LineEnd::CrLf,
             _ => LineEnd::ExtraCr,
         };
-        let line = Line { text: text.to_vec(), end, length: lf + 1 - self.start };
+        let line = Line { text, end, length: lf + 1 - self.start };
         self.start = lf + 1;
         self.searched = self.start;
         Ok(Some(line))
@@ -111,7 +111,7 @@ mod tests {
         for chunk in chunks {
             buffer.push(chunk);
             while let Some(line) = buffer.next_line(MAX_LINE).unwrap() {
-                out.push((line.text, line.end));
+                out.push((line.text.to_vec(), line.end));
             }
         }
         (out, buffer.take_rest())
@@ -159,7 +159,7 @@ mod tests {
         let mut pieces = LineBuffer::default();
         let single = bytes.iter().find_map(|byte| {
             pieces.push(&[*byte]);
-            pieces.next_line(10).transpose()
+            pieces.next_line(10).map(|line| line.map(|line| line.length)).transpose()
         });
         assert_eq!((whole.next_line(10), single), (Err(LineTooLong), Some(Err(LineTooLong))));
     }

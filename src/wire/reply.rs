@@ -7,6 +7,8 @@
 //! Nothing is lost and nothing is forbidden: what departs from the grammar is kept and noted, so that
 //! the operator sees it and nobody takes it for success.
 
+use std::fmt;
+
 use super::code::{Class, ReplyCode};
 use super::line::{Line, LineBuffer, LineEnd, LineTooLong, MAX_LINE};
 use super::status::EnhancedStatus;
@@ -29,11 +31,72 @@ pub struct Reply {
     /// The code of the first line.
     pub code: ReplyCode,
     /// Every line as received, without its end.
-    pub lines: Vec<Vec<u8>>,
+    pub lines: Lines,
     /// What departed from the grammar, each kind once.
     pub oddities: Vec<Oddity>,
     /// Bytes on the wire, line ends included.
     pub length: usize,
+}
+
+/// Lines without their ends, in one piece of memory: a reply is one allocation, however many lines it has.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Lines {
+    /// Each line and an LF, which cannot be part of one.
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Lines {
+    /// No lines, and room for so many bytes of them, an end of one byte included.
+    fn with_room(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), count: 0 }
+    }
+
+    fn push(&mut self, line: &[u8]) {
+        self.bytes.reserve(line.len() + 1);
+        self.bytes.extend_from_slice(line);
+        self.bytes.push(b'\n');
+        self.count += 1;
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The first one.
+    pub fn first(&self) -> Option<&[u8]> {
+        self.iter().next()
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let line = &rest[..memchr::memchr(b'\n', rest)?];
+            rest = &rest[line.len() + 1..];
+            Some(line)
+        })
+    }
+}
+
+impl<T: AsRef<[u8]>> FromIterator<T> for Lines {
+    fn from_iter<I: IntoIterator<Item = T>>(lines: I) -> Self {
+        let mut all = Self::default();
+        lines.into_iter().for_each(|line| all.push(line.as_ref()));
+        all
+    }
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|line| line.escape_ascii().to_string())).finish()
+    }
 }
 
 /// A departure from the grammar of a reply.
@@ -97,12 +160,12 @@ impl Reply {
 
     /// The texts of the lines, without code and separator.
     pub fn texts(&self) -> impl Iterator<Item = &[u8]> {
-        self.lines.iter().map(|line| text_of(line))
+        self.lines.iter().map(text_of)
     }
 
     /// The text of the first line.
     pub fn first_text(&self) -> &[u8] {
-        self.lines.first().map(|line| text_of(line)).unwrap_or_default()
+        self.lines.first().map(text_of).unwrap_or_default()
     }
 
     /// The enhanced status of the first line that has one.
@@ -167,72 +230,72 @@ impl ReplyParser {
     /// # Errors
     /// [`TooLong`] when a limit is passed; the connection is of no use after that.
     pub fn next_received(&mut self) -> Result<Option<Received>, TooLong> {
-        while let Some(line) = self.buffer.next_line(MAX_LINE)? {
-            if let Some(found) = self.take_line(line)? {
+        loop {
+            let left = self.buffer.rest().len();
+            let Some(line) = self.buffer.next_line(MAX_LINE)? else { return Ok(None) };
+            if let Some(found) = take_line(&mut self.open, line, left)? {
                 return Ok(Some(found));
             }
         }
-        Ok(None)
     }
 
     /// What came of a reply that is not complete: its lines so far and the bytes behind them.
     pub fn partial(&self) -> Vec<Vec<u8>> {
-        let mut lines = self.open.as_ref().map(|reply| reply.lines.clone()).unwrap_or_default();
+        let mut lines = self.open.as_ref().map_or_else(Vec::new, |reply| reply.lines.iter().map(<[u8]>::to_vec).collect());
         if !self.buffer.rest().is_empty() {
             lines.push(self.buffer.rest().to_vec());
         }
         lines
     }
+}
 
-    fn take_line(&mut self, line: Line) -> Result<Option<Received>, TooLong> {
-        let head = head(&line.text);
-        let Some(mut reply) = self.open.take() else {
-            return Ok(match head {
-                _ if line.text.is_empty() => Some(Received::Blank),
-                None => Some(Received::Stray(line.text)),
-                Some(Head { code, last, spaced }) => {
-                    let mut reply = Reply { code, lines: Vec::new(), oddities: Vec::new(), length: 0 };
-                    if code.class().is_none() {
-                        reply.note(Oddity::CodeOutOfRange);
-                    }
-                    reply.add(line, spaced);
-                    self.finish(reply, last)
-                }
-            });
-        };
-        let (last, spaced) = match head {
+/// Takes a line of the reply that is open, or of a new one; so many bytes of what was received are left, with it.
+fn take_line(open: &mut Option<Reply>, line: Line<'_>, left: usize) -> Result<Option<Received>, TooLong> {
+    let head = head(line.text);
+    let Some(reply) = open else {
+        return Ok(match head {
+            _ if line.text.is_empty() => Some(Received::Blank),
+            None => Some(Received::Stray(line.text.to_vec())),
             Some(Head { code, last, spaced }) => {
-                if code != reply.code {
-                    reply.note(Oddity::CodeChanged { to: code });
+                // Most replies arrive whole: then there is no more to come than what is there.
+                let room = if last { line.text.len() + 1 } else { left.min(1024) };
+                let mut reply = Reply { code, lines: Lines::with_room(room), oddities: Vec::new(), length: 0 };
+                if code.class().is_none() {
+                    reply.note(Oddity::CodeOutOfRange);
                 }
-                (last, spaced)
+                reply.add(line, spaced);
+                if last {
+                    return Ok(Some(Received::Reply(reply)));
+                }
+                *open = Some(reply);
+                None
             }
-            None if line.text.is_empty() => {
-                reply.note(Oddity::BlankLine);
-                (false, true)
+        });
+    };
+    let (last, spaced) = match head {
+        Some(Head { code, last, spaced }) => {
+            if code != reply.code {
+                reply.note(Oddity::CodeChanged { to: code });
             }
-            None => {
-                reply.note(Oddity::LineWithoutCode);
-                (false, true)
-            }
-        };
-        reply.add(line, spaced);
-        if reply.length > MAX_REPLY {
-            return Err(TooLong::Bytes);
+            (last, spaced)
         }
-        if reply.lines.len() > MAX_REPLY_LINES {
-            return Err(TooLong::Lines);
+        None if line.text.is_empty() => {
+            reply.note(Oddity::BlankLine);
+            (false, true)
         }
-        Ok(self.finish(reply, last))
+        None => {
+            reply.note(Oddity::LineWithoutCode);
+            (false, true)
+        }
+    };
+    reply.add(line, spaced);
+    if reply.length > MAX_REPLY {
+        return Err(TooLong::Bytes);
     }
-
-    fn finish(&mut self, reply: Reply, last: bool) -> Option<Received> {
-        if last {
-            return Some(Received::Reply(reply));
-        }
-        self.open = Some(reply);
-        None
+    if reply.lines.len() > MAX_REPLY_LINES {
+        return Err(TooLong::Lines);
     }
+    Ok(if last { open.take().map(Received::Reply) } else { None })
 }
 
 impl Reply {
@@ -242,7 +305,7 @@ impl Reply {
         }
     }
 
-    fn add(&mut self, line: Line, spaced: bool) {
+    fn add(&mut self, line: Line<'_>, spaced: bool) {
         if !spaced {
             self.note(Oddity::MissingSpace);
         }
@@ -251,7 +314,7 @@ impl Reply {
             LineEnd::BareLf => self.note(Oddity::BareLf),
             LineEnd::ExtraCr => self.note(Oddity::ExtraCr),
         }
-        if line.text.contains(&b'\r') {
+        if memchr::memchr(b'\r', line.text).is_some() {
             self.note(Oddity::CrInside);
         }
         if line.length > 512 {
@@ -302,12 +365,7 @@ mod tests {
     }
 
     fn reply(code: u16, lines: &[&str], oddities: &[Oddity]) -> Received {
-        Received::Reply(Reply {
-            code: ReplyCode::new(code),
-            lines: lines.iter().map(|line| line.as_bytes().to_vec()).collect(),
-            oddities: oddities.to_vec(),
-            length: 0,
-        })
+        Received::Reply(Reply { code: ReplyCode::new(code), lines: lines.iter().collect(), oddities: oddities.to_vec(), length: 0 })
     }
 
     fn without_length(mut found: Vec<Received>) -> Vec<Received> {
@@ -351,7 +409,7 @@ mod tests {
                 b"250 \0\x1b\xff\r\n",
                 vec![Received::Reply(Reply {
                     code: ReplyCode::new(250),
-                    lines: vec![b"250 \0\x1b\xff".to_vec()],
+                    lines: [b"250 \0\x1b\xff"].into_iter().collect(),
                     oddities: vec![],
                     length: 0,
                 })],

@@ -63,6 +63,9 @@ pub fn parse(line: &[u8], number: u64) -> Option<Item> {
 
 /// Up to a `#` at the beginning or behind a space.
 fn without_comment(text: &str) -> &str {
+    if !text.contains('#') {
+        return text;
+    }
     let at = text.char_indices().find(|(at, c)| *c == '#' && text[..*at].chars().next_back().is_none_or(char::is_whitespace));
     at.map_or(text, |(at, _)| &text[..at])
 }

@@ -191,7 +191,7 @@ impl Exchange {
             situation.user = walk.report.login.as_ref().map(|login| login.user.clone());
             return Err(Failure::from(TalkFailure::Refused { situation, reply }));
         }
-        let line = reply.lines.into_iter().next().unwrap_or_default();
+        let line = reply.lines.first().unwrap_or_default().to_vec();
         Err(Failure::from(TalkFailure::Odd { verb: "AUTH".to_owned(), line }))
     }
 }

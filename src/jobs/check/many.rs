@@ -1,6 +1,7 @@
 //! A list, worked off with a bound on what is in flight: targets are read as places become free, and results
 //! are told as they come. Of what is done only a number for each target stays, to know it again.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::sync::Arc;
@@ -108,7 +109,9 @@ impl Many {
 
     fn is_new(&mut self, target: &Target) -> bool {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write(target.host.to_ascii_lowercase().as_bytes());
+        let has_capitals = target.host.bytes().any(|byte| byte.is_ascii_uppercase());
+        let lower = if has_capitals { Cow::Owned(target.host.to_ascii_lowercase()) } else { Cow::Borrowed(&target.host) };
+        hasher.write(lower.as_bytes());
         (0xff_u8, target.port, target.implicit_tls, target.protocol as u8, &target.socket).hash(&mut hasher);
         let new = self.seen.insert(hasher.finish());
         self.duplicates += u64::from(!new);

@@ -172,10 +172,10 @@ fn way(report: &Report, options: &Options, found: &mut Found) {
 
 /// The names by which the server is known.
 fn names(report: &Report, options: &Options, found: &mut Found) {
-    let Some(greeted) = report.reply(PhaseKind::Greeting).and_then(|reply| name_of(std::str::from_utf8(reply.first_text()).ok()?)) else {
+    let Some(greeted) = report.reply(PhaseKind::Greeting).and_then(|reply| name_of(reply.first_text())) else {
         return;
     };
-    let hello = [&report.offer, &report.offer_in_tls].into_iter().flatten().find_map(|offer: &Capabilities| name_of(&offer.greeting));
+    let hello = [&report.offer, &report.offer_in_tls].into_iter().flatten().find_map(|offer: &Capabilities| name_of(offer.greeting()));
     if let Some(hello) = hello.filter(|hello| !hello.eq_ignore_ascii_case(greeted)) {
         let (greeted, hello) = (printable_str(greeted), printable_str(hello));
         let text =
@@ -198,8 +198,8 @@ fn names(report: &Report, options: &Options, found: &mut Found) {
 }
 
 /// The first word, if it may be the name of a host.
-fn name_of(text: &str) -> Option<&str> {
-    let first = text.split(' ').next().unwrap_or_default();
-    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    (first.contains('.') && first.chars().all(fine)).then_some(first)
+fn name_of(text: &[u8]) -> Option<&str> {
+    let first = text.split(|&byte| byte == b' ').next().unwrap_or_default();
+    let fine = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    if first.contains(&b'.') && first.iter().all(fine) { std::str::from_utf8(first).ok() } else { None }
 }

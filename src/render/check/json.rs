@@ -154,7 +154,7 @@ fn reply(reply: &Reply) -> Value {
 
 /// Keyword → parameters.
 fn offer(offer: &Capabilities) -> Value {
-    offer.keywords.iter().map(|keyword| json!({ "keyword": keyword.name, "parameters": keyword.parameters })).collect()
+    offer.keywords().map(|keyword| json!({ "keyword": keyword.name(), "parameters": keyword.parameters().collect::<Vec<_>>() })).collect()
 }
 
 fn secured(secured: &Tls, now: i64) -> Value {

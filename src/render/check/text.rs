@@ -16,6 +16,9 @@ const HOST: usize = 28;
 /// Columns of the first one.
 const LEVEL: usize = 8;
 
+/// Columns of a time.
+const TIME: usize = 8;
+
 /// In a list of no more than this one looks at each failure.
 const FEW: u64 = 10;
 
@@ -31,12 +34,14 @@ pub struct Text {
     was_round: bool,
     /// What is to be done about the only endpoint of a list, if it failed.
     advice: Vec<Row>,
+    /// A cell of the table under way.
+    cell: String,
 }
 
 impl Text {
     /// Text for people.
     pub fn new(wishes: Wishes) -> Self {
-        Self { wishes, headed: false, was_round: false, advice: Vec::new() }
+        Self { wishes, headed: false, was_round: false, advice: Vec::new(), cell: String::new() }
     }
 
     fn rows(&self, rows: &[Row], out: &mut String) {
@@ -100,25 +105,27 @@ impl Text {
             if self.wishes.again {
                 let _ = writeln!(out, "{}", human::moment(report.began));
             }
-            let _ = writeln!(out, "RESULT  {:<HOST$} {:>8} {:>8} {:>8}  NOTE", "HOST", "CONNECT", "BANNER", "TLS");
+            let _ = writeln!(out, "RESULT  {:<HOST$} {:>TIME$} {:>TIME$} {:>TIME$}  NOTE", "HOST", "CONNECT", "BANNER", "TLS");
         }
         let verdict = report.verdict.level;
-        let level = format_args!("{:<6}", verdict.word());
-        let _ = if self.wishes.style.color {
-            write!(out, "{}  ", style::painted(verdict, &level.to_string()))
+        let level = verdict.word();
+        if self.wishes.style.color {
+            out.push_str(&style::painted(verdict, level));
         } else {
-            write!(out, "{level}  ")
-        };
+            out.push_str(level);
+        }
+        spaces(LEVEL - level.len(), out);
         let from = out.len();
         write_place(&report.target, out);
-        for _ in text::width(&out[from..])..HOST {
-            out.push(' ');
-        }
+        spaces(HOST.saturating_sub(text::width(&out[from..])), out);
         for kind in [PhaseKind::Connect, PhaseKind::Greeting, PhaseKind::Handshake] {
-            let _ = match report.time(kind) {
-                Some(took) => write!(out, " {:>8}", human::duration(took)),
-                None => write!(out, " {:>8}", "-"),
-            };
+            self.cell.clear();
+            match report.time(kind) {
+                Some(took) => human::write_duration(took, &mut self.cell),
+                None => self.cell.push('-'),
+            }
+            spaces(1 + TIME.saturating_sub(self.cell.len()), out);
+            out.push_str(&self.cell);
         }
         let used = text::width(&out[from..]) + LEVEL;
         let mut words = String::new();
@@ -283,7 +290,8 @@ fn note(report: &Report, many_domains: bool, out: &mut String) {
     let mut add = |words: &str| {
         let separator = if out.len() > from { "; " } else { "" };
         if !out[from..].ends_with(words) {
-            let _ = write!(out, "{separator}{words}");
+            out.push_str(separator);
+            out.push_str(words);
         }
     };
     match &report.domain {
@@ -311,11 +319,22 @@ fn note(report: &Report, many_domains: bool, out: &mut String) {
     out.push_str(&change(report));
 }
 
+/// So many spaces, no more than the widest column.
+fn spaces(count: usize, out: &mut String) {
+    const ALL: &str = "                            ";
+    const { assert!(ALL.len() == HOST) }
+    out.push_str(&ALL[..count.min(HOST)]);
+}
+
 /// Behind the columns, or below them where a terminal has too little room there.
 fn write_note(words: &str, used: usize, width: Option<usize>, out: &mut String) {
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(used));
     if words.is_empty() || text::width(words) <= room {
-        let _ = writeln!(out, "{}{words}", if words.is_empty() { "" } else { "  " });
+        if !words.is_empty() {
+            out.push_str("  ");
+            out.push_str(words);
+        }
+        out.push('\n');
         return;
     }
     let below = width.unwrap_or(usize::MAX).saturating_sub(LEVEL).max(20);

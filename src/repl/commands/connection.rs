@@ -15,10 +15,9 @@ impl Repl {
     pub(super) async fn ehlo_explained(&mut self) {
         self.say_hello().await;
         let Some(offer) = self.session().and_then(|session| session.capabilities()).cloned() else { return };
-        for offered in &offer.keywords {
-            let words = [vec![offered.name.clone()], offered.parameters.clone()].concat().join(" ");
-            let meaning = keyword::lookup(&offered.name).map_or("not known here", |known| known.summary);
-            self.screen.row(Row::field(&format!("{:<28} ", printable_str(&words)), meaning));
+        for offered in offer.keywords() {
+            let meaning = keyword::lookup(offered.name()).map_or("not known here", |known| known.summary);
+            self.screen.row(Row::field(&format!("{:<28} ", printable_str(&offered.words())), meaning));
         }
     }
 

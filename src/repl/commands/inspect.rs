@@ -91,7 +91,7 @@ impl Repl {
             rows.push(field("Greeting", &String::from_utf8_lossy(greeting.first_text())));
         }
         let offer = match session.capabilities() {
-            Some(offer) => offer.keywords.iter().map(|keyword| keyword.name.as_str()).collect::<Vec<_>>().join(" "),
+            Some(offer) => offer.keywords().map(|keyword| keyword.name().to_owned()).collect::<Vec<_>>().join(" "),
             None if session.stage() == Stage::Greeted => "not asked for: EHLO".to_owned(),
             None => "none: HELO was said".to_owned(),
         };

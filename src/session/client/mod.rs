@@ -70,7 +70,8 @@ pub struct Session {
     redactor: Redactor,
     greeting: Option<Reply>,
     capabilities: Option<Capabilities>,
-    hello_name: Option<String>,
+    /// EHLO, HELO or LHLO was accepted.
+    greeted: bool,
     transaction: Transaction,
     dialogue: Option<Dialogue>,
     /// The user name that an answer named and the server has not yet judged.
@@ -114,7 +115,7 @@ impl Session {
             redactor: Redactor::default(),
             greeting: None,
             capabilities: None,
-            hello_name: None,
+            greeted: false,
             transaction: Transaction::default(),
             dialogue: None,
             claimed_user: None,
@@ -138,8 +139,8 @@ impl Session {
 
     // ---- sending -------------------------------------------------------------------------------
 
-    /// A command line as typed, without its end. Returns the bytes for the wire.
-    pub fn send(&mut self, now: Duration, line: &[u8]) -> Vec<u8> {
+    /// A command line as typed, without its end. Appends the bytes for the wire to `out`.
+    pub fn send(&mut self, now: Duration, line: &[u8], out: &mut Vec<u8>) {
         let command = Command::parse(line);
         if command == Command::Ehlo {
             self.says_lhlo = line.trim_ascii_start().first().is_some_and(|first| first.eq_ignore_ascii_case(&b'L'));
@@ -147,11 +148,11 @@ impl Session {
         self.begin_login(&command, line);
         self.transcript.add_with(now, || What::Sent(redact::command(line).into_owned()));
         self.expect(now, Expected::Command(command));
-        with_crlf(line)
+        push_line(out, line);
     }
 
-    /// An answer within AUTH. Returns the bytes for the wire and what may be seen of them.
-    pub fn answer(&mut self, now: Duration, answer: &Answer) -> (Vec<u8>, Sent) {
+    /// An answer within AUTH. Appends the bytes for the wire to `out`, and returns what may be seen of them.
+    pub fn answer(&mut self, now: Duration, answer: &Answer, out: &mut Vec<u8>) -> Sent {
         let encoded: Zeroizing<String>;
         let line: &[u8] = match answer {
             Answer::Message(message) => {
@@ -171,19 +172,21 @@ impl Session {
         self.claimed_user = self.dialogue.as_ref().and_then(|dialogue| dialogue.user.clone());
         self.expect(now, Expected::Answer(mechanism));
         if self.stage == Stage::Auth {
-            self.stage = if self.hello_name.is_some() { Stage::Ready } else { Stage::Greeted };
+            self.stage = if self.greeted { Stage::Ready } else { Stage::Greeted };
         }
-        (with_crlf(line), sent)
+        push_line(out, line);
+        sent
     }
 
-    /// Bytes exactly as given. A reply is expected when they end a line.
-    pub fn send_raw(&mut self, now: Duration, bytes: &[u8]) -> Vec<u8> {
+    /// Bytes exactly as given, appended to `out`. A reply is expected when they end a line.
+    pub fn send_raw(&mut self, now: Duration, bytes: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(bytes);
         let shown =
             if redact::hides(bytes.trim_ascii_end()) { redact::command(bytes.trim_ascii_end()).into_owned() } else { bytes.to_vec() };
         self.transcript.add(now, What::Sent(shown));
         if self.chunk_is_due() {
             // These are the bytes that BDAT announced: its reply answers both.
-            return bytes.to_vec();
+            return;
         }
         if bytes.ends_with(b"\n") {
             let line = bytes.trim_ascii_end();
@@ -192,7 +195,6 @@ impl Session {
             self.begin_login(&command, line);
             self.expect(now, if known { Expected::Command(command) } else { Expected::Raw });
         }
-        bytes.to_vec()
     }
 
     /// Appends the wire form of a piece of the message to `out`.
@@ -374,9 +376,8 @@ pub enum Answer {
     Cancel,
 }
 
-fn with_crlf(line: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(line.len() + 2);
-    bytes.extend_from_slice(line);
-    bytes.extend_from_slice(b"\r\n");
-    bytes
+fn push_line(out: &mut Vec<u8>, line: &[u8]) {
+    out.reserve(line.len() + 2);
+    out.extend_from_slice(line);
+    out.extend_from_slice(b"\r\n");
 }

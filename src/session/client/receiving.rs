@@ -48,7 +48,7 @@ impl Session {
         }
         self.parser = ReplyParser::default();
         self.capabilities = None;
-        self.hello_name = None;
+        self.greeted = false;
         self.transaction = Transaction::default();
         self.dialogue = None;
         self.user = None;
@@ -118,7 +118,7 @@ impl Session {
                 self.events.push_back(Event::Stray { foreign: foreign::guess(&line), line, to });
             }
             Received::Reply(mut reply) => {
-                reply.lines.iter_mut().for_each(|line| self.redactor.clean(line));
+                self.redactor.clean_reply(&mut reply);
                 self.transcript.add_with(now, || What::Received(reply.clone()));
                 self.leaving |= reply.has_code(421) || reply.has_code(221);
                 match self.awaited.pop_front() {
@@ -158,7 +158,7 @@ impl Session {
                 let extended = *command == Command::Ehlo;
                 self.lmtp = extended && self.says_lhlo;
                 self.capabilities = extended.then(|| Capabilities::from_reply(reply));
-                self.hello_name = Some(String::from_utf8_lossy(reply.first_text()).into_owned());
+                self.greeted = true;
                 self.transaction = Transaction::default();
                 self.stage = Stage::Ready;
             }

@@ -31,13 +31,13 @@ fuzz_target!(|data: &[u8]| {
     let now = Duration::from_millis(1);
     let mut session = Session::new();
     session.receive(now, b"220 mx\r\n");
-    session.send(now, b"EHLO a");
+    session.send(now, b"EHLO a", &mut Vec::new());
     session.receive(now, b"250 mx\r\n");
     let mechanism = match MECHANISMS.get(usize::from(input.byte() % 32)) {
         Some(known) => known.name.to_owned(),
         None => input.text(),
     };
-    session.send(now, format!("AUTH {mechanism}").as_bytes());
+    session.send(now, format!("AUTH {mechanism}").as_bytes(), &mut Vec::new());
     while session.next_event().is_some() {}
     let (mut seen, mut given) = (session.transcript().since(0).1, false);
     while !input.is_empty() && session.is_open() {
@@ -71,7 +71,8 @@ fuzz_target!(|data: &[u8]| {
             // Alone, or as PLAIN has it: a longer password that ends in the same letters is another one.
             let is_password = |message: &[u8]| message == PASSWORD || message.ends_with(&[b"\0", PASSWORD].concat());
             let is_marker = matches!(&answer, Answer::Message(secret) if is_password(secret.expose()));
-            let (bytes, sent) = session.answer(now, &answer);
+            let mut bytes = Vec::new();
+            let sent = session.answer(now, &answer, &mut bytes);
             assert!(bytes.ends_with(b"\r\n"));
             // What is typed as a user name is no secret: an input that types the password there proves nothing.
             if (is_marker || contains(&bytes, PASSWORD) || contains(&bytes, ENCODED)) && sent.hidden.is_none() {
@@ -80,7 +81,7 @@ fuzz_target!(|data: &[u8]| {
             seen = session.transcript().since(seen).1;
             given |= is_marker;
         } else if !session.is_waiting() {
-            session.send(now, format!("AUTH {mechanism}").as_bytes());
+            session.send(now, format!("AUTH {mechanism}").as_bytes(), &mut Vec::new());
         }
         if kind % 16 == 15 {
             if let Some(refused) = session.take_refused_login() {

@@ -91,10 +91,14 @@ fn act(session: &mut Session, seen: &mut Seen, now: Duration, input: &mut Input<
         0..=5 => session.receive(now, RECEIVED[which % RECEIVED.len()]),
         6..=8 => session.receive(now, input.bytes()),
         9 => session.receive(now, &input.bytes().repeat(which * 8)),
-        10..=13 => drop(session.send(now, SENT[which % SENT.len()])),
-        14 => drop(session.send(now, input.line())),
-        15 => assert_eq!(session.send_raw(now, SENT[which % SENT.len()]), SENT[which % SENT.len()]),
-        16 => drop(session.send_raw(now, input.bytes())),
+        10..=13 => session.send(now, SENT[which % SENT.len()], &mut Vec::new()),
+        14 => session.send(now, input.line(), &mut Vec::new()),
+        15 => {
+            let mut out = Vec::new();
+            session.send_raw(now, SENT[which % SENT.len()], &mut out);
+            assert_eq!(out, SENT[which % SENT.len()]);
+        }
+        16 => session.send_raw(now, input.bytes(), &mut Vec::new()),
         17 => {
             let mut out = Vec::new();
             let sent = session.body(input.bytes(), &mut out);
@@ -118,7 +122,7 @@ fn act(session: &mut Session, seen: &mut Seen, now: Duration, input: &mut Input<
                 1 => Answer::AsTyped(Secret::new(input.line().to_vec())),
                 _ => Answer::Cancel,
             };
-            drop(session.answer(now, &answer));
+            session.answer(now, &answer, &mut Vec::new());
         }
         21 => {
             if session.is_starting_tls() {
@@ -154,7 +158,7 @@ fuzz_target!(|data: &[u8]| {
         .transcript()
         .entries()
         .map(|entry| match &entry.what {
-            What::Received(reply) => reply.lines.iter().map(Vec::len).sum(),
+            What::Received(reply) => reply.lines.iter().map(<[u8]>::len).sum(),
             What::Sent(line) | What::Stray(line) => line.len(),
             _ => 0,
         })

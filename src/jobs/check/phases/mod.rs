@@ -347,7 +347,7 @@ fn refusal(reply: Reply, verb: &str, failure: impl FnOnce(Reply) -> TalkFailure)
     if reply.is_refusal() {
         return Failure::from(failure(reply));
     }
-    let line = reply.lines.into_iter().next().unwrap_or_default();
+    let line = reply.lines.first().unwrap_or_default().to_vec();
     Failure::from(TalkFailure::Odd { verb: verb.to_owned(), line })
 }
 

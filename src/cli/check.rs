@@ -375,7 +375,10 @@ impl Work {
             let end = self.round(input, &mut signals).await;
             return Ok(end.status(&*self.format));
         };
-        let items = all(input).await;
+        let items = tokio::select! {
+            items = all(input) => items,
+            signal = signals.next_ending() => return Ok(exit::of_signal(signal)),
+        };
         loop {
             let next = Instant::now() + every;
             match self.round(input::given(items.clone()), &mut signals).await {
@@ -417,6 +420,9 @@ impl Work {
                 return End::Unread(status);
             }
         };
+        while let Some(told) = many.waiting() {
+            self.tell(told, &mut summary);
+        }
         summary.duplicates = many.duplicates;
         summary.interrupted = signal.is_some();
         summary.under_way = many.under_way();
@@ -436,7 +442,7 @@ impl Work {
             Told::Report(mut report) => {
                 summary.add(&report.verdict);
                 if self.watch.is_some() {
-                    mark(&mut self.before, &mut report);
+                    mark(&mut self.before, &mut report, self.checker.options.all_addresses);
                 }
                 self.format.report(&report, written);
             }
@@ -462,8 +468,10 @@ async fn all(mut input: Receiver<Vec<Item>>) -> Vec<Item> {
 }
 
 /// Keeps how it ended, and notes in the report how it ended before, if that was different.
-fn mark(before: &mut HashMap<String, Verdict>, report: &mut Report) {
-    let key = format!("{} {:?}", place(&report.target), report.address.map(|address| address.ip()));
+/// Which of its addresses answers may change from one time to the next, and it is the same host.
+fn mark(before: &mut HashMap<String, Verdict>, report: &mut Report, by_address: bool) {
+    let tls = report.target.implicit_tls;
+    let key = format!("{} {tls} {:?}", place(&report.target), report.address.filter(|_| by_address).map(|address| address.ip()));
     let old = before.insert(key, report.verdict.clone());
     let changed = |old: &Verdict| old.level != report.verdict.level || old.class() != report.verdict.class();
     report.before = old.filter(changed);

@@ -52,6 +52,13 @@ pub enum TalkFailure {
         /// What came.
         line: Vec<u8>,
     },
+    /// A reply that nobody asked for came before the one to this.
+    Unasked {
+        /// The verb.
+        verb: String,
+        /// What came.
+        reply: Reply,
+    },
     /// STARTTLS is not offered.
     NoStartTls,
     /// STARTTLS is offered and refused.
@@ -105,7 +112,7 @@ impl TalkFailure {
                 _ => Class::Refused,
             },
             Self::Silent { .. } | Self::TooSlow { .. } => Class::Timeout,
-            Self::Lost { .. } | Self::Odd { .. } => Class::Lost,
+            Self::Lost { .. } | Self::Odd { .. } | Self::Unasked { .. } => Class::Lost,
             Self::NoStartTls
             | Self::StartTlsRefused(_)
             | Self::Injected
@@ -128,6 +135,7 @@ impl TalkFailure {
             Self::Lost { verb, words: None } => format!("closed instead of the reply to {}", printable_str(verb)),
             Self::Lost { verb, words: Some(_) } => format!("lost instead of the reply to {}", printable_str(verb)),
             Self::Odd { verb, .. } => format!("no SMTP reply to {}", printable_str(verb)),
+            Self::Unasked { reply, .. } => format!("a reply that nobody asked for ({})", code_of(reply)),
             Self::NoStartTls => "no STARTTLS".to_owned(),
             Self::StartTlsRefused(reply) => format!("STARTTLS refused ({})", code_of(reply)),
             Self::Injected => "plain text behind the 220 to STARTTLS".to_owned(),
@@ -152,6 +160,15 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
     match failure {
         TalkFailure::Refused { situation, reply } => words.refused(situation, reply),
         TalkFailure::HelloRefused { verb, reply, other } => hello::diagnose(verb, reply, *other, at),
+        TalkFailure::Unasked { verb, reply } => diagnosis(
+            format!("{} sends a reply that nobody asked for", words.place),
+            &format!("It came before the reply to {}. {}", printable_str(verb), said(reply)),
+            &[
+                "A server that is out of step: every reply would be taken for that to another command.",
+                "A device on the way answers in its place.",
+            ],
+            &["A session (ehlo HOST PORT) shows who says what, and when."],
+        ),
         TalkFailure::Silent { .. } | TalkFailure::Lost { .. } | TalkFailure::Odd { .. } | TalkFailure::TooSlow { .. } => {
             words.connection(failure)
         }

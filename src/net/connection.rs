@@ -151,6 +151,7 @@ impl Connection {
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.tidy();
+        self.holds_secret |= crate::session::redact::hides(bytes.trim_ascii_end());
         self.session.send_raw(self.opened.elapsed(), bytes, &mut self.out);
     }
 

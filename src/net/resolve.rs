@@ -29,11 +29,16 @@ pub struct Resolved {
 /// All of [`DialError`] that is about names.
 pub async fn resolve(host: &str, port: u16, options: &DialOptions, deadline: Instant) -> Result<Resolved, DialError> {
     let started = Instant::now();
-    let (all, aliases) = match (host.parse::<IpAddr>(), &options.resolver) {
+    let (mut all, aliases) = match (host.parse::<IpAddr>(), &options.resolver) {
         (Ok(ip), _) => (vec![SocketAddr::new(ip, port)], Vec::new()),
         (Err(_), Some(resolver)) => at_server(host, port, resolver, deadline).await?,
         (Err(_), None) => (by_system(host, port, deadline).await?, Vec::new()),
     };
+    // From an IPv4 address nothing can reach an IPv6 address: where there is one of its kind the others do not count.
+    let of_bind = |address: &SocketAddr| options.bind.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
+    if all.iter().any(of_bind) {
+        all.retain(of_bind);
+    }
     let other_family = !all.is_empty();
     let wanted = all.into_iter().filter(|address| match options.family {
         Family::Any => true,

@@ -9,7 +9,7 @@ use crate::sasl::Description;
 use crate::secret::Secret;
 use crate::wire::base64;
 use crate::wire::command::{self, Command};
-use crate::wire::reply::Reply;
+use crate::wire::reply::{Reply, text_of};
 
 /// What stands in the place of a secret.
 pub(crate) const HIDDEN: &[u8] = b"(hidden)";
@@ -61,15 +61,16 @@ impl Redactor {
         }
     }
 
-    /// The reply with every secret replaced.
+    /// The reply with every secret replaced; codes are what they are, whatever the password.
     pub(crate) fn clean_reply(&self, reply: &mut Reply) {
         if self.secrets.is_empty() {
             return;
         }
         let clean = |line: &[u8]| {
-            let mut line = line.to_vec();
-            self.clean(&mut line);
-            line
+            let (code, text) = line.split_at(line.len() - text_of(line).len());
+            let mut text = text.to_vec();
+            self.clean(&mut text);
+            [code, &text].concat()
         };
         reply.lines = reply.lines.iter().map(clean).collect();
     }
@@ -126,6 +127,17 @@ mod tests {
         for (line, want) in table {
             assert_eq!(String::from_utf8_lossy(&command(line.as_bytes())), want);
         }
+    }
+
+    #[test]
+    fn a_code_is_no_secret_whatever_the_password() {
+        let mut redactor = Redactor::default();
+        redactor.add(b"250");
+        let mut parser = crate::wire::reply::ReplyParser::default();
+        parser.push(b"250-2.1.0 250 ok\r\n250\r\n");
+        let Ok(Some(crate::wire::reply::Received::Reply(mut reply))) = parser.next_received() else { panic!() };
+        redactor.clean_reply(&mut reply);
+        assert_eq!(reply.lines.iter().collect::<Vec<_>>(), [&b"250-2.1.0 (hidden) ok"[..], b"250"]);
     }
 
     #[test]

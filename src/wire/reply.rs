@@ -174,7 +174,8 @@ impl Reply {
     }
 }
 
-fn text_of(line: &[u8]) -> &[u8] {
+/// A line without code and separator, where it has them.
+pub(crate) fn text_of(line: &[u8]) -> &[u8] {
     match line {
         [a, b, c, rest @ ..] if [a, b, c].iter().all(|d| d.is_ascii_digit()) => match rest {
             [b' ' | b'-', text @ ..] => text,

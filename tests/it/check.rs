@@ -118,6 +118,29 @@ fn a_name_that_tls_cannot_send_is_a_mistake_and_nothing_is_connected_to() {
 }
 
 #[test]
+fn a_reply_that_nobody_asked_for_is_told_and_421_is_421_at_any_moment() {
+    // P9, P10
+    let closes = &["421 4.3.2 going down"][..];
+    let table: &[(&'static str, &[&str], i32, &[&str])] = &[
+        (
+            "S! 220 mx\\r\\n250 extra\\r\\n\nC: EHLO a\nS: 250 mx\nhold",
+            &[],
+            6,
+            &["FAILED: a reply that nobody asked for (250)", "250 extra"],
+        ),
+        ("S: 220 mx\nC: EHLO a\nS! 250-mx\\r\\n250 STARTTLS\\r\\n250 twice\\r\\n\nC: STARTTLS\nhold", &[], 6, &["250 twice"]),
+        ("S! 220 mx\\r\\n421 4.3.2 going down\\r\\n\nC: EHLO a\nclose", &[], 9, closes),
+        ("S: 220 mx\nC: EHLO a\nS! 250-mx\\r\\n250 STARTTLS\\r\\n421 4.3.2 going down\\r\\n\nC: STARTTLS\nclose", &[], 9, closes),
+        ("S: 220 mx\nC: EHLO a\nS! 250-mx\\r\\n250 STARTTLS\\r\\n\nC: STARTTLS\nS: 421 4.3.2 going down\nclose", &[], 9, closes),
+    ];
+    for (script, flags, status, words) in table {
+        let server = serve(script);
+        words.iter().fold(check(server.port, flags).status(*status), |run, word| run.out(*word)).check();
+        server.end();
+    }
+}
+
+#[test]
 fn a_header_of_the_proxy_protocol_is_named_where_it_may_be_the_cause() {
     let not_taken = &["FAILED: does not take the PROXY header (502)", "502 5.5.2 what", "Leave out --proxy-protocol."][..];
     let may_be = &["1. The port does not expect the header of --proxy-protocol", "Leave out --proxy-protocol."][..];

@@ -169,8 +169,8 @@ Examples:
   ehlo check mail.contoso.com:25,465,587       ports explain each other
   ehlo check --mx contoso.com                  each mail server of a domain
   ehlo check -i hosts.txt -j 200               a list, 200 at the same time
-Exit status: as that of ehlo; of several hosts the one that all failures have in
-common, 10 when they are mixed.";
+Exit status: as that of ehlo; of several hosts the one in which all of them
+ended, 10 when they differ.";
 
 const LONG_EPILOGUE: &str = "\
 Examples:

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::compare::{Seen, compare};
@@ -88,6 +88,15 @@ pub(super) async fn run(shared: Shared, mut targets: Vec<Target>) {
     Box::pin(several(shared, targets)).await;
 }
 
+/// What a task came to. A fault of ours within it must not end as a host that is in no output.
+pub(super) fn or_panic<T>(ended: Result<T, JoinError>) -> Option<T> {
+    match ended {
+        Ok(value) => Some(value),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => None,
+    }
+}
+
 async fn several(shared: Shared, targets: Vec<Target>) {
     let found = expand(&shared.checker, targets).await;
     let apart = shared.checker.options.all_addresses;
@@ -114,8 +123,11 @@ async fn several(shared: Shared, targets: Vec<Target>) {
             shared.tell(Told::Report(Box::new(report))).await;
         }
         match running.join_next().await {
-            Some(Ok((at, report))) => reports[at] = Some(report),
-            Some(Err(_)) => {}
+            Some(ended) => {
+                if let Some((at, report)) = or_panic(ended) {
+                    reports[at] = Some(report);
+                }
+            }
             None => break,
         }
     }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
 
 use super::Checker;
-use super::group::{Board, Shared, Told, run};
+use super::group::{Board, Shared, Told, or_panic, run};
 use super::input::Item;
 use crate::target::Target;
 
@@ -69,7 +69,9 @@ impl Many {
     /// The next thing to tell; `None` when all was told. Can be dropped and called again without loss.
     pub async fn next(&mut self) -> Option<Told> {
         loop {
-            while self.running.try_join_next().is_some() {}
+            while let Some(ended) = self.running.try_join_next() {
+                or_panic(ended);
+            }
             if let Some(told) = self.begin() {
                 return Some(told);
             }
@@ -84,9 +86,14 @@ impl Many {
                     Some(items) => self.batch = items.into_iter(),
                     None => self.read = true,
                 },
-                _ = self.running.join_next(), if !self.running.is_empty() => {}
+                Some(ended) = self.running.join_next() => { or_panic(ended); }
             }
         }
+    }
+
+    /// What waits to be told, without waiting for more.
+    pub fn waiting(&mut self) -> Option<Told> {
+        self.told.try_recv().ok()
     }
 
     /// Begins as many targets as there are places; a line that cannot be read is told at once.

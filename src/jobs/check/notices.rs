@@ -7,6 +7,7 @@ use super::report::{Notice, NoticeKind, PhaseKind, Report};
 use super::words;
 use crate::explain::notice;
 use crate::net::dial::Route;
+use crate::net::tls::verdict::is_expired;
 use crate::target::Protocol;
 use crate::text::printable_str;
 use crate::wire::keyword::Capabilities;
@@ -100,8 +101,9 @@ fn tls(report: &Report, options: &Options, found: &mut Found) {
             found.add(NoticeKind::Certificate, words.clone(), format!("In spite of -k: {words}."));
         }
     }
-    if let Some(certificate) = tls.certificate.as_ref().filter(|certificate| tls.is_verified() && certificate.days_left < options.warn_days)
-    {
+    // That it ends is news of a certificate with other faults too, where those are passed over.
+    let counts = tls.is_verified() || options.insecure && !is_expired(&tls.faults);
+    if let Some(certificate) = tls.certificate.as_ref().filter(|certificate| counts && certificate.days_left < options.warn_days) {
         let days = certificate.days_left;
         let left = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
         found.add(NoticeKind::CertificateEnds, format!("cert ends in {left}"), format!("The certificate ends in {left}: renew it."));

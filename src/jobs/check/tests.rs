@@ -347,6 +347,15 @@ async fn with_k_faults_are_warnings_and_the_days_of_a_certificate_count() {
     assert_eq!(shown(&report), "warn : cert ends in 90 days");
     let report = check_scenario("", |options| options.fail_days = Some(91)).await;
     assert_eq!(shown(&report), "FAILED certificate: certificate ends in 90 days");
+    // Whose faults are passed over ends all the same.
+    let passed_over = |options: &mut Options| (options.insecure, options.warn_days) = (true, 91);
+    let report = check_scenario("self-signed", passed_over).await;
+    assert_eq!(shown(&report), "warn : the certificate is self-signed; cert ends in 90 days");
+    let passed_over = |options: &mut Options| (options.insecure, options.fail_days) = (true, Some(91));
+    let report = check_scenario("self-signed", passed_over).await;
+    assert_eq!(shown(&report), "FAILED certificate: certificate ends in 90 days");
+    let report = check_scenario("expired", passed_over).await;
+    assert_eq!(shown(&report), "warn : the certificate expired 12 days ago");
 }
 
 // P23, P24

@@ -1,18 +1,25 @@
 //! The resolver: what is asked, and what an answer says. There is neither a cache nor a rule for special names, so
 //! that what is reported is what a name server said.
 
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hickory_resolver::proto::op::{Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::exchange;
 use super::{Answer, DnsError, Mx, Tlsa};
 
 /// How many CNAME records may lead from one name to the next.
 const MAX_ALIASES: usize = 16;
+
+/// When one kind of address is known, the other is waited for no longer than this: some name servers never answer
+/// for AAAA. RFC 8305 §3 has 50 ms, and who looks for faults has more patience.
+const OTHER_KIND: Duration = Duration::from_secs(1);
 
 /// Asks name servers.
 #[derive(Debug, Clone)]
@@ -64,8 +71,15 @@ impl Resolver {
             RData::AAAA(address) => Some(IpAddr::V6(address.0)),
             _ => None,
         };
-        let (six, four) =
-            tokio::join!(self.ask(name.clone(), RecordType::AAAA, deadline, pick), self.ask(name.clone(), RecordType::A, deadline, pick));
+        let mut six = pin!(self.ask(name.clone(), RecordType::AAAA, deadline, pick));
+        let mut four = pin!(self.ask(name.clone(), RecordType::A, deadline, pick));
+        let (six, four) = tokio::select! {
+            six = &mut six => {
+                let four = patiently(six.is_ok(), four).await;
+                (six, four)
+            }
+            four = &mut four => (patiently(four.is_ok(), six).await, four),
+        };
         match (six, four) {
             (Ok(mut six), Ok(four)) => {
                 six.records.extend(four.records);
@@ -73,7 +87,7 @@ impl Resolver {
                 Ok(six)
             }
             (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(one),
-            (Err(DnsError::NoData { .. }), Err(other)) | (Err(other), Err(_)) => Err(other),
+            (Err(six), Err(four)) => Err(if rank(&six) > rank(&four) { six } else { four }),
         }
     }
 
@@ -117,6 +131,22 @@ impl Resolver {
         let dnssec_ok = matches!(kind, RecordType::MX | RecordType::TLSA);
         let answer = exchange::ask(&self.servers, Query::query(name.clone(), kind), dnssec_ok, deadline).await?;
         read(&answer, &name, kind, pick)
+    }
+}
+
+/// The answer for the other kind of address.
+async fn patiently<T>(one_is_known: bool, asking: impl Future<Output = Result<T, DnsError>>) -> Result<T, DnsError> {
+    if one_is_known { timeout(OTHER_KIND, asking).await.unwrap_or(Err(DnsError::TimedOut)) } else { asking.await }
+}
+
+/// Of two failures the one of the higher rank tells more.
+fn rank(error: &DnsError) -> u8 {
+    match error {
+        DnsError::NoSuchName => 4,
+        DnsError::Refused(_) => 3,
+        DnsError::NoData { .. } => 0,
+        DnsError::TimedOut => 1,
+        _ => 2,
     }
 }
 

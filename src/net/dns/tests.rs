@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 use super::mx::{MxError, mail_servers};
 use super::*;
+use crate::net::dial::DialOptions;
+use crate::net::resolve::resolve;
 
 #[allow(unreachable_pub)]
 #[path = "../../../tests/it/support/dns.rs"]
@@ -39,6 +41,8 @@ const ZONE: &str = "
     broken.test                  SERVFAIL
     closed.test                  REFUSED
     silent.test                  SILENT
+    half.test                    SILENT AAAA
+    half.test                    A 127.0.0.1
     large.test                   TCP
     large.test                   MX 10 mx1.contoso.test
 ";
@@ -66,6 +70,28 @@ async fn each_kind_of_record_is_read() {
         assert_eq!(resolver.ptr(address.parse().unwrap(), soon()).await.unwrap().records, [name]);
     }
     assert_eq!(server.questions(), 5);
+}
+
+#[tokio::test]
+async fn a_kind_of_address_that_is_never_answered_does_not_eat_up_the_time() {
+    let (_server, resolver) = zone();
+    let (asked, limit) = (Instant::now(), Duration::from_secs(20));
+    let answer = resolver.addresses("half.test", asked + limit).await.unwrap();
+    assert_eq!(answer.records, [IpAddr::from([127, 0, 0, 1])]);
+    // Far from the limit, and far from what a busy machine needs.
+    assert!(asked.elapsed() < limit / 2, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn an_address_of_the_other_version_is_none_for_who_is_bound_to_one() {
+    let (server, resolver) = zone();
+    let options = |bind: &str| DialOptions { bind: bind.parse().ok(), resolver: Some(resolver.clone()), ..DialOptions::default() };
+    for (bind, want) in [("", 2), ("127.0.0.1", 1), ("::1", 1)] {
+        let found = resolve("mx1.contoso.test", 25, &options(bind), soon()).await.unwrap();
+        assert_eq!(found.addresses.len(), want, "{bind}");
+        assert!(bind.is_empty() || found.addresses[0].is_ipv6() == (bind == "::1"));
+    }
+    drop(server);
 }
 
 #[tokio::test]

@@ -10,6 +10,11 @@ use rustls::{CertificateError, Error, RootCertStore};
 
 use super::certificate::Certificate;
 
+/// Whether the certificate has ended.
+pub fn is_expired(faults: &[Fault]) -> bool {
+    faults.iter().any(|fault| matches!(fault, Fault::Expired { .. }))
+}
+
 /// A fault of a certificate or its chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {

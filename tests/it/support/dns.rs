@@ -6,7 +6,7 @@
 //! known.test         NODATA                     the name exists and has nothing
 //! broken.test        SERVFAIL
 //! closed.test        REFUSED
-//! silent.test        SILENT                     no answer
+//! silent.test        SILENT                     no answer; SILENT AAAA: none for this kind
 //! large.test         TCP                        its other records come over TCP only
 //! ```
 //!
@@ -100,7 +100,8 @@ fn answer(packet: &[u8], rows: &[Vec<String>], tcp: bool) -> Option<Vec<u8>> {
         }
         code = 0;
         let word = |word: &str| known.iter().any(|row| row[1] == word);
-        if word("SILENT") {
+        let silent = |row: &&Vec<String>| row[1] == "SILENT" && (row.len() < 3 || row[2] == "AAAA" && kind == 28);
+        if known.iter().any(silent) {
             return None;
         }
         if word("SERVFAIL") || word("REFUSED") {

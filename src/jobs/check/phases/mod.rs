@@ -319,7 +319,10 @@ impl<'a> Walk<'a> {
                     return Err(Failure::from(TalkFailure::Odd { verb: verb.to_owned(), line }));
                 }
                 Event::Unsolicited(reply) if self.answers_header(&reply) => return Err(Failure::HeaderNotTaken(reply)),
-                Event::Stray { .. } | Event::Unsolicited(_) => {}
+                // The server closes, whatever was asked (RFC 5321 §3.8, P10).
+                Event::Unsolicited(reply) if reply.has_code(421) => return Ok(reply),
+                Event::Unsolicited(reply) => return Err(Failure::from(TalkFailure::Unasked { verb: verb.to_owned(), reply })),
+                Event::Stray { .. } => {}
                 Event::Ended(ending) => return Err(self.ended(ending, verb)),
             }
         }

@@ -9,6 +9,7 @@ use crate::jobs::check::report::{PhaseKind, ServerCertificate, Tls};
 use crate::jobs::check::words;
 use crate::jobs::old_tls;
 use crate::net::Connection;
+use crate::net::tls::verdict::is_expired;
 use crate::net::tls::{TlsCause, TlsFailure, TlsReport};
 use crate::sasl::Channel;
 
@@ -29,7 +30,11 @@ impl Walk<'_> {
             let reply = reply?;
             if !reply.has_code(220) {
                 self.refused(&reply);
-                return Err(refusal(reply, "STARTTLS", TalkFailure::StartTlsRefused));
+                let situation = self.situation("STARTTLS");
+                // 421 is not about TLS.
+                let closes = reply.has_code(421);
+                let failure = |reply| if closes { TalkFailure::Refused { situation, reply } } else { TalkFailure::StartTlsRefused(reply) };
+                return Err(refusal(reply, "STARTTLS", failure));
             }
             // P17
             if !connection.take_injected().is_empty() {
@@ -112,7 +117,7 @@ impl Walk<'_> {
             return Err(Failure::from(TalkFailure::Certificate(faults)));
         }
         if let Some(days) = days
-            && report.faults.is_empty()
+            && !is_expired(&report.faults)
             && self.options.fail_days.is_some_and(|limit| days < limit)
         {
             return Err(Failure::from(TalkFailure::CertificateEnds(days)));

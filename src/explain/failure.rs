@@ -49,6 +49,13 @@ pub enum Failure {
     Route(RouteFailure),
     /// Connected, and no greeting came.
     NoGreeting(Duration),
+    /// A greeting began and did not end.
+    GreetingUnfinished {
+        /// The limit.
+        after: Duration,
+        /// What had come, line by line.
+        lines: Vec<Vec<u8>>,
+    },
     /// Closed before the greeting.
     ClosedAtOnce {
         /// Something had come.
@@ -150,7 +157,7 @@ impl Failure {
             | Self::BadLocalAddress(_)
             | Self::ConnectOther(_) => Class::Connect,
             Self::Route(failure) => failure.trouble.class(),
-            Self::NoGreeting(_) => Class::Timeout,
+            Self::NoGreeting(_) | Self::GreetingUnfinished { .. } => Class::Timeout,
             Self::TlsEnded(_) | Self::CertificateWanted(_) => Class::Tls,
             Self::ClosedAtOnce { .. } | Self::LostAtOnce(_) | Self::NotSmtp(_) | Self::HeaderNotTaken(_) | Self::TooLong => Class::Lost,
             Self::BehindHeader(failure) => failure.class(),
@@ -181,6 +188,7 @@ impl Failure {
             Self::ConnectOther(words) | Self::Unusable(words) => return format!("not connected: {}", printable_str(words)),
             Self::Route(failure) => return failure.trouble.short(),
             Self::NoGreeting(after) => return format!("no greeting within {}", seconds(*after)),
+            Self::GreetingUnfinished { after, .. } => return format!("no end of the greeting within {}", seconds(*after)),
             Self::ClosedAtOnce { .. } => "closed before the greeting",
             Self::LostAtOnce(_) => "broke before the greeting",
             Self::TlsEnded(_) => "TLS ended before the greeting",
@@ -224,6 +232,7 @@ pub fn diagnose(failure: &Failure, place: &Place) -> Diagnosis {
     match failure {
         Failure::NoSuchName | Failure::NoAddress { .. } | Failure::Resolver(_) | Failure::ResolverSilent => words.name(failure),
         Failure::NoGreeting(_)
+        | Failure::GreetingUnfinished { .. }
         | Failure::ClosedAtOnce { .. }
         | Failure::LostAtOnce(_)
         | Failure::TlsEnded(_)
@@ -334,13 +343,26 @@ impl Words<'_> {
         match failure {
             Failure::NoGreeting(after) => diagnosis(
                 format!("{at} is connected but sent no greeting within {}", seconds(*after)),
-                "Something accepted the connection and then said nothing. An SMTP server speaks first.",
+                if place.implicit_tls {
+                    "The handshake went well, and then nothing was said. An SMTP server speaks first."
+                } else {
+                    "Something accepted the connection and then said nothing. An SMTP server speaks first."
+                },
                 &[
                     "The port expects TLS from the first byte (465 does), so both sides wait.",
                     "The server delays its greeting on purpose (tarpit), or waits for a DNS answer about you.",
                     "A firewall or proxy accepts in the server's place and cannot reach it.",
-                ],
+                ][usize::from(place.implicit_tls)..],
                 if place.is_socket() { &wait[..1] } else { &wait },
+            ),
+            Failure::GreetingUnfinished { after, lines } => diagnosis(
+                format!("{at} began its greeting and did not end it within {}", seconds(*after)),
+                &format!("It says {}, and more was announced.", talk::quoted(lines.iter().map(Vec::as_slice))),
+                &[
+                    "The server delays its greeting on purpose, line by line (tarpit): who cannot wait is no mail server.",
+                    "The server, or a device on the way, is stuck.",
+                ],
+                &wait[..1],
             ),
             Failure::ClosedAtOnce { partial } => diagnosis(
                 format!("{at} closed the connection before its greeting"),
@@ -453,6 +475,7 @@ mod tests {
             Failure::BadLocalAddress("x".to_owned()),
             Failure::ConnectOther("x".to_owned()),
             Failure::NoGreeting(some),
+            Failure::GreetingUnfinished { after: some, lines: vec![b"220-mx".to_vec()] },
             Failure::ClosedAtOnce { partial: false },
             Failure::LostAtOnce("x".to_owned()),
             Failure::TlsEnded("x".to_owned()),

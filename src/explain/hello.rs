@@ -2,7 +2,7 @@
 
 use super::failure::{Diagnosis, diagnosis};
 use super::place::Place;
-use super::reply::{Fact, Situation, explain};
+use super::reply::{Situation, explain};
 use super::talk::{code_of, of_fact, said};
 use crate::wire::reply::Reply;
 
@@ -42,7 +42,9 @@ pub(super) fn diagnose(verb: &str, reply: &Reply, other: Other, at: &Place) -> D
     let headline = format!("{} greets and refuses {verb} ({})", at.shown(), code_of(reply));
     let by_hand = format!("By hand:  ehlo {}", at.arguments());
     let fact = explain(&Situation { verb: verb.to_owned(), ..Situation::default() }, reply);
-    if let Some(fact) = fact.filter(Fact::is_about_a_header) {
+    // What the server says of its reason counts more than what is usual.
+    let closes = reply.has_code(421);
+    if let Some(fact) = fact.filter(|fact| fact.is_about_a_header() || other == Other::Unlikely && (fact.goes_by_words() || closes)) {
         return of_fact(headline, &said(reply), &fact, by_hand);
     }
     let mut words = diagnosis(
@@ -87,6 +89,8 @@ mod tests {
             (mx(), "EHLO", "502 5.5.2 unknown", "This may be LMTP: lmtp://mx.alt.test:24", "ehlo lmtp://mx.alt.test:24"),
             (mx().speaking(true, false), "LHLO", "500 5.5.2 unknown", "It speaks SMTP, not LMTP.", "Leave out lmtp:  ehlo mx.alt.test 24"),
             (socket().speaking(true, false), "LHLO", "500 what", "It speaks SMTP, not LMTP.", "Leave out lmtp:  ehlo unix:/run/lmtp"),
+            (mx(), "EHLO", "554 5.7.1 Client host [..] blocked using zen.spamhaus.org", "A dynamic or home address", "Look the address up"),
+            (mx(), "EHLO", "421 4.7.0 Too many connections", "Several tests", "Wait and try again"),
             (mx(), "EHLO", "550 not you", "It does not like the name that we say (--ehlo NAME).", "By hand:  ehlo mx.alt.test 24"),
             (socket(), "EHLO", "550 not you", "It does not like the name that we say (--ehlo NAME).", "By hand:  ehlo unix:/run/lmtp"),
             (mx(), "EHLO", "503 Command refused, required Proxy negotiation failed", "A load balancer", "--proxy-protocol v1"),

@@ -59,6 +59,11 @@ impl Fact {
         self.id == "pipelining"
     }
 
+    /// Whether the server's own words say that it is this.
+    pub fn goes_by_words(&self) -> bool {
+        self.words != "*"
+    }
+
     /// Whether the server wants a header of the PROXY protocol.
     pub fn is_about_a_header(&self) -> bool {
         self.id == "proxy-header-wanted"

@@ -373,8 +373,13 @@ pub(super) fn code_of(reply: &Reply) -> String {
 
 /// What the server said, as far as one wants to read it.
 pub(super) fn said(reply: &Reply) -> String {
-    let lines: Vec<_> = reply.lines.iter().take(4).map(|line| printable(&line[..line.len().min(200)]).into_owned()).collect();
-    format!("It says \"{}\".", lines.join(" / "))
+    format!("It says {}.", quoted(reply.lines.iter()))
+}
+
+/// Lines of a server, the first few of them and of each the beginning.
+pub(super) fn quoted<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
+    let lines: Vec<_> = lines.take(4).map(|line| printable(&line[..line.len().min(200)]).into_owned()).collect();
+    format!("\"{}\"", lines.join(" / "))
 }
 
 fn capital(text: &str) -> String {

@@ -180,6 +180,7 @@ pub fn behind_header(failure: Failure, greeting: Option<&Reply>) -> Failure {
         Failure::ClosedAtOnce { .. }
         | Failure::LostAtOnce(_)
         | Failure::NoGreeting(_)
+        | Failure::GreetingUnfinished { .. }
         | Failure::NotSmtp(_)
         | Failure::TlsEnded(_)
         | Failure::GreetingRefused(_)
@@ -211,7 +212,10 @@ pub fn greeting_failure(event: &Event) -> Option<Failure> {
             Ending::Closed { partial, .. } => Some(foreign_or(partial, Failure::ClosedAtOnce { partial: !partial.is_empty() })),
             Ending::Lost { reason, by_tls: true, .. } => Some(Failure::TlsEnded(reason.clone())),
             Ending::Lost { reason, partial, .. } => Some(foreign_or(partial, Failure::LostAtOnce(reason.clone()))),
-            Ending::TimedOut { after, partial, .. } => Some(foreign_or(partial, Failure::NoGreeting(*after))),
+            Ending::TimedOut { after, partial, .. } if partial.is_empty() => Some(Failure::NoGreeting(*after)),
+            Ending::TimedOut { after, partial, .. } => {
+                Some(foreign_or(partial, Failure::GreetingUnfinished { after: *after, lines: partial.clone() }))
+            }
             Ending::TooLong { .. } | Ending::Flood => Some(Failure::TooLong),
             Ending::ClosedByUs => None,
         },

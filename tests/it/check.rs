@@ -118,6 +118,16 @@ fn a_name_that_tls_cannot_send_is_a_mistake_and_nothing_is_connected_to() {
 }
 
 #[test]
+fn a_greeting_that_began_is_no_silence() {
+    // P7, P11; and nothing is said into the middle of it.
+    let server = serve("S: 220-mx delays\nhold");
+    let words = "no end of the greeting within 1 s";
+    let done = check(server.port, &["--timeout", "1"]).status(5).out(words).out("It says \"220-mx delays\", and more").check();
+    assert!(!done.out().contains("expects TLS"), "{}", done.out());
+    assert_eq!(server.end().text(), "");
+}
+
+#[test]
 fn a_reply_that_nobody_asked_for_is_told_and_421_is_421_at_any_moment() {
     // P9, P10
     let closes = &["421 4.3.2 going down"][..];
@@ -381,6 +391,16 @@ fn no_more_than_j_hosts_are_checked_at_the_same_time() {
     let list: String = silent.iter().map(|one| format!("{}\n", one.local_addr().unwrap())).collect();
     let done = ehlo(["check", "-i", "-", "--timeout", "0.5", "-j", "1"]).stdin(list).status(5).any_out().check();
     assert!(done.took >= Duration::from_secs(1), "{:?}", done.took);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_ends_also_who_still_reads_a_list_for_watch() {
+    // P38
+    let running = ehlo(["check", "--ehlo", "a", "-i", "-", "--watch", "5"]).open_stdin().start();
+    running.wait_catches_interrupt();
+    running.signal(rustix::process::Signal::INT);
+    assert_eq!(running.finish().status, Some(130));
 }
 
 #[cfg(unix)]

@@ -24,6 +24,8 @@ pub(super) struct Seen {
 enum How {
     /// It greeted, or connected where no greeting was wanted.
     Answers,
+    /// It speaks, and does not let us in: a greeting that refuses, a certificate with faults.
+    TurnsAway,
     /// Nothing came back to the request for a connection.
     Filtered,
     /// Nothing listens.
@@ -33,13 +35,19 @@ enum How {
 }
 
 impl Seen {
+    fn is_dead(&self) -> bool {
+        !matches!(self.how, How::Answers | How::TurnsAway)
+    }
+
     pub(super) fn new(report: &Report, apart: bool) -> Self {
         let greeted = match report.phase(PhaseKind::Greeting) {
             Some(greeting) => greeting.ok,
             None => report.phase(PhaseKind::Connect).is_some_and(|connect| connect.ok) && report.verdict.failure.is_none(),
         };
+        let spoke = report.reply(PhaseKind::Greeting).is_some() || report.time(PhaseKind::Handshake).is_some();
         let how = match &report.verdict.failure {
             _ if greeted => How::Answers,
+            _ if spoke => How::TurnsAway,
             Some(Failure::ConnectTimedOut(_)) => How::Filtered,
             Some(Failure::Refused) => How::Refused,
             _ => How::Other,
@@ -95,7 +103,9 @@ fn ports(host: &str, seen: &[&Seen], sentences: &mut Vec<String>) {
     // Of several addresses the best counts.
     let best = |port: u16| seen.iter().filter(|one| one.port == port).map(|one| one.how).min_by_key(|how| *how as u8);
     let of = |how: How| all.iter().filter(|port| best(***port) == Some(how)).map(ToString::to_string).collect::<Vec<_>>();
-    let (answers, filtered, refused) = (of(How::Answers), of(How::Filtered), of(How::Refused));
+    let answers =
+        all.iter().filter(|port| matches!(best(***port), Some(How::Answers | How::TurnsAway))).map(ToString::to_string).collect::<Vec<_>>();
+    let (filtered, refused) = (of(How::Filtered), of(How::Refused));
     let is_25 = |list: &[String]| if list.iter().any(|port| port == "25") { " (many networks let nobody out on port 25)" } else { "" };
     let (a, f, r) = (and(&answers), and(&filtered), and(&refused));
     match (answers.is_empty(), filtered.is_empty(), refused.is_empty()) {
@@ -125,8 +135,20 @@ fn addresses(host: &str, port: u16, seen: &[&Seen], sentences: &mut Vec<String>)
         return;
     }
     let host = printable_str(host);
-    let dead: Vec<&&Seen> = seen.iter().filter(|one| one.how != How::Answers).collect();
+    let dead: Vec<&&Seen> = seen.iter().filter(|one| one.is_dead()).collect();
     let alive = seen.len() - dead.len();
+    let shown = |list: &[&&Seen]| {
+        list.iter()
+            .map(|one| format!("{} ({})", one.address.map(|ip| ip.to_string()).unwrap_or_default(), one.short))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let away: Vec<&&Seen> = seen.iter().filter(|one| one.how == How::TurnsAway).collect();
+    if !away.is_empty() && away.len() < seen.len() {
+        let (few, many) = (in_words(away.len()), in_words(seen.len()));
+        let turn = if away.len() == 1 { "turns" } else { "turn" };
+        sentences.push(format!("{host} port {port}: {few} of {many} addresses {turn} us away: {}.", shown(&away)));
+    }
     if dead.is_empty() {
         return;
     }
@@ -134,12 +156,11 @@ fn addresses(host: &str, port: u16, seen: &[&Seen], sentences: &mut Vec<String>)
         sentences.push(format!("{host} port {port}: none of its {} addresses answers.", seen.len()));
         return;
     }
-    let list = dead.iter().map(|one| format!("{} ({})", one.address.map(|ip| ip.to_string()).unwrap_or_default(), one.short));
-    let list = list.collect::<Vec<_>>().join(", ");
+    let list = shown(&dead);
     let six = |one: &Seen| one.address.is_some_and(|ip| ip.is_ipv6());
     let by_family = [true, false]
         .into_iter()
-        .find(|family| dead.iter().all(|one| six(one) == *family) && seen.iter().all(|one| six(one) != *family || one.how != How::Answers));
+        .find(|family| dead.iter().all(|one| six(one) == *family) && seen.iter().all(|one| six(one) != *family || one.is_dead()));
     let family = match by_family {
         Some(true) => " IPv6 does not work there (or from here), IPv4 does.",
         Some(false) => " IPv4 does not work there (or from here), IPv6 does.",
@@ -158,10 +179,17 @@ fn mail_servers(domain: &str, seen: &[Seen], sentences: &mut Vec<String>) {
         return;
     }
     let domain = printable_str(domain);
-    let alive = |host: &str| seen.iter().any(|one| one.host == host && one.how == How::Answers);
+    let alive = |host: &str| seen.iter().any(|one| one.host == host && !one.is_dead());
+    let lets_in = |host: &str| seen.iter().any(|one| one.host == host && one.how == How::Answers);
     let why = |host: &str| seen.iter().find(|one| one.host == host).map(|one| one.short.clone()).unwrap_or_default();
     let dead: Vec<&&String> = hosts.iter().filter(|host| !alive(host)).collect();
     let next = hosts.iter().find(|host| alive(host));
+    let away: Vec<&&String> = hosts.iter().filter(|host| alive(host) && !lets_in(host)).collect();
+    if !away.is_empty() && away.len() < hosts.len() {
+        let list = away.iter().map(|host| format!("{} ({})", printable_str(host), why(host))).collect::<Vec<_>>().join(", ");
+        let turn = if away.len() == 1 { "turns" } else { "turn" };
+        sentences.push(format!("{domain}: {} of {} mail servers {turn} us away: {list}.", in_words(away.len()), in_words(hosts.len())));
+    }
     match (dead.first(), next) {
         (None, _) => {}
         (Some(_), None) => sentences.push(format!("{domain}: none of its {} mail servers answers: no mail arrives.", hosts.len())),
@@ -198,6 +226,7 @@ mod tests {
     fn seen(host: &str, port: u16, address: &str, how: How) -> Seen {
         let short = match how {
             How::Answers => "ok",
+            How::TurnsAway => "greets with a refusal (554)",
             How::Filtered => "no answer",
             How::Refused => "connection refused",
             How::Other => "the name does not exist",
@@ -212,8 +241,9 @@ mod tests {
 
     #[test]
     fn ports_of_a_host_explain_each_other() {
-        use How::{Answers, Filtered, Other, Refused};
+        use How::{Answers, Filtered, Other, Refused, TurnsAway};
         let table: &[(&[(u16, How)], &str)] = &[
+            (&[(465, Filtered), (587, TurnsAway)], "mx: nothing answers on 465, and 587 does: port 465 is filtered"),
             (&[(25, Answers), (587, Answers)], ""),
             (&[(25, Filtered)], ""),
             (
@@ -239,8 +269,13 @@ mod tests {
 
     #[test]
     fn a_dead_address_is_told_from_a_dead_family() {
-        use How::{Answers, Filtered, Refused};
+        use How::{Answers, Filtered, Refused, TurnsAway};
         let table: &[(&[(&str, How)], &str)] = &[
+            (&[("192.0.2.1", TurnsAway), ("192.0.2.2", TurnsAway)], ""),
+            (
+                &[("192.0.2.1", Answers), ("192.0.2.2", TurnsAway)],
+                "mx port 25: one of two addresses turns us away: 192.0.2.2 (greets with a refusal (554)).",
+            ),
             (&[("192.0.2.1", Answers), ("192.0.2.2", Answers)], ""),
             (
                 &[("192.0.2.1", Answers), ("192.0.2.2", Refused)],
@@ -261,8 +296,10 @@ mod tests {
 
     #[test]
     fn mail_servers_are_compared_in_their_order() {
-        use How::{Answers, Filtered};
+        use How::{Answers, Filtered, TurnsAway};
         let table: &[(&[How], &str)] = &[
+            (&[TurnsAway, TurnsAway], ""),
+            (&[TurnsAway, Answers], "contoso.test: one of two mail servers turns us away: mx0 (greets with a refusal (554))."),
             (&[Answers, Answers], ""),
             (&[Filtered, Answers], "contoso.test: its first mail server mx0 is dead (no answer): mail is late and goes to mx1."),
             (&[Answers, Filtered], "contoso.test: one of two mail servers is dead: mx1 (no answer)."),

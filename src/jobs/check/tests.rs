@@ -155,7 +155,7 @@ async fn what_failed_by_being_slow_is_not_told_as_a_delay_on_purpose() {
 async fn one_deadline_holds_for_all_phases_and_a_trickle_does_not_move_it() {
     let table: &[(&str, &str)] = &[
         ("wait 20\nS: 220 mx\nC: EHLO\nwait 20\nS: 250 mx", "FAILED ehlo: no reply to EHLO within 10 s"),
-        ("S! 2\nwait 9\nS! 2\nwait 9\nS! 0\nwait 9\nS!  \nwait 9\nS: mx", "FAILED banner: no greeting within 30 s"),
+        ("S! 2\nwait 9\nS! 2\nwait 9\nS! 0\nwait 9\nS!  \nwait 9\nS: mx", "FAILED banner: no end of the greeting within 30 s"),
     ];
     for (script, want) in table {
         let started = Instant::now();

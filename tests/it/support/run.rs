@@ -268,6 +268,22 @@ impl Running {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Waits until it handles Ctrl-C itself (SIGINT is the second bit of what it catches).
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub(crate) fn wait_catches_interrupt(&self) {
+        let end = Instant::now() + self.deadline;
+        loop {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
+            if u64::from_str_radix(caught, 16).unwrap() & 2 != 0 {
+                return;
+            }
+            assert!(Instant::now() < end, "it does not handle Ctrl-C");
+            std::thread::yield_now();
+        }
+    }
+
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
     }

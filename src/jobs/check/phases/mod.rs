@@ -217,6 +217,7 @@ impl<'a> Walk<'a> {
                     None => Some(Failure::NoGreeting(self.options.timeout)),
                 }
             }
+            Some(Failure::GreetingUnfinished { lines, .. }) => Some(Failure::GreetingUnfinished { after: self.options.timeout, lines }),
             Some(failure) if self.lacks_certificate() => Some(without_certificate(failure)),
             other => other,
         };

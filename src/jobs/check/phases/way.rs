@@ -96,7 +96,9 @@ impl Walk<'_> {
 
     /// When the command has ended, that is why the connection has; of one that runs and is silent no more is known.
     pub(super) async fn or_command_failure(&mut self, failure: Failure) -> Failure {
-        if let (Failure::NoGreeting(after), Route::Command(template)) = (&failure, &self.options.dial.route) {
+        // What has shaken hands has come through.
+        let shook_hands = self.report.tls.is_some();
+        if let (Failure::NoGreeting(after), Route::Command(template), false) = (&failure, &self.options.dial.route, shook_hands) {
             return command_silent(template, *after);
         }
         let early = matches!(failure, Failure::ClosedAtOnce { .. } | Failure::LostAtOnce(_));

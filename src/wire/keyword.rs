@@ -98,9 +98,11 @@ impl Capabilities {
 
     /// Those whose names begin with this, in any case. Other lines are not looked into.
     pub fn beginning<'a>(&'a self, with: &'a str) -> impl Iterator<Item = Keyword<'a>> {
-        let begins =
-            |text: &&[u8]| text.trim_ascii_start().get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with.as_bytes()));
-        self.0.texts().skip(1).filter(begins).filter_map(Keyword::parse).filter(|keyword| keyword.name().len() >= with.len())
+        let begins = |head: Option<&[u8]>| head.is_some_and(|head| head.eq_ignore_ascii_case(with.as_bytes()));
+        // In the name of another line than of ASCII something may have been replaced.
+        let may_begin = move |text: &&[u8]| !text.is_ascii() || begins(text.trim_ascii_start().get(..with.len()));
+        let keywords = self.0.texts().skip(1).filter(may_begin).filter_map(Keyword::parse);
+        keywords.filter(move |keyword| begins(keyword.name().as_bytes().get(..with.len())))
     }
 
     fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Keyword<'a>> {
@@ -186,6 +188,15 @@ mod tests {
         let names: Vec<String> = caps.keywords().map(|keyword| keyword.name().to_owned()).collect();
         assert_eq!(names, ["X-NEW", "size", "starttls", "size"]);
         assert_eq!((caps.size(), caps.has("STARTTLS"), caps.has("AUTH")), (Some(10), true, false));
+    }
+
+    #[test]
+    fn a_keyword_is_found_by_the_name_that_is_shown() {
+        let caps = capabilities(b"250-mx\r\n250-\xffX\r\n250-\xc3\xa4\r\n250  AUTH\xff= a\r\n");
+        for keyword in caps.keywords() {
+            assert_eq!(caps.get(keyword.name()).as_ref(), Some(&keyword));
+        }
+        assert!(!caps.has("AUTH") && caps.beginning("auth").count() == 1);
     }
 
     #[test]

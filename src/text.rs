@@ -123,6 +123,15 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     rows
 }
 
+/// So many days, for people.
+pub fn days(count: i64) -> String {
+    match count {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        count => format!("{count} days"),
+    }
+}
+
 /// A count of bytes for people: `612 bytes`, `36 MiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];

@@ -1,6 +1,6 @@
 //! Exit statuses, from types alone: those of failures are told by their class.
 
-use crate::explain::failure::Class;
+use crate::explain::failure::{self, Class};
 use crate::repl::{Outcome, Signal};
 
 /// All that was asked was done.
@@ -8,7 +8,7 @@ pub(super) const DONE: u8 = 0;
 /// Refused for good, or not finished.
 pub(super) const REFUSED: u8 = Class::Refused.status();
 /// The command line is wrong (clap's own status).
-pub(super) const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = failure::USAGE;
 /// No reply in time.
 pub(super) const TIMEOUT: u8 = Class::Timeout.status();
 /// The connection was lost, or what answers is not SMTP.

@@ -180,8 +180,11 @@ fn elsewhere(place: &Place) -> &'static str {
     if place.port() == BLOCKED { BY_NUMBER } else { "From another network, is it the same?" }
 }
 
-/// The port for the other kind of mail.
+/// The port for the other kind of mail, which LMTP has not.
 fn other_port(place: &Place) -> String {
+    if place.lmtp {
+        return elsewhere(place).to_owned();
+    }
     let other = if place.port() == 25 { 587 } else { 25 };
     format!("Does this one answer on {other}?  {} {} {other}", place.program(), place.host())
 }

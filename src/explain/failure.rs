@@ -9,7 +9,7 @@ use super::route::{self, RouteFailure};
 use super::talk::{self, TalkFailure};
 use crate::text::printable_str;
 use crate::wire::foreign::Foreign;
-use crate::wire::reply::Reply;
+use crate::wire::reply::{Reply, TooLong};
 
 /// The ways in which a connection comes to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +74,10 @@ pub enum Failure {
     BehindHeader(Box<Failure>),
     /// What answered does not speak SMTP.
     NotSmtp(Option<Foreign>),
-    /// More than a reply may have.
-    TooLong,
+    /// More than a reply may have: which limit was passed.
+    TooLong(TooLong),
+    /// Line after line that nobody asked for.
+    Flood,
     /// Greeted with a refusal for good.
     GreetingRefused(u16),
     /// Greeted with a refusal for now.
@@ -104,6 +106,9 @@ pub enum Class {
     /// The server refused for now.
     TryLater,
 }
+
+/// The exit status of a command line or a list that is wrong, beside those of the classes.
+pub const USAGE: u8 = 2;
 
 impl Class {
     /// The exit status of the program.
@@ -159,7 +164,12 @@ impl Failure {
             Self::Route(failure) => failure.trouble.class(),
             Self::NoGreeting(_) | Self::GreetingUnfinished { .. } => Class::Timeout,
             Self::TlsEnded(_) | Self::CertificateWanted(_) => Class::Tls,
-            Self::ClosedAtOnce { .. } | Self::LostAtOnce(_) | Self::NotSmtp(_) | Self::HeaderNotTaken(_) | Self::TooLong => Class::Lost,
+            Self::ClosedAtOnce { .. }
+            | Self::LostAtOnce(_)
+            | Self::NotSmtp(_)
+            | Self::HeaderNotTaken(_)
+            | Self::TooLong(_)
+            | Self::Flood => Class::Lost,
             Self::BehindHeader(failure) => failure.class(),
             Self::GreetingRefused(_) => Class::Refused,
             Self::GreetingLater(_) => Class::TryLater,
@@ -197,7 +207,8 @@ impl Failure {
             Self::BehindHeader(failure) => return failure.short(),
             Self::NotSmtp(Some(foreign)) => return format!("not SMTP: {}", foreign.describe()),
             Self::NotSmtp(None) => "not SMTP",
-            Self::TooLong => "more than a reply may have",
+            Self::TooLong(limit) => return format!("{} in a reply", limit.describe()),
+            Self::Flood => "line after line that nobody asked for",
             Self::GreetingRefused(code) | Self::GreetingLater(code) => return format!("greets with a refusal ({code})"),
             Self::Talk(failure) => return failure.short(),
         };
@@ -238,7 +249,8 @@ pub fn diagnose(failure: &Failure, place: &Place) -> Diagnosis {
         | Failure::TlsEnded(_)
         | Failure::CertificateWanted(_)
         | Failure::NotSmtp(_)
-        | Failure::TooLong
+        | Failure::TooLong(_)
+        | Failure::Flood
         | Failure::GreetingRefused(_)
         | Failure::GreetingLater(_) => words.greeting(failure),
         Failure::HeaderNotTaken(reply) => words.header(reply),
@@ -321,7 +333,7 @@ impl Words<'_> {
             Failure::ResolverSilent => diagnosis(
                 format!("No answer from the name server about {host}"),
                 "The question went out and nothing came back. Nothing was learned about the mail server.",
-                &["The name server of this machine is down or not reachable.", "This machine has no network."],
+                &["The name server that was asked is down or not reachable.", "This machine has no network."],
                 &["Try another name.", "Give the address instead of the name."],
             ),
             _ => {
@@ -329,7 +341,7 @@ impl Words<'_> {
                 diagnosis(
                     format!("The name {host} could not be looked up: {detail}"),
                     "The name server gave no usable answer. Nothing was learned about the mail server.",
-                    &["The name server of this machine is down or not reachable.", "The zone of the domain is broken (also its DNSSEC)."],
+                    &["The name server that was asked is down or not reachable.", "The zone of the domain is broken (also its DNSSEC)."],
                     &["Try again, and try another name.", "Give the address instead of the name."],
                 )
             }
@@ -339,6 +351,8 @@ impl Words<'_> {
     fn greeting(&self, failure: &Failure) -> Diagnosis {
         let Self { place, at, .. } = self;
         let other = if place.port() == 587 { 25 } else { 587 };
+        // LMTP has no other port, and neither has a socket.
+        let is_only = place.is_socket() || place.lmtp;
         let wait = ["Wait longer: --timeout 300", &format!("Try port {other}:  {} {} {other}", place.program(), place.host())];
         match failure {
             Failure::NoGreeting(after) => diagnosis(
@@ -353,7 +367,7 @@ impl Words<'_> {
                     "The server delays its greeting on purpose (tarpit), or waits for a DNS answer about you.",
                     "A firewall or proxy accepts in the server's place and cannot reach it.",
                 ][usize::from(place.implicit_tls)..],
-                if place.is_socket() { &wait[..1] } else { &wait },
+                if is_only { &wait[..1] } else { &wait },
             ),
             Failure::GreetingUnfinished { after, lines } => diagnosis(
                 format!("{at} began its greeting and did not end it within {}", seconds(*after)),
@@ -393,7 +407,7 @@ impl Words<'_> {
                 ],
                 &[
                     "Give one: --cert FILE --key FILE",
-                    "Is this the right port? Others need none (587, 25).",
+                    if is_only { "Is this the right place?" } else { "Is this the right port? Others need none (587, 25)." },
                     "Look at the server's log: it says why.",
                 ],
             ),
@@ -407,7 +421,7 @@ impl Words<'_> {
                 format!("{at} speaks TLS from the first byte"),
                 "Nothing was said in plain text: the server waited for TLS, and so did we for its greeting.",
                 &["It is a port for submission over TLS (465 is the usual one)."],
-                &[&format!("{} --tls {}", place.program(), place.as_smtp())],
+                &[&format!("{} --tls {}", place.program(), if place.lmtp { place.as_lmtp() } else { place.as_smtp() })],
             ),
             Failure::NotSmtp(foreign) => {
                 let looks = foreign.map(|foreign| format!(": it looks like {}", foreign.describe())).unwrap_or_default();
@@ -415,12 +429,22 @@ impl Words<'_> {
                     format!("{at} does not greet as an SMTP server does{looks}"),
                     "What answered is not a mail server's greeting (220 ...).",
                     &["The wrong port.", "Another service is reachable under this address."],
-                    &["SMTP is usual on 25, 587 (submission) and, inside TLS, on 465."],
+                    &[if place.lmtp {
+                        "LMTP is usual on port 24, and on a socket of the mail server's own machine."
+                    } else {
+                        "SMTP is usual on 25, 587 (submission) and, inside TLS, on 465."
+                    }],
                 )
             }
-            Failure::TooLong => diagnosis(
-                format!("{at} sent more than a reply may have"),
-                "A line of more than 32 KiB, or a reply of more than 256 KiB or 2000 lines. The connection was closed.",
+            Failure::TooLong(limit) => diagnosis(
+                format!("{at} sent more than a reply may have: {}", limit.describe()),
+                "Whatever goes on after that is not waited for. The connection was closed.",
+                &["It is not a mail server.", "The server is broken."],
+                &["Is this the right port?"],
+            ),
+            Failure::Flood => diagnosis(
+                format!("{at} sends line after line that nobody asked for"),
+                "What is said and what is answered cannot be told apart any more. The connection was closed.",
                 &["It is not a mail server.", "The server is broken."],
                 &["Is this the right port?"],
             ),
@@ -482,7 +506,8 @@ mod tests {
             Failure::CertificateWanted("x".to_owned()),
             Failure::NotSmtp(Some(Foreign::Http)),
             Failure::HeaderNotTaken(refusal()),
-            Failure::TooLong,
+            Failure::TooLong(TooLong::Line),
+            Failure::Flood,
             Failure::GreetingRefused(554),
             Failure::GreetingLater(421),
         ];

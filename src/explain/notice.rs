@@ -21,17 +21,16 @@ pub fn masked(reply: &Reply) -> Option<String> {
     })
 }
 
-/// The greeting names what only the inside knows.
+/// The greeting names what only the inside knows. To who called by a name of the inside that is no news.
 pub fn internal(reply: &Reply, host: &str) -> Option<String> {
     let name = reply.first_text().split(|&b| b == b' ').next().unwrap_or_default();
     let text = lossy(name);
     let bare = text.trim_matches(['[', ']']);
     let address = bare.parse::<IpAddr>().ok().filter(|address| is_internal(*address));
-    let ends = ["local", "lan", "internal", "corp", "home", "localdomain"];
-    let last = text.rsplit_once('.').map(|(_, last)| last);
-    let named = text.eq_ignore_ascii_case("localhost") || last.is_some_and(|last| ends.iter().any(|end| last.eq_ignore_ascii_case(end)));
+    let named = is_internal_name(&text);
+    let called_inside = is_internal_name(host) || !host.contains(['.', ':']);
     let same = bare.eq_ignore_ascii_case(host);
-    if same || !(named || address.is_some()) {
+    if same || called_inside || !(named || address.is_some()) {
         return None;
     }
     let what = if named { "name" } else { "address" };
@@ -40,6 +39,13 @@ pub fn internal(reply: &Reply, host: &str) -> Option<String> {
         printable(name),
         printable(host.as_bytes())
     ))
+}
+
+/// `localhost`, or a name under one of the ends that no public zone has.
+fn is_internal_name(name: &str) -> bool {
+    let ends = ["local", "lan", "internal", "corp", "home", "localdomain"];
+    let last = name.rsplit_once('.').map(|(_, last)| last);
+    name.eq_ignore_ascii_case("localhost") || last.is_some_and(|last| ends.iter().any(|end| last.eq_ignore_ascii_case(end)))
 }
 
 /// Private, link-local or loopback.

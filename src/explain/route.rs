@@ -38,6 +38,8 @@ pub enum Trouble {
     ProxyNotReached(String),
     /// The proxy answered something else, in its words.
     ProxyRefused(String),
+    /// A proxy of this kind cannot be asked for that, in words.
+    ProxyNotAsked(String),
     /// It is no proxy; its first bytes.
     NotAProxy(Vec<u8>),
     /// The proxy hung up.
@@ -102,6 +104,7 @@ impl Trouble {
             Self::ProxyForbids(words) => return with("the proxy forbids it", words),
             Self::ProxyNotReached(words) => return with("not reached by the proxy", words),
             Self::ProxyRefused(words) => return with("the proxy refused", words),
+            Self::ProxyNotAsked(words) => return with("the proxy was not asked", words),
             Self::NotAProxy(_) => "that is no proxy of this kind",
             Self::ProxyClosed => "the proxy hung up",
             Self::ProxySilent(_) => "the proxy said nothing",
@@ -135,6 +138,7 @@ pub(super) fn diagnose(failure: &RouteFailure, host: &str, port: u16) -> Diagnos
         }
         Trouble::ProxyNotReached(_)
         | Trouble::ProxyRefused(_)
+        | Trouble::ProxyNotAsked(_)
         | Trouble::NotAProxy(_)
         | Trouble::ProxyClosed
         | Trouble::ProxySilent(_)
@@ -285,6 +289,12 @@ impl Words<'_> {
                 }],
                 &["Look at the proxy's log."],
             ),
+            Trouble::ProxyNotAsked(words) => diagnosis(
+                format!("The proxy {way} cannot be asked: {}", printable_str(words)),
+                "Its protocol has no form for that. The connection to the proxy stood, and nothing was said.",
+                &["What was given goes with another kind of proxy."],
+                &["socks5:// and http:// know names, IPv6 addresses and logins.", "The password comes from EHLO_PROXY_PASSWORD."],
+            ),
             Trouble::NotAProxy(head) => self.not_a_proxy(head),
             Trouble::ProxyClosed => diagnosis(
                 format!("The proxy {way} closed the connection without an answer"),
@@ -296,7 +306,7 @@ impl Words<'_> {
                 &["Try the other kind: socks5://, socks4:// or http://", "Look at the proxy's log."],
             ),
             Trouble::ProxySilent(after) => diagnosis(
-                format!("The proxy {way} gave no answer within {} s", after.as_secs()),
+                format!("The proxy {way} gave no answer within {}", seconds(*after)),
                 "The connection to the proxy stood, and then nothing came back.",
                 &["The proxy is waiting for the mail server, which does not answer it.", "It is a proxy of another kind, or none."],
                 &["Wait longer: --connect-timeout 120", "Try the other kind: socks5://, socks4:// or http://"],
@@ -419,7 +429,7 @@ impl Words<'_> {
                 diagnosis(
                     format!("The mail servers of {domain} could not be looked up: {detail}"),
                     "Without an answer to that question no sender can deliver; it tries again later.",
-                    &["The name server of this machine is down or not reachable.", "The zone of the domain is broken (also its DNSSEC)."],
+                    &["The name server that was asked is down or not reachable.", "The zone of the domain is broken (also its DNSSEC)."],
                     &["Ask another one: --resolver ADDRESS", "Give the name of a mail server, without --mx."],
                 )
             }

@@ -8,7 +8,7 @@ use super::handshake::{self, HandshakeFailure};
 use super::hello::{self, Other};
 use super::place::Place;
 use super::reply::{Fact, Situation, explain};
-use crate::text::{printable, printable_str};
+use crate::text::{days, printable, printable_str};
 use crate::wire::code;
 use crate::wire::reply::Reply;
 
@@ -37,6 +37,13 @@ pub enum TalkFailure {
         verb: String,
         /// The limit.
         after: Duration,
+    },
+    /// The greeting came so late that nothing was left of the limit for this.
+    NoTimeLeft {
+        /// The verb.
+        verb: &'static str,
+        /// The limit.
+        limit: Duration,
     },
     /// The connection ended in place of the reply to this.
     Lost {
@@ -106,12 +113,12 @@ impl TalkFailure {
     /// The kind of failure.
     pub(super) fn class(&self) -> Class {
         match self {
-            Self::Refused { situation, .. } if situation.verb == "AUTH" => Class::Login,
+            Self::Refused { situation, reply } if situation.verb == "AUTH" && reply.class() != Some(code::Class::Transient) => Class::Login,
             Self::Refused { reply, .. } | Self::HelloRefused { reply, .. } => match reply.class() {
                 Some(code::Class::Transient) => Class::TryLater,
                 _ => Class::Refused,
             },
-            Self::Silent { .. } | Self::TooSlow { .. } => Class::Timeout,
+            Self::Silent { .. } | Self::NoTimeLeft { .. } | Self::TooSlow { .. } => Class::Timeout,
             Self::Lost { .. } | Self::Odd { .. } | Self::Unasked { .. } => Class::Lost,
             Self::NoStartTls
             | Self::StartTlsRefused(_)
@@ -132,24 +139,26 @@ impl TalkFailure {
             Self::Refused { situation, reply } => format!("{} refused ({})", printable_str(&situation.verb), code_of(reply)),
             Self::HelloRefused { verb, reply, .. } => format!("{verb} refused ({})", code_of(reply)),
             Self::Silent { verb, after } => format!("no reply to {} within {}", printable_str(verb), seconds(*after)),
+            Self::NoTimeLeft { verb, limit } => format!("greeted too late for {verb} within {}", seconds(*limit)),
             Self::Lost { verb, words: None } => format!("closed instead of the reply to {}", printable_str(verb)),
             Self::Lost { verb, words: Some(_) } => format!("lost instead of the reply to {}", printable_str(verb)),
             Self::Odd { verb, .. } => format!("no SMTP reply to {}", printable_str(verb)),
             Self::Unasked { reply, .. } => format!("a reply that nobody asked for ({})", code_of(reply)),
             Self::NoStartTls => "no STARTTLS".to_owned(),
+            Self::StartTlsRefused(reply) if !reply.is_refusal() => format!("STARTTLS not begun ({})", code_of(reply)),
             Self::StartTlsRefused(reply) => format!("STARTTLS refused ({})", code_of(reply)),
             Self::Injected => "plain text behind the 220 to STARTTLS".to_owned(),
             Self::Handshake(failure) => format!("TLS failed: {}", printable_str(&failure.words)),
             Self::OldTls(spoken) => format!("TLS failed: it speaks {}", printable_str(spoken)),
             Self::TlsOptions(words) => printable_str(words).into_owned(),
             Self::Certificate(faults) => faults.iter().map(|(_, words)| printable_str(words).into_owned()).collect::<Vec<_>>().join("; "),
-            Self::CertificateEnds(days) => format!("certificate ends in {}", in_days(*days)),
+            Self::CertificateEnds(left) => format!("certificate ends in {}", days(*left)),
             Self::NoLogin { .. } => "no usable login offered".to_owned(),
             Self::ClearText { in_tls: false } => "login would be unencrypted".to_owned(),
             Self::ClearText { in_tls: true } => "login withheld: certificate not verified".to_owned(),
             Self::LoginImpossible(words) => format!("login not possible: {}", printable_str(words)),
             Self::NotTheServer(words) => format!("login accepted without proof: {}", printable_str(words)),
-            Self::TooSlow { took, limit } => format!("slow: {}, and {} is allowed", seconds(*took), seconds(*limit)),
+            Self::TooSlow { took, limit } => format!("slow: {} ms, and {} ms are allowed", took.as_millis(), limit.as_millis()),
         }
     }
 }
@@ -169,15 +178,17 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
             ],
             &["A session (ehlo HOST PORT) shows who says what, and when."],
         ),
-        TalkFailure::Silent { .. } | TalkFailure::Lost { .. } | TalkFailure::Odd { .. } | TalkFailure::TooSlow { .. } => {
-            words.connection(failure)
-        }
+        TalkFailure::Silent { .. }
+        | TalkFailure::NoTimeLeft { .. }
+        | TalkFailure::Lost { .. }
+        | TalkFailure::Odd { .. }
+        | TalkFailure::TooSlow { .. } => words.connection(failure),
         TalkFailure::NoStartTls | TalkFailure::StartTlsRefused(_) | TalkFailure::Injected => words.starttls(failure),
         TalkFailure::Handshake(failure) => handshake::diagnose(failure, at),
         TalkFailure::OldTls(_) | TalkFailure::TlsOptions(_) => words.tls(failure),
         TalkFailure::Certificate(faults) => words.certificate(faults),
-        TalkFailure::CertificateEnds(days) => diagnosis(
-            format!("The certificate of {} ends in {}", words.place, in_days(*days)),
+        TalkFailure::CertificateEnds(left) => diagnosis(
+            format!("The certificate of {} ends in {}", words.place, days(*left)),
             "All is well today. From that day on clients, DANE and MTA-STS senders stop.",
             &["The renewal does not run, or what it brings is not bound to SMTP."],
             &["Renew it, and restart the mail service with it."],
@@ -220,6 +231,12 @@ impl Words<'_> {
                 ],
                 &["Wait longer: --timeout 300", "On the server: what does its log say, and are its name servers alive?"],
             ),
+            TalkFailure::NoTimeLeft { verb, limit } => diagnosis(
+                format!("{place} greeted too late: {} is the limit for all, and nothing was left for {verb}", seconds(*limit)),
+                "It greeted within the last moments.",
+                &["It delays its greeting on purpose (tarpit), or waits for a name server or a block list."],
+                &["Wait longer: --timeout 300"],
+            ),
             TalkFailure::Lost { verb, words } => diagnosis(
                 match words {
                     Some(words) => format!("{place} was lost instead of a reply to {}: {}", printable_str(verb), printable_str(words)),
@@ -230,7 +247,7 @@ impl Words<'_> {
                 &["Look at the server's log: it says why.", "Try from another network."],
             ),
             TalkFailure::TooSlow { took, limit } => diagnosis(
-                format!("{place} took {}, and {} is allowed", seconds(*took), seconds(*limit)),
+                format!("{place} took {} ms, and {} ms are allowed", took.as_millis(), limit.as_millis()),
                 "It works, but slower than --crit allows.",
                 &["The server is loaded, or waits for a name server.", "The network is slow."],
                 &["-v shows in which phase the time goes."],
@@ -261,7 +278,11 @@ impl Words<'_> {
                 ],
             ),
             TalkFailure::StartTlsRefused(reply) => diagnosis(
-                format!("{place} offers STARTTLS and refuses it ({})", code_of(reply)),
+                format!(
+                    "{place} offers STARTTLS and {} ({})",
+                    if reply.is_refusal() { "refuses it" } else { "does not begin it" },
+                    code_of(reply)
+                ),
                 &said(reply),
                 &["Its certificate or key cannot be read.", "It is out of something TLS needs (randomness, a process)."],
                 &["Look at the server's log: it says why."],
@@ -325,7 +346,7 @@ impl Words<'_> {
                         },
                         "It wants another kind of credentials (a token, a certificate).",
                     ],
-                    &["Submission ports are 587 and 465.", "--auth METHOD names one all the same."],
+                    &["Submission ports are 587 and 465.", "--auth METHOD names one all the same."][usize::from(self.at.lmtp)..],
                 )
             }
             TalkFailure::ClearText { in_tls } => diagnosis(
@@ -385,14 +406,6 @@ pub(super) fn quoted<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-fn in_days(days: i64) -> String {
-    match days {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    }
 }
 
 #[cfg(test)]
@@ -466,7 +479,7 @@ mod tests {
             (TalkFailure::ClearText { in_tls: true }, Class::Login, "login withheld: certificate not verified"),
             (TalkFailure::LoginImpossible(odd()), Class::Login, r"login not possible: x\x1b[31m"),
             (TalkFailure::NotTheServer(odd()), Class::Login, r"login accepted without proof: x\x1b[31m"),
-            (TalkFailure::TooSlow { took: second, limit: second }, Class::Timeout, "slow: 1.5 s, and 1.5 s is allowed"),
+            (TalkFailure::TooSlow { took: second, limit: second }, Class::Timeout, "slow: 1500 ms, and 1500 ms are allowed"),
         ];
         for (talk, class, short) in table {
             let failure = Failure::from(talk);

@@ -95,6 +95,7 @@ fn proxy_trouble(fault: &proxy::Fault, limit: Duration) -> Trouble {
         proxy::Fault::Forbidden(words) => Trouble::ProxyForbids(words.clone()),
         proxy::Fault::NotReached(words) => Trouble::ProxyNotReached(words.clone()),
         proxy::Fault::Refused(words) => Trouble::ProxyRefused(words.clone()),
+        proxy::Fault::NotAsked(words) => Trouble::ProxyNotAsked((*words).to_owned()),
         proxy::Fault::NotAProxy(head) => Trouble::NotAProxy(head.clone()),
         proxy::Fault::Closed => Trouble::ProxyClosed,
         proxy::Fault::Silent => Trouble::ProxySilent(limit),
@@ -138,14 +139,15 @@ pub fn mail_server_failure(failure: Failure, host: &str) -> Failure {
     Failure::Route(RouteFailure { way: host.to_owned(), trouble: Trouble::MxWithoutAddress { exists } })
 }
 
-/// A host without address may be a mail domain: then that is what there is to say.
-pub async fn or_mail_domain(failure: Failure, target: &Target, options: &DialOptions) -> Failure {
+/// A host without address may be a mail domain: then that is what there is to say, if it shows before the deadline.
+pub async fn or_mail_domain(failure: Failure, target: &Target, options: &DialOptions, deadline: Option<Instant>) -> Failure {
     let direct = matches!(options.route, Route::Direct) && target.socket.is_none();
     if failure != (Failure::NoAddress { other_family: false }) || !direct {
         return failure;
     }
     let Ok(resolver) = options.resolver.clone().map_or_else(|| Resolver::new(None), Ok) else { return failure };
-    match mail_servers(&target.host, &resolver, Instant::now() + SIDE_GLANCE).await {
+    let soon = Instant::now() + SIDE_GLANCE;
+    match mail_servers(&target.host, &resolver, deadline.map_or(soon, |deadline| deadline.min(soon))).await {
         Ok(found) if !found.implicit => {
             let servers = found.servers.into_iter().map(|mx| mx.host).collect();
             Failure::Route(RouteFailure { way: target.host.clone(), trouble: Trouble::MailDomain(servers) })
@@ -216,7 +218,8 @@ pub fn greeting_failure(event: &Event) -> Option<Failure> {
             Ending::TimedOut { after, partial, .. } => {
                 Some(foreign_or(partial, Failure::GreetingUnfinished { after: *after, lines: partial.clone() }))
             }
-            Ending::TooLong { .. } | Ending::Flood => Some(Failure::TooLong),
+            Ending::TooLong { kind, .. } => Some(Failure::TooLong(*kind)),
+            Ending::Flood => Some(Failure::Flood),
             Ending::ClosedByUs => None,
         },
         Event::Reply { .. } | Event::Unsolicited(_) => None,

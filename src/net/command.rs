@@ -17,6 +17,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::files;
 use crate::secret;
 
 /// The most that is kept of what the program says; the newest stays.
@@ -114,17 +115,7 @@ pub fn start(line: &str) -> Result<(CommandStream, Watch), Fault> {
 
 fn words(error: &io::Error) -> String {
     let words = super::dial::system_words(error);
-    if is_out_of_files(error) { format!("{words} (ulimit -n)") } else { words }
-}
-
-#[cfg(unix)]
-fn is_out_of_files(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error())
-}
-
-#[cfg(not(unix))]
-fn is_out_of_files(_error: &io::Error) -> bool {
-    false
+    if files::are_used_up(error) { format!("{words} (ulimit -n)") } else { words }
 }
 
 #[cfg(unix)]
@@ -175,7 +166,7 @@ fn shell(line: &str) -> Command {
 #[cfg(unix)]
 fn is_simple(line: &str) -> bool {
     let first = line.split_whitespace().next().unwrap_or_default();
-    !line.contains(['\n', ';', '&', '|', '(', '{', '!']) && !first.contains('=')
+    !line.contains(['\n', ';', '&', '|', '(', '{', '!']) && !first.contains('=') && first != "exec"
 }
 
 async fn listen(mut stderr: ChildStderr, said: Arc<Mutex<VecDeque<u8>>>) {

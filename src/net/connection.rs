@@ -35,8 +35,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// One limit for all, except that the fate of a message is waited for at least as long as the
-    /// default when no other was wished.
+    /// One limit for every reply; where none is wished, those of RFC 5321, in which the fate of a message is waited for
+    /// longest.
     pub fn new(reply: Option<Duration>) -> Self {
         match reply {
             Some(reply) => Self { reply, final_dot: reply },
@@ -212,23 +212,22 @@ impl Connection {
         self.stream = Box::new(tokio::io::empty());
     }
 
-    /// After a greeting that never came: the first message of TLS, and what it provokes within the limit.
-    /// A TLS server takes it, a web server complains. Gives what came, and what it looks like if anything did.
+    /// After a greeting that never came: the first message of TLS, and what it provokes within the limit, to the end of
+    /// a line or until it shows what it is. A TLS server takes it, a web server complains. Gives what came, and what it
+    /// looks like if anything did.
     pub async fn provoke(&mut self, limit: Duration) -> (Vec<u8>, Option<Foreign>) {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let asked = tls::probe::client_hello(&[0; 32], None);
-        let mut answer = vec![0; 512];
+        let mut answer = Vec::with_capacity(512);
         let stream = &mut self.stream;
         let exchange = async {
             stream.write_all(&asked).await?;
             stream.flush().await?;
-            stream.read(&mut answer).await
+            while answer.len() < answer.capacity() && !shows_what_it_is(&answer) && stream.read_buf(&mut answer).await? > 0 {}
+            std::io::Result::Ok(())
         };
-        let count = match tokio::time::timeout(limit, exchange).await {
-            Ok(Ok(count)) => count,
-            Ok(Err(_)) | Err(_) => 0,
-        };
-        answer.truncate(count);
+        // Whatever ends it, what came until then counts.
+        let _ = tokio::time::timeout(limit, exchange).await;
         // A program such as cat, or the echo service (RFC 862): that is no server of TLS, whose first bytes are alike.
         let is_ours = answer.len() > 16 && (asked.starts_with(&answer) || answer.starts_with(&asked));
         let foreign = if is_ours {
@@ -425,6 +424,11 @@ impl Connection {
             self.out.clear();
         }
     }
+}
+
+/// Whether more would tell no more: a whole line, or the beginning of another protocol.
+fn shows_what_it_is(answer: &[u8]) -> bool {
+    answer.contains(&b'\n') || foreign::guess(answer).is_some_and(|foreign| foreign != Foreign::Binary)
 }
 
 #[cfg(test)]

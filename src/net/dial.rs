@@ -16,10 +16,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::command::{self, Template, Watch};
 use super::connection::Stream;
 use super::dns::Resolver;
+use super::files;
 use super::header::Header;
 use super::proxy::{self, Proxy};
 use super::resolve::{Resolved, resolve};
 use crate::target::Target;
+
+/// So many files a server takes while it is looked up and connected to: two attempts at the same time, or the questions
+/// for both kinds of address. More attempts at the same time wait for those of others.
+pub const FILES: u64 = 2;
 
 /// How long an attempt runs alone before the next address is tried beside it (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -245,7 +250,7 @@ pub async fn dial(target: &Target, options: &DialOptions, tell: &mut (dyn FnMut(
                 .await
                 .map_err(DialError::Header)
         }
-        (None, Route::Proxy(proxy)) => through(proxy, target, options, deadline, tell).await,
+        (None, Route::Proxy(proxy)) => Box::pin(through(proxy, target, options, deadline, tell)).await,
         (None, Route::Command(template)) => {
             let line = template.fill(&target.host, target.port).map_err(DialError::Command)?;
             let (stream, watch) = command::start(&line).map_err(DialError::Command)?;
@@ -377,6 +382,10 @@ async fn race(
     let mut running = JoinSet::new();
     let mut failed = Vec::new();
     loop {
+        // Who has no turn before the limit was not tried.
+        if Instant::now() >= deadline && !failed.is_empty() {
+            waiting.clear();
+        }
         if let Some(address) = waiting.pop_front() {
             tell(DialEvent::Trying(address));
             under_way.push(address);
@@ -409,24 +418,20 @@ async fn race(
 async fn attempt(address: SocketAddr, bind: Option<IpAddr>, deadline: Instant) -> Result<Reached, Attempt> {
     let started = Instant::now();
     let failed = |cause| Attempt { address, cause, took: started.elapsed() };
-    match timeout_at(deadline, connect(address, bind)).await {
+    match timeout_at(deadline, connect(address, bind, deadline)).await {
         Ok(Ok(stream)) => Ok(Reached { stream, address, took: started.elapsed() }),
         Ok(Err(cause)) => Err(failed(cause)),
         Err(_) => Err(failed(Cause::TimedOut)),
     }
 }
 
-async fn connect(address: SocketAddr, bind: Option<IpAddr>) -> Result<TcpStream, Cause> {
-    let stream = match bind {
-        None => TcpStream::connect(address).await,
-        Some(local) => {
-            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-            let socket = socket.map_err(|error| cause(&error))?;
-            socket.bind(SocketAddr::new(local, 0)).map_err(|error| Cause::BadLocalAddress(system_words(&error)))?;
-            socket.connect(address).await
-        }
-    };
-    let stream = stream.map_err(|error| cause(&error))?;
+async fn connect(address: SocketAddr, bind: Option<IpAddr>, deadline: Instant) -> Result<TcpStream, Cause> {
+    let new = if address.is_ipv4() { TcpSocket::new_v4 } else { TcpSocket::new_v6 };
+    let socket = files::open(deadline, new).await.map_err(|error| cause(&error))?;
+    if let Some(local) = bind {
+        socket.bind(SocketAddr::new(local, 0)).map_err(|error| Cause::BadLocalAddress(system_words(&error)))?;
+    }
+    let stream = socket.connect(address).await.map_err(|error| cause(&error))?;
     // A command is one small write that must not wait for others (Nagle).
     stream.set_nodelay(true).map_err(|error| cause(&error))?;
     Ok(stream)

@@ -4,6 +4,7 @@ pub mod command;
 pub mod connection;
 pub mod dial;
 pub mod dns;
+mod files;
 pub mod header;
 pub mod proxy;
 pub mod resolve;

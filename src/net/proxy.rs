@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::Ipv6Addr;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -61,6 +62,8 @@ pub enum Fault {
     NotReached(String),
     /// It answered something else, in its words.
     Refused(String),
+    /// It was not asked: its protocol has no form for that, in words.
+    NotAsked(&'static str),
     /// What answers there speaks something else; its first bytes, where they were seen.
     NotAProxy(Vec<u8>),
     /// It closed the connection without an answer.
@@ -103,6 +106,7 @@ impl Proxy {
     /// [`Fault`]. There is no limit of time here.
     pub async fn connect(&self, stream: TcpStream, host: &str, port: u16) -> Result<TcpStream, Fault> {
         let password = self.password.as_ref().map_or("", |password| password.expose());
+        self.can_be_asked(host, password).map_err(Fault::NotAsked)?;
         match (self.kind, &self.user) {
             (Kind::Http, _) => {
                 let mut stream = stream;
@@ -119,6 +123,15 @@ impl Proxy {
                 let asked = Socks4Stream::connect_with_userid_and_socket(stream, (host, port), user).await;
                 self.finish(asked, Socks4Stream::into_inner)
             }
+        }
+    }
+
+    /// What the protocols of SOCKS have no form for (RFC 1929 §2, SOCKS 4a).
+    fn can_be_asked(&self, host: &str, password: &str) -> Result<(), &'static str> {
+        match self.kind {
+            Kind::Socks5 if self.user.is_some() && !(1..=255).contains(&password.len()) => Err("SOCKS 5 takes passwords of 1 to 255 bytes"),
+            Kind::Socks4 if host.parse::<Ipv6Addr>().is_ok() => Err("SOCKS 4 has no IPv6 addresses"),
+            Kind::Socks5 | Kind::Socks4 | Kind::Http => Ok(()),
         }
     }
 
@@ -162,7 +175,7 @@ fn unknown_scheme(scheme: &str) -> String {
 
 fn has_port(place: &str) -> bool {
     let after = place.rsplit_once(']').map_or(place, |(_, after)| after);
-    after.contains(':') && place.parse::<std::net::Ipv6Addr>().is_err()
+    after.contains(':') && place.parse::<Ipv6Addr>().is_err()
 }
 
 /// The user name of the URL, its `%XX` undone.
@@ -200,9 +213,9 @@ fn socks_fault(error: &Socks, kind: Kind, with_login: bool) -> Fault {
     let not_reached = |words: &str, code: u8| Fault::NotReached(reply(words, code));
     match error {
         Socks::Io(error) => lost(error),
-        Socks::InvalidResponseVersion | Socks::UnknownAuthMethod | Socks::InvalidReservedByte | Socks::UnknownAddressType => {
-            Fault::NotAProxy(Vec::new())
-        }
+        Socks::InvalidResponseVersion | Socks::InvalidReservedByte | Socks::UnknownAddressType => Fault::NotAProxy(Vec::new()),
+        // The version before it was right.
+        Socks::UnknownAuthMethod => Fault::Refused("a method or a reply that SOCKS 5 does not have".to_owned()),
         Socks::NoAcceptableAuthMethods if with_login => Fault::LoginRefused("no acceptable method (SOCKS method 255)".to_owned()),
         Socks::NoAcceptableAuthMethods => Fault::LoginWanted("no acceptable method (SOCKS method 255)".to_owned()),
         Socks::PasswordAuthFailure(code) => Fault::LoginRefused(format!("status {code}")),
@@ -237,7 +250,8 @@ async fn ask_http<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, request: &S
         match stream.read_u8().await {
             Ok(byte) => head.push(byte),
             Err(error) if head.is_empty() => return Err(lost(&error)),
-            Err(_) => break,
+            // Half an answer may say no, and not yes.
+            Err(error) => return judge(&head, with_login).and(Err(lost(&error))),
         }
         if head.len() >= MAX_HEAD || !may_be_http(&head) {
             return Err(Fault::NotAProxy(with_the_rest(stream, head).await));
@@ -442,6 +456,7 @@ mod tests {
             (socks(5), not_reached("connection refused (SOCKS reply 5)")),
             (socks(6), not_reached("it took too long: TTL expired (SOCKS reply 6)")),
             (socks(7), Fault::Refused("command not supported (SOCKS reply 7)".to_owned())),
+            (socks(9), Fault::Refused("a method or a reply that SOCKS 5 does not have".to_owned())),
             (vec![(HELLO, b"\x05\xff".to_vec())], Fault::LoginWanted("no acceptable method (SOCKS method 255)".to_owned())),
             (vec![(HELLO, b"220 mx\r\n".to_vec())], Fault::NotAProxy(Vec::new())),
             (vec![(HELLO, b"".to_vec())], Fault::Closed),
@@ -451,6 +466,42 @@ mod tests {
         }
         let fault = through("http://127.0.0.1:PORT", "mx", vec![(b"CONNECT mx:25 ", b"220 mx ESMTP\r\n".to_vec())]).await.unwrap_err();
         assert!(matches!(&fault, Fault::NotAProxy(head) if head.starts_with(b"2")), "{fault:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_protocol_has_no_form_for_is_not_asked() {
+        let table = [
+            ("socks4://127.0.0.1:1", "::1", "x", Some("SOCKS 4 has no IPv6 addresses")),
+            ("socks4://127.0.0.1:1", "127.0.0.1", "x", None),
+            ("socks5://alice@127.0.0.1:1", "mx", "", Some("SOCKS 5 takes passwords of 1 to 255 bytes")),
+            ("socks5://alice@127.0.0.1:1", "::1", "x", None),
+            ("socks5://127.0.0.1:1", "mx", "", None),
+            ("http://alice@127.0.0.1:1", "::1", "", None),
+        ];
+        for (url, host, password, want) in table {
+            assert_eq!(Proxy::parse(url).unwrap().can_be_asked(host, password).err(), want, "{url} {host}");
+        }
+        let long = "x".repeat(256);
+        assert!(Proxy::parse("socks5://alice@127.0.0.1:1").unwrap().can_be_asked("mx", &long).is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_leads_nowhere() {
+        let table = [
+            ("HTTP/1.1 200 OK\r\nA: b\r\n", Fault::Closed),
+            ("HTTP/1.1 502 Bad Gateway\r\n", Fault::NotReached("502 Bad Gateway".to_owned())),
+        ];
+        for (head, fault) in table {
+            let (mut ours, mut theirs) = tokio::io::duplex(64);
+            theirs.write_all(head.as_bytes()).await.unwrap();
+            let request = Secret::new("x".to_owned());
+            let asked = ask_http(&mut ours, &request, false);
+            let (asked, ()) = tokio::join!(asked, async move {
+                theirs.read_u8().await.unwrap();
+                drop(theirs);
+            });
+            assert_eq!(asked, Err(fault), "{head:?}");
+        }
     }
 
     #[tokio::test]

@@ -31,7 +31,7 @@ pub async fn resolve(host: &str, port: u16, options: &DialOptions, deadline: Ins
     let started = Instant::now();
     let (mut all, aliases) = match (host.parse::<IpAddr>(), &options.resolver) {
         (Ok(ip), _) => (vec![SocketAddr::new(ip, port)], Vec::new()),
-        (Err(_), Some(resolver)) => at_server(host, port, resolver, deadline).await?,
+        (Err(_), Some(resolver)) => at_server(host, port, resolver, options.family, deadline).await?,
         (Err(_), None) => (by_system(host, port, deadline).await?, Vec::new()),
     };
     // From an IPv4 address nothing can reach an IPv6 address: where there is one of its kind the others do not count.
@@ -60,8 +60,14 @@ async fn by_system(host: &str, port: u16, deadline: Instant) -> Result<Vec<Socke
     }
 }
 
-async fn at_server(host: &str, port: u16, resolver: &Resolver, deadline: Instant) -> Result<(Vec<SocketAddr>, Vec<String>), DialError> {
-    let answer = resolver.addresses(host, deadline).await.map_err(|error| match error {
+async fn at_server(
+    host: &str,
+    port: u16,
+    resolver: &Resolver,
+    family: Family,
+    deadline: Instant,
+) -> Result<(Vec<SocketAddr>, Vec<String>), DialError> {
+    let answer = resolver.addresses(host, family, deadline).await.map_err(|error| match error {
         DnsError::NoSuchName => DialError::NoSuchName,
         DnsError::NoData { .. } => DialError::NoAddress { other_family: false },
         DnsError::TimedOut => DialError::ResolverSilent,

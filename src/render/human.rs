@@ -140,12 +140,7 @@ pub fn ending(ending: &Ending) -> Vec<Row> {
         }
         Ending::Flood => (&[][..], "The server sends line after line that nobody asked for; the connection is closed".to_owned()),
         Ending::TooLong { kind, partial } => {
-            let limit = match kind {
-                crate::wire::reply::TooLong::Line => "a line of more than 32 KiB",
-                crate::wire::reply::TooLong::Bytes => "more than 256 KiB",
-                crate::wire::reply::TooLong::Lines => "more than 2000 lines",
-            };
-            (partial.as_slice(), format!("The reply is too long ({limit}); the connection is closed"))
+            (partial.as_slice(), format!("The reply is too long ({}); the connection is closed", kind.describe()))
         }
     };
     let mut rows: Vec<Row> = partial.iter().map(|line| Row::new(Sign::ServerNo, printable(line))).collect();

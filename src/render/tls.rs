@@ -7,6 +7,7 @@ use crate::net::tls::verdict::Fault;
 use crate::net::tls::{TlsCause, TlsFailure, TlsOptions, TlsReport};
 use crate::text::{printable, printable_str};
 use crate::wire::foreign;
+use crate::wire::reply::looks_like_reply;
 
 /// The rows after a handshake: one line when all is well, else every fault and what it means.
 pub fn report(report: &TlsReport, now: i64) -> Vec<Row> {
@@ -235,7 +236,7 @@ pub fn failure_advice(failure: &TlsFailure, attempt: Attempt<'_>) -> Option<Row>
             "An old server that cannot agree, or a device on the way that forbids TLS or does not like its long first message: --tls-groups X25519 makes it short."
         }
         TlsCause::Closed | TlsCause::Reset => "An old server that cannot agree, or a device on the way that forbids TLS.",
-        TlsCause::NotTls(head) if attempt.implicit && head.starts_with(b"220") => {
+        TlsCause::NotTls(head) if attempt.implicit && looks_like_reply(head) => {
             "This port begins in plain text: -S in the place of --tls encrypts it by STARTTLS; without either (smtp://HOST:PORT) nothing is encrypted."
         }
         TlsCause::NotTls(head) if attempt.implicit => return Some(Row::hint(other_service(head))),

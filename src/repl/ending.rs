@@ -60,7 +60,15 @@ impl Repl {
         let mut outcome = self.outcome.take().unwrap_or(Outcome::Done);
         let polite = matches!(
             outcome,
-            Outcome::Done | Outcome::Refused(_) | Outcome::TryLater(_) | Outcome::LoginRefused | Outcome::Tls | Outcome::Quit
+            Outcome::Done
+                | Outcome::Quit
+                | Outcome::Refused(_)
+                | Outcome::TryLater(_)
+                | Outcome::LoginRefused
+                | Outcome::ClearTextRefused
+                | Outcome::Tls
+                | Outcome::NotOpened(_)
+                | Outcome::Unfinished
         );
         let can_quit = self.connection.as_ref().is_some_and(|connection| {
             let session = connection.session();

@@ -162,8 +162,8 @@ impl Repl {
         self.stop_script(match code {
             _ if for_certificate => Outcome::Tls,
             _ if for_header => Outcome::Lost,
-            _ if is_login => Outcome::LoginRefused,
             400..500 => Outcome::TryLater(code),
+            _ if is_login => Outcome::LoginRefused,
             _ => Outcome::Refused(code),
         });
     }

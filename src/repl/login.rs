@@ -252,10 +252,12 @@ impl Repl {
     async fn carry_on(&mut self, mut carried: Carried) {
         while self.outcome.is_none() {
             let Some(dialogue) = self.session().and_then(Session::dialogue) else { break };
-            let spoken = dialogue.messages().iter().any(|message| message.from == Party::Client);
-            let challenge = dialogue.messages().last().map(|message| message.bytes.expose().clone()).unwrap_or_default();
-            // Whatever the first challenge says, it means "go ahead" to who speaks first (RFC 4422 §3).
-            let challenge = Some(challenge).filter(|_| spoken || !carried.mechanism.client_first);
+            let Ok(challenge) = dialogue.to_answer(carried.mechanism, &*carried.client) else {
+                self.tell_trouble(carried.mechanism, &Trouble::BadChallenge("it is not base64"));
+                self.cancel_login().await;
+                return self.fails_login();
+            };
+            let challenge = challenge.map(<[u8]>::to_vec);
             let Ok(message) = self.next_message(&mut carried, challenge.as_deref()).await else {
                 self.cancel_login().await;
                 return self.fails_login();

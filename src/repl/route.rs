@@ -41,7 +41,7 @@ impl Repl {
         }
         let (target, options) = (self.target.clone(), self.options.dial.clone());
         match self.dial(&target, &options, false).await {
-            Err(failure) => match self.unless_stopped(or_mail_domain(failure, &target, &options)).await {
+            Err(failure) => match self.unless_stopped(or_mail_domain(failure, &target, &options, None)).await {
                 Some(failure) => Err(failure),
                 None => Ok(None),
             },

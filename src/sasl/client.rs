@@ -135,6 +135,12 @@ pub trait Client: std::fmt::Debug + Send {
         Ok(())
     }
 
+    /// Whether the next step reads the challenge that it is given. One that it does not read means "go ahead", whatever it
+    /// says.
+    fn reads_challenge(&self) -> bool {
+        true
+    }
+
     /// What the server has proved; asked once it has accepted the login.
     fn proof(&self) -> Proof {
         Proof::NotPartOfIt

@@ -1,7 +1,7 @@
 //! The AUTH dialogue (RFC 4954 §4): what both sides said, what of it is secret, and what is asked now.
 
 use crate::sasl::login::{self, Asks};
-use crate::sasl::{self, ByHand, Description, Party, Said};
+use crate::sasl::{self, ByHand, Client, Description, Mechanism, Party, Said};
 use crate::secret::Secret;
 use crate::wire::base64::{self, Decoded, NotBase64};
 
@@ -132,6 +132,22 @@ impl Dialogue {
         let number = self.count(Party::Server) - 1;
         let said = Said { from: Party::Server, number, bytes: challenge.bytes.expose(), answering: None, now };
         sasl::describe(&self.mechanism, &said)
+    }
+
+    /// What a client that carries the login out has to answer: the last challenge, and nothing where it only means "go
+    /// ahead", whatever it says (RFC 4422 §3).
+    ///
+    /// # Errors
+    /// It is not base64, and the login is to be cancelled (RFC 4954 §4, P26).
+    pub fn to_answer(&self, mechanism: &Mechanism, client: &dyn Client) -> Result<Option<&[u8]>, NotBase64> {
+        let is_turn_to_begin = mechanism.client_first && self.count(Party::Client) == 0;
+        if is_turn_to_begin || !client.reads_challenge() {
+            return Ok(None);
+        }
+        match self.challenge.decoded {
+            Err(error) => Err(error),
+            Ok(_) => Ok(self.messages.last().map(|message| message.bytes.expose().as_slice())),
+        }
     }
 
     /// All that was said, in its order.

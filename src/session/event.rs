@@ -105,3 +105,15 @@ pub enum Ending {
     /// We closed it.
     ClosedByUs,
 }
+
+impl Ending {
+    /// What had come of an unfinished reply.
+    pub fn into_partial(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Closed { partial, .. } | Self::Lost { partial, .. } | Self::TimedOut { partial, .. } | Self::TooLong { partial, .. } => {
+                partial
+            }
+            Self::Flood | Self::ClosedByUs => Vec::new(),
+        }
+    }
+}

@@ -90,15 +90,6 @@ impl LineBuffer {
     pub fn rest(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
-
-    /// Throws away what is not yet a line and gives it back.
-    pub fn take_rest(&mut self) -> Vec<u8> {
-        let rest = self.bytes.split_off(self.start);
-        self.bytes.clear();
-        self.start = 0;
-        self.searched = 0;
-        rest
-    }
 }
 
 #[cfg(test)]
@@ -114,7 +105,7 @@ mod tests {
                 out.push((line.text.to_vec(), line.end));
             }
         }
-        (out, buffer.take_rest())
+        (out, buffer.rest().to_vec())
     }
 
     #[test]

@@ -196,6 +196,11 @@ pub enum Received {
     Blank,
 }
 
+/// Whether these bytes begin as a reply does: a code, and a space or a hyphen.
+pub fn looks_like_reply(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..])
+}
+
 /// The server sent more than one reply may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TooLong {
@@ -205,6 +210,17 @@ pub enum TooLong {
     Bytes,
     /// A reply beyond [`MAX_REPLY_LINES`] lines.
     Lines,
+}
+
+impl TooLong {
+    /// The limit that was passed, in words: [`MAX_LINE`], [`MAX_REPLY`], [`MAX_REPLY_LINES`].
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Line => "a line of more than 32 KiB",
+            Self::Bytes => "more than 256 KiB",
+            Self::Lines => "more than 2000 lines",
+        }
+    }
 }
 
 impl From<LineTooLong> for TooLong {

@@ -131,6 +131,45 @@ fn as_csv_each_host_is_a_row_of_the_same_columns() {
 }
 
 #[test]
+fn nothing_checked_is_not_ok() {
+    let done = check("json", &["-i", "-"], &[]).stdin("# none\n").status(2).any().check();
+    assert!(done.out().contains(r#""ok":false"#) && done.out().contains(r#""exit":2"#), "{}", done.out());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_has_its_status_in_each_format() {
+    // P44
+    use rustix::process::Signal;
+    let table = [
+        ("nagios", Signal::TERM, 3, "SMTP UNKNOWN - 0 hosts: 0 ok, 0 warn, 0 failed; interrupted | "),
+        ("json", Signal::TERM, 143, r#""exit":143"#),
+        ("json", Signal::INT, 130, r#""exit":130"#),
+    ];
+    for (format, signal, status, words) in table {
+        let server = serve("hold");
+        let running = check(format, &[], &[&format!("127.0.0.1:{}", server.port)]).start();
+        server.wait_connected();
+        running.signal(signal);
+        let done = running.finish();
+        assert_eq!(done.status, Some(status), "{}", done.all());
+        assert!(done.out().contains(words), "{}", done.out());
+        server.end();
+    }
+}
+
+#[test]
+fn what_is_no_reply_stands_beside_its_phase() {
+    // P2 P13
+    for (script, words) in [("S: hello\nhold", r#""came":["hello"]"#), ("S! 220-\\xff\\r\\n\nclose", r#""came_b64":["MjIwLf8="]"#)] {
+        let server = serve(script);
+        let done = check("json", &[], &[&format!("127.0.0.1:{}", server.port)]).status(6).any_out().check();
+        assert!(done.out().contains(words), "{}", done.out());
+        server.end();
+    }
+}
+
+#[test]
 fn a_list_without_hosts_has_a_head_all_the_same() {
     let done = check("csv", &["-i", "-"], &[]).stdin("# none\n").status(2).any().check();
     assert!(done.out().starts_with("time,host,port,") && done.out().lines().count() == 1, "{}", done.out());
@@ -167,11 +206,16 @@ fn number(value: &openmetrics_parser::PrometheusValue) -> f64 {
 }
 
 #[test]
-fn a_host_that_is_named_twice_is_one_series() {
-    let server = serve(&format!("{FINE}\nagain\n{FINE}"));
+fn a_host_that_is_named_twice_is_one_series_and_tls_makes_another_one() {
+    let server = serve(&format!("{FINE}\nagain\nS: 220 mx\nhold"));
     let place = format!("127.0.0.1:{}", server.port);
-    let done = check("prometheus", &[], &[&place, &place]).any().check();
-    assert_eq!(done.out().matches("ehlo_check_success{").count(), 1, "{}", done.out());
+    let done = check("prometheus", &["-j", "1"], &[&place, &place, &format!("smtps://{place}")]).status(10).any().check();
+    let samples = parse_prometheus(&done.out()).unwrap();
+    assert!(!samples.families.is_empty());
+    for protocol in ["smtp", "smtps"] {
+        let labels = format!(r#"ehlo_check_success{{host="127.0.0.1",port="{}",protocol="{protocol}"}} "#, server.port);
+        assert_eq!(done.out().matches(&labels).count(), 1, "{}", done.out());
+    }
     drop(server);
 }
 
@@ -256,7 +300,7 @@ fn several_hosts_make_one_line_and_each_has_its_data() {
     let out = done.out();
     let (state, text, data) = plugin(out.lines().next().unwrap());
     assert_eq!((state.as_str(), done.status), ("CRITICAL", Some(2)), "{out}");
-    assert!(text.starts_with("7 hosts: 0 ok, 2 warn, 5 failed; 127.0.0.1:") && text.ends_with("; ...; 1 not understood"), "{out}");
+    assert!(text.starts_with("7 hosts: 0 ok, 2 warn, 5 failed; 127.0.0.1:") && text.ends_with("; ...; 1 line not understood"), "{out}");
     assert_eq!(data.iter().filter(|datum| datum.label.contains(':')).count(), 7, "{out}");
     assert_eq!(data.iter().filter(|datum| datum.value == "U").count(), 5, "{out}");
     assert_eq!(out.lines().filter(|line| line.starts_with("FAILED ")).count(), 5, "{out}");

@@ -108,13 +108,17 @@ fn ports(host: &str, seen: &[&Seen], sentences: &mut Vec<String>) {
     let (filtered, refused) = (of(How::Filtered), of(How::Refused));
     let is_25 = |list: &[String]| if list.iter().any(|port| port == "25") { " (many networks let nobody out on port 25)" } else { "" };
     let (a, f, r) = (and(&answers), and(&filtered), and(&refused));
+    let several = |list: &[String], one: &'static str, more: &'static str| if list.len() == 1 { one } else { more };
+    let are_refused = format!("{r} {} refused", several(&refused, "is", "are"));
+    let (port, be) = (several(&filtered, "port", "ports"), several(&filtered, "is", "are"));
     match (answers.is_empty(), filtered.is_empty(), refused.is_empty()) {
         (false, false, _) => sentences.push(format!(
-            "{host}: nothing answers on {f}, and {a} does: port {f} is filtered on the way or before the server{}.",
+            "{host}: nothing answers on {f}, and {a} {}: {port} {f} {be} filtered on the way or before the server{}.",
+            several(&answers, "does", "do"),
             is_25(&filtered)
         )),
         (true, false, false) => sentences.push(format!(
-            "{host}: {r} is refused, so the host is up; nothing answers on {f}: filtered on the way or before the server{}.",
+            "{host}: {are_refused}, so the host is up; nothing answers on {f}: filtered on the way or before the server{}.",
             is_25(&filtered)
         )),
         (true, false, true) if filtered.len() == all.len() => {
@@ -126,7 +130,10 @@ fn ports(host: &str, seen: &[&Seen], sentences: &mut Vec<String>) {
         _ => {}
     }
     if !answers.is_empty() && !refused.is_empty() {
-        sentences.push(format!("{host}: {r} is refused, and {a} answers: the host is up, and nothing listens on {r}."));
+        sentences.push(format!(
+            "{host}: {are_refused}, and {a} {}: the host is up, and nothing listens on {r}.",
+            several(&answers, "answers", "answer")
+        ));
     }
 }
 
@@ -259,6 +266,11 @@ mod tests {
             (&[(25, Refused), (587, Refused)], "mx: each port is refused: the host is up"),
             (&[(25, Filtered), (587, Refused)], "mx: 587 is refused, so the host is up; nothing answers on 25: filtered"),
             (&[(25, Other), (587, Other)], ""),
+            (
+                &[(25, Filtered), (465, Filtered), (587, Answers), (588, Answers)],
+                "mx: nothing answers on 25 and 465, and 587 and 588 do: ports 25 and 465 are filtered on the way",
+            ),
+            (&[(25, Refused), (26, Refused), (587, Answers)], "mx: 25 and 26 are refused, and 587 answers: the host is up, and nothing"),
         ];
         for (ports, want) in table {
             let list: Vec<Seen> = ports.iter().map(|(port, how)| seen("mx", *port, "", *how)).collect();

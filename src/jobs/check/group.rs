@@ -1,22 +1,25 @@
 //! What was named together: expanded into endpoints, checked at the same time, told in their order, compared.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::compare::{Seen, compare};
-use super::options::Endpoint;
+use super::options::{Endpoint, Options};
 use super::report::{BadLine, Comparison, MailDomain, Report};
 use super::{Checker, Ongoing, unchecked};
 use crate::explain::failure::Failure;
 use crate::jobs::opening::{dial_failure, mail_server_failure, mx_failure};
-use crate::net::dial::Route;
+use crate::net::dial::{DialError, Route};
+use crate::net::dns::Resolver;
 use crate::net::dns::mx::mail_servers;
-use crate::net::resolve::resolve;
+use crate::net::resolve::{Resolved, resolve};
 use crate::target::Target;
 
 /// What is told, in the order in which it becomes known.
@@ -56,7 +59,7 @@ pub(super) struct Shared {
     /// So many endpoints at the same time.
     pub(super) permits: Arc<Semaphore>,
     pub(super) board: Option<Arc<Board>>,
-    pub(super) out: Sender<Told>,
+    pub(super) out: UnboundedSender<Told>,
 }
 
 impl Shared {
@@ -68,9 +71,9 @@ impl Shared {
         self.checker.check(endpoint, ongoing).await
     }
 
-    async fn tell(&self, told: Told) {
+    fn tell(&self, told: Told) {
         // Who does not listen any more does not want to know.
-        let _ = self.out.send(told).await;
+        let _ = self.out.send(told);
     }
 }
 
@@ -83,7 +86,7 @@ pub(super) async fn run(shared: Shared, mut targets: Vec<Target>) {
         && let Some(target) = targets.pop()
     {
         let report = shared.check(&Endpoint::new(target)).await;
-        return shared.tell(Told::Report(Box::new(report))).await;
+        return shared.tell(Told::Report(Box::new(report)));
     }
     Box::pin(several(shared, targets)).await;
 }
@@ -98,41 +101,75 @@ pub(super) fn or_panic<T>(ended: Result<T, JoinError>) -> Option<T> {
 }
 
 async fn several(shared: Shared, targets: Vec<Target>) {
-    let found = expand(&shared.checker, targets).await;
-    let apart = shared.checker.options.all_addresses;
-    let mut running = JoinSet::new();
-    let mut reports: Vec<Option<Report>> = Vec::new();
-    for (at, endpoint) in found.into_iter().enumerate() {
-        match endpoint {
-            Found::Nothing(endpoint, failure, took) => {
-                reports.push(Some(unchecked(&endpoint, &shared.checker.options, failure, took)));
-            }
-            Found::Endpoint(endpoint) => {
-                reports.push(None);
-                let shared = shared.clone();
-                running.spawn(async move { (at, shared.check(&endpoint).await) });
-            }
-        }
+    let found = expand(&shared, targets).await;
+    let mut group = Group { shared, running: JoinSet::new(), reports: VecDeque::new(), told: 0, seen: Vec::new() };
+    for endpoint in found {
+        group.begin(endpoint);
     }
-    let mut seen = Vec::new();
-    let mut next = 0;
     loop {
-        while let Some(report) = reports.get_mut(next).and_then(Option::take) {
-            next += 1;
-            seen.push(Seen::new(&report, apart && report.target.address().is_none()));
-            shared.tell(Told::Report(Box::new(report))).await;
-        }
-        match running.join_next().await {
-            Some(ended) => {
-                if let Some((at, report)) = or_panic(ended) {
-                    reports[at] = Some(report);
-                }
-            }
+        group.tell_in_order();
+        match group.running.join_next().await {
+            Some(ended) => group.ended(ended),
             None => break,
         }
     }
-    if let Some(comparison) = compare(&seen) {
-        shared.tell(Told::Compared(comparison)).await;
+    if let Some(comparison) = compare(&group.seen) {
+        group.shared.tell(Told::Compared(comparison));
+    }
+}
+
+/// Endpoints that were named together. They are told in their order; whatever is done when the group is given up is
+/// told then.
+struct Group {
+    shared: Shared,
+    running: JoinSet<(usize, Report)>,
+    /// Those that were not told yet; `None` is under way.
+    reports: VecDeque<Option<Report>>,
+    /// How many were told.
+    told: usize,
+    seen: Vec<Seen>,
+}
+
+impl Group {
+    fn begin(&mut self, endpoint: Found) {
+        match endpoint {
+            Found::Nothing(endpoint, failure, took) => {
+                self.reports.push_back(Some(unchecked(&endpoint, &self.shared.checker.options, failure, took)));
+            }
+            Found::Endpoint(endpoint) => {
+                let (at, shared) = (self.reports.len(), self.shared.clone());
+                self.reports.push_back(None);
+                self.running.spawn(async move { (at, shared.check(&endpoint).await) });
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(usize, Report), JoinError>) {
+        if let Some((at, report)) = or_panic(ended) {
+            self.reports[at - self.told] = Some(report);
+        }
+    }
+
+    fn tell_in_order(&mut self) {
+        while let Some(Some(report)) = self.reports.pop_front_if(|report| report.is_some()) {
+            self.told += 1;
+            self.tell(report);
+        }
+    }
+
+    fn tell(&mut self, report: Report) {
+        let apart = self.shared.checker.options.all_addresses && report.target.address().is_none();
+        self.seen.push(Seen::new(&report, apart));
+        self.shared.tell(Told::Report(Box::new(report)));
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        while let Some(ended) = self.running.try_join_next() {
+            self.ended(ended);
+        }
+        std::mem::take(&mut self.reports).into_iter().flatten().for_each(|report| self.tell(report));
     }
 }
 
@@ -144,30 +181,22 @@ enum Found {
     Nothing(Endpoint, Failure, Duration),
 }
 
-async fn expand(checker: &Checker, targets: Vec<Target>) -> Vec<Found> {
-    let found = match &checker.options.mx {
-        Some(_) => by_mx(checker, targets).await,
+async fn expand(shared: &Shared, targets: Vec<Target>) -> Vec<Found> {
+    let options = &shared.checker.options;
+    let found = match &options.mx {
+        Some(resolver) => by_mx(shared, resolver, targets).await,
         None => targets.into_iter().map(|target| Found::Endpoint(Endpoint::new(target))).collect(),
     };
-    if !checker.options.all_addresses {
-        return found;
-    }
-    let mut all = Vec::new();
-    for one in found {
-        match one {
-            Found::Endpoint(endpoint) => all.extend(each_address(checker, endpoint).await),
-            nothing @ Found::Nothing(..) => all.push(nothing),
-        }
-    }
-    all
+    if options.all_addresses { by_address(shared, found).await } else { found }
 }
 
 /// Each mail server of a domain, in the order in which senders try them.
-async fn by_mx(checker: &Checker, targets: Vec<Target>) -> Vec<Found> {
-    let (Some(resolver), Some(first)) = (&checker.options.mx, targets.first()) else { return Vec::new() };
+async fn by_mx(shared: &Shared, resolver: &Resolver, targets: Vec<Target>) -> Vec<Found> {
+    let Some(first) = targets.first() else { return Vec::new() };
     let name = first.host.clone();
+    let _permit = shared.permits.acquire().await.ok();
     let began = Instant::now();
-    let found = match mail_servers(&name, resolver, Instant::now() + checker.options.timeout).await {
+    let found = match mail_servers(&name, resolver, began + shared.checker.options.dial.timeout).await {
         Ok(found) => found,
         Err(error) => return vec![Found::Nothing(Endpoint::new(first.clone()), mx_failure(&error, &name), began.elapsed())],
     };
@@ -181,30 +210,77 @@ async fn by_mx(checker: &Checker, targets: Vec<Target>) -> Vec<Found> {
                 null_among_others: found.null_among_others,
                 took,
             }),
+            spent: took,
             ..Endpoint::new(Target { host: mx.host.clone(), ..target.clone() })
         })
     });
     endpoints.map(Found::Endpoint).collect()
 }
 
-async fn each_address(checker: &Checker, endpoint: Endpoint) -> Vec<Found> {
-    let target = &endpoint.target;
-    let straight = matches!(checker.options.dial.route, Route::Direct) && target.socket.is_none();
-    if !straight || target.address().is_some() {
-        return vec![Found::Endpoint(endpoint)];
+/// What a look-up brought, and how long it took.
+type LookedUp = (Result<Resolved, DialError>, Duration);
+
+/// Each address of each host. A host is looked up once, whatever ports of it were named.
+async fn by_address(shared: &Shared, found: Vec<Found>) -> Vec<Found> {
+    let mut running = JoinSet::new();
+    let mut asked = HashSet::new();
+    for one in &found {
+        if let Found::Endpoint(endpoint) = one
+            && has_addresses(endpoint, &shared.checker.options)
+            && asked.insert(endpoint.target.host.clone())
+        {
+            let (shared, target, spent) = (shared.clone(), endpoint.target.clone(), endpoint.spent);
+            running.spawn(async move {
+                let looked_up = look_up(&shared, &target, spent).await;
+                (target.host, looked_up)
+            });
+        }
     }
+    let mut known = HashMap::new();
+    while let Some(ended) = running.join_next().await {
+        known.extend(or_panic(ended));
+    }
+    let apart = |one: Found| match one {
+        Found::Endpoint(endpoint) => match known.get(&endpoint.target.host) {
+            Some(looked_up) => each_address(endpoint, looked_up, &shared.checker.options),
+            None => vec![Found::Endpoint(endpoint)],
+        },
+        nothing @ Found::Nothing(..) => vec![nothing],
+    };
+    found.into_iter().flat_map(apart).collect()
+}
+
+/// Whether it is a name that we look up ourselves.
+fn has_addresses(endpoint: &Endpoint, options: &Options) -> bool {
+    let target = &endpoint.target;
+    matches!(options.dial.route, Route::Direct) && target.socket.is_none() && target.address().is_none()
+}
+
+async fn look_up(shared: &Shared, target: &Target, spent: Duration) -> LookedUp {
+    let _permit = shared.permits.acquire().await.ok();
+    let dial = &shared.checker.options.dial;
     let began = Instant::now();
-    let deadline = began + checker.options.timeout;
-    match resolve(&target.host, target.port, &checker.options.dial, deadline).await {
+    let deadline = began + dial.timeout.saturating_sub(spent);
+    (resolve(&target.host, target.port, dial, deadline).await, began.elapsed())
+}
+
+fn each_address(endpoint: Endpoint, (result, took): &LookedUp, options: &Options) -> Vec<Found> {
+    let target = &endpoint.target;
+    match result {
         Ok(resolved) => {
-            let of = |address| Endpoint { address: Some(address), aliases: resolved.aliases.clone(), ..endpoint.clone() };
-            resolved.addresses.iter().map(|address| Found::Endpoint(of(*address))).collect()
+            let of = |address: &SocketAddr| Endpoint {
+                address: Some(SocketAddr::new(address.ip(), target.port)),
+                aliases: resolved.aliases.clone(),
+                spent: endpoint.spent + *took,
+                ..endpoint.clone()
+            };
+            resolved.addresses.iter().map(|address| Found::Endpoint(of(address))).collect()
         }
         Err(error) => {
-            let failure = dial_failure(&error, target, &checker.options.dial);
+            let failure = dial_failure(error, target, &options.dial);
             let by_mx = endpoint.domain.as_ref().is_some_and(|domain| !domain.implicit);
             let failure = if by_mx { mail_server_failure(failure, &target.host) } else { failure };
-            vec![Found::Nothing(endpoint, failure, began.elapsed())]
+            vec![Found::Nothing(endpoint, failure, *took)]
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::explain::failure::Failure;
 use crate::explain::talk::TalkFailure;
 use crate::jobs::credentials::PasswordSource;
 use crate::net::Connection;
-use crate::sasl::{self, Channel, Client, Login, Mechanism, Needs, Party, Proof, Trouble};
+use crate::sasl::{self, Channel, Client, Login, Mechanism, Needs, Proof, Trouble};
 use crate::secret::Secret;
 use crate::session::Security;
 use crate::session::client::Answer;
@@ -171,10 +171,8 @@ impl Exchange {
         let Some(dialogue) = session.dialogue().filter(|_| !session.dialogue_is_endless()) else {
             return Err(impossible("the server asks without end".to_owned()));
         };
-        let spoken = dialogue.messages().iter().any(|message| message.from == Party::Client);
-        let challenge = dialogue.messages().last().map(|message| message.bytes.expose().as_slice()).unwrap_or_default();
-        // Whatever the first challenge says, it means "go ahead" to who speaks first (RFC 4422 §3).
-        let challenge = Some(challenge).filter(|_| spoken || !self.mechanism.client_first);
+        let challenge =
+            dialogue.to_answer(self.mechanism, &*self.client).map_err(|_| trouble(Trouble::BadChallenge("it is not base64")))?;
         self.client.step(challenge, login).map_err(trouble)
     }
 

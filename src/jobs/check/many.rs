@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::Checker;
@@ -15,13 +15,11 @@ use super::group::{Board, Shared, Told, or_panic, run};
 use super::input::Item;
 use crate::target::Target;
 
-/// So many results may wait for whoever prints them.
-const WAITING: usize = 64;
-
 /// A list under way.
 pub struct Many {
     shared: Shared,
-    told: Receiver<Told>,
+    /// What waits is told before more is begun: it is never more than what was in flight.
+    told: UnboundedReceiver<Told>,
     input: Receiver<Vec<Item>>,
     batch: std::vec::IntoIter<Item>,
     /// The list has no more lines.
@@ -39,7 +37,7 @@ pub struct Many {
 impl Many {
     /// Begins. So many endpoints are checked at the same time; the board says which.
     pub fn new(checker: Arc<Checker>, input: Receiver<Vec<Item>>, parallel: usize, board: Option<Arc<Board>>) -> Self {
-        let (out, told) = channel(WAITING);
+        let (out, told) = unbounded_channel();
         let parallel = parallel.max(1);
         Self {
             shared: Shared { checker, permits: Arc::new(Semaphore::new(parallel)), board, out },
@@ -69,6 +67,9 @@ impl Many {
     /// The next thing to tell; `None` when all was told. Can be dropped and called again without loss.
     pub async fn next(&mut self) -> Option<Told> {
         loop {
+            if let Ok(told) = self.told.try_recv() {
+                return Some(told);
+            }
             while let Some(ended) = self.running.try_join_next() {
                 or_panic(ended);
             }
@@ -91,9 +92,11 @@ impl Many {
         }
     }
 
-    /// What waits to be told, without waiting for more.
-    pub fn waiting(&mut self) -> Option<Told> {
-        self.told.try_recv().ok()
+    /// Gives up what is under way. What is done is still told by [`Many::next`], and then it ends.
+    pub async fn give_up(&mut self) {
+        self.running.shutdown().await;
+        self.batch = Vec::new().into_iter();
+        self.read = true;
     }
 
     /// Begins as many targets as there are places; a line that cannot be read is told at once.

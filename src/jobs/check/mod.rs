@@ -89,7 +89,7 @@ impl Checker {
 pub(super) fn unchecked(endpoint: &Endpoint, options: &Options, failure: Failure, took: Duration) -> Report {
     let mut report = Report::of(endpoint);
     report.took = took;
-    report.phases.push(Phase { kind: PhaseKind::Resolve, start: Duration::ZERO, took, ok: false, reply: None });
+    report.phases.push(Phase::timed(PhaseKind::Resolve, Duration::ZERO, took, false));
     judge(&mut report, options, Err(failure));
     report
 }

@@ -9,7 +9,7 @@ use crate::explain::notice;
 use crate::net::dial::Route;
 use crate::net::tls::verdict::is_expired;
 use crate::target::Protocol;
-use crate::text::printable_str;
+use crate::text::{self, printable_str};
 use crate::wire::keyword::Capabilities;
 
 /// A reply that takes longer is told.
@@ -65,16 +65,17 @@ fn hello(report: &Report, options: &Options, found: &mut Found) {
     let outside = report.target.protocol == Protocol::Smtp && report.target.socket.is_none();
     let Some(offer) = report.offer.as_ref() else { return };
     let mechanisms = offer.mechanisms();
+    let readable = |name: &String| crate::sasl::lookup(name).is_some_and(|known| known.readable);
     if !offer.has("STARTTLS") {
         if options.through >= Through::Tls && outside {
-            let login = if mechanisms.is_empty() { "" } else { " Logins are offered all the same: passwords can be read on the way." };
+            let exposed = mechanisms.iter().any(readable);
+            let login = if exposed { " Logins are offered all the same: passwords can be read on the way." } else { "" };
             let text =
                 format!("STARTTLS is not offered: nothing is encrypted. It is not configured, or a device on the way takes it out.{login}");
             found.add(NoticeKind::NoStartTls, "no STARTTLS", text);
         }
         return;
     }
-    let readable = |name: &String| crate::sasl::lookup(name).is_some_and(|known| known.readable);
     match &report.offer_in_tls {
         Some(inside) if inside.mechanisms().is_empty() && !mechanisms.is_empty() => {
             found.add(NoticeKind::LoginOnlyOutsideTls, "login only outside TLS", "A login is offered before STARTTLS and none inside TLS.");
@@ -104,8 +105,7 @@ fn tls(report: &Report, options: &Options, found: &mut Found) {
     // That it ends is news of a certificate with other faults too, where those are passed over.
     let counts = tls.is_verified() || options.insecure && !is_expired(&tls.faults);
     if let Some(certificate) = tls.certificate.as_ref().filter(|certificate| counts && certificate.days_left < options.warn_days) {
-        let days = certificate.days_left;
-        let left = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+        let left = text::days(certificate.days_left);
         found.add(NoticeKind::CertificateEnds, format!("cert ends in {left}"), format!("The certificate ends in {left}: renew it."));
     }
     if tls.client_certificate_asked {
@@ -120,9 +120,14 @@ fn tls(report: &Report, options: &Options, found: &mut Found) {
 fn slow(report: &Report, options: &Options, found: &mut Found) {
     for phase in report.phases.iter().filter(|phase| phase.ok && phase.took > SLOW) {
         let (name, took) = (phase.kind.name(), phase.took.as_secs());
-        let text = format!(
-            "The phase {name} took {took} s: a delay on purpose (tarpit), or a wait for a name server or block list. Clients with less patience give up."
-        );
+        let why = match phase.kind {
+            PhaseKind::Resolve => "a name server that is asked first may be dead",
+            PhaseKind::Connect => "packets are lost, or an address that is tried first is dead",
+            PhaseKind::Proxy => "the proxy, or its way to the server",
+            PhaseKind::Handshake | PhaseKind::Certificate => "the server is loaded, or packets are lost",
+            _ => "a delay on purpose (tarpit), or a wait for a name server or block list",
+        };
+        let text = format!("The phase {name} took {took} s: {why}. Clients with less patience give up.");
         found.add(NoticeKind::Slow, format!("slow {name}"), text);
     }
     if let Some(limit) = options.warn_after.filter(|limit| report.took > *limit) {

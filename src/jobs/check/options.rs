@@ -11,6 +11,12 @@ use crate::net::tls::TlsOptions;
 use crate::secret::Secret;
 use crate::target::Target;
 
+/// The limit for all phases of an endpoint, unless it is said: a tarpit of half a minute is waited for.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Warn of a certificate that ends within so many days, unless it is said.
+pub const WARN_DAYS: i64 = 14;
+
 /// How far a check goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Through {
@@ -93,11 +99,13 @@ pub struct Endpoint {
     pub domain: Option<MailDomain>,
     /// The names that CNAME records led to, where they were looked up before.
     pub aliases: Vec<String>,
+    /// How much of the limit such look-ups took.
+    pub spent: Duration,
 }
 
 impl Endpoint {
     /// A host and a port.
     pub fn new(target: Target) -> Self {
-        Self { target, address: None, domain: None, aliases: Vec::new() }
+        Self { target, address: None, domain: None, aliases: Vec::new(), spent: Duration::ZERO }
     }
 }

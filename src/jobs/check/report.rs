@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::options::Endpoint;
 use super::words;
-use crate::explain::failure::{Class, Failure};
+use crate::explain::failure::{Class, Failure, USAGE};
 use crate::net::dial::Cause;
 use crate::net::tls::verdict::Fault;
 use crate::target::Target;
@@ -32,7 +32,8 @@ pub struct Report {
     pub passed_over: Vec<SocketAddr>,
     /// The names that CNAME records led to.
     pub aliases: Vec<String>,
-    /// The phases that were begun, in their order; after one that failed there is none.
+    /// The phases that were begun, in their order; after one that failed there is none, but for a certificate whose
+    /// faults are passed over (`-k`).
     pub phases: Vec<Phase>,
     /// What EHLO offered before TLS; `None` when it was not said, not accepted, or TLS came first.
     pub offer: Option<Capabilities>,
@@ -162,6 +163,15 @@ pub struct Phase {
     pub ok: bool,
     /// The server's reply, where a step has one.
     pub reply: Option<Reply>,
+    /// What came in the place of a reply and is none: lines, the last of which may have no end.
+    pub came: Vec<Vec<u8>>,
+}
+
+impl Phase {
+    /// A step of which no more is known than its times.
+    pub(crate) fn timed(kind: PhaseKind, start: Duration, took: Duration, ok: bool) -> Self {
+        Self { kind, start, took, ok, reply: None, came: Vec::new() }
+    }
 }
 
 /// What a handshake brought.
@@ -363,7 +373,7 @@ impl Level {
 
 impl Report {
     /// An endpoint of which nothing is known yet.
-    pub(super) fn of(endpoint: &Endpoint) -> Self {
+    pub(crate) fn of(endpoint: &Endpoint) -> Self {
         Self {
             target: endpoint.target.clone(),
             domain: endpoint.domain.clone(),
@@ -451,8 +461,8 @@ pub struct Summary {
     pub bad_lines: u64,
     /// Targets that were named again.
     pub duplicates: u64,
-    /// It was interrupted: what was not finished is not in it.
-    pub interrupted: bool,
+    /// A signal ended it, and what was not finished is not in it: the exit status of that.
+    pub interrupted: Option<u8>,
     /// Of what was named, how much was begun and not finished then.
     pub under_way: u64,
     /// How long all of it took.
@@ -479,14 +489,12 @@ impl Summary {
         self.ok + self.warned + self.failed
     }
 
-    /// The exit status: 0 when nothing failed, the status of the failure when all failed alike, else 10; 130
-    /// when it was interrupted. A bad line is a failure of the command line (2).
+    /// The exit status: 0 when nothing failed, the status of the failure when all failed alike, else 10; that of the
+    /// signal when it was interrupted. A bad line is a failure of the command line (2).
     pub fn status(&self) -> u8 {
-        const USAGE: u8 = 2;
         const MIXED: u8 = 10;
-        const INTERRUPTED: u8 = 130;
-        if self.interrupted {
-            return INTERRUPTED;
+        if let Some(status) = self.interrupted {
+            return status;
         }
         match (&self.classes[..], self.ok + self.warned, self.bad_lines) {
             ([], 0, _) => USAGE,
@@ -524,8 +532,8 @@ mod tests {
             let mut summary = Summary { bad_lines: *bad_lines, ..Summary::default() };
             failures.iter().for_each(|failure| summary.add(&verdict((*failure).clone())));
             assert_eq!(summary.status(), *status, "{summary:?}");
-            summary.interrupted = true;
-            assert_eq!(summary.status(), 130);
+            summary.interrupted = Some(143);
+            assert_eq!(summary.status(), 143);
         }
     }
 

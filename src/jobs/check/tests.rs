@@ -23,6 +23,7 @@ use crate::session::server::auth::PASSWORD;
 use crate::session::server::character::CHARACTERS;
 use crate::session::server::{Facts, NAME, Server, Step, scenario};
 use crate::target::Target;
+use crate::wire::reply::Reply;
 
 fn options() -> Options {
     let timeout = Duration::from_secs(30);
@@ -142,6 +143,27 @@ async fn a_slow_greeting_is_waited_for_and_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_greeting_in_the_last_moments_is_one() {
+    // Who was silent until then is asked in another way.
+    let script = "wait 30\nS: 220 mx\nhold";
+    let late = Duration::from_millis(30_500);
+    let table = [(Through::Greeting, "warn : slow banner"), (Through::Tls, "FAILED : greeted too late for EHLO within 30 s")];
+    for (through, want) in table {
+        let (report, said) = check_script(Options { through, timeout: late, ..options() }, script).await;
+        assert_eq!(shown(&report), want);
+        assert_eq!(report.reply(PhaseKind::Greeting).map(Reply::first_text), Some(&b"mx"[..]));
+        assert!(said.starts_with("\x16\x03"), "{said:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_provoked_is_read_however_it_is_cut() {
+    let script = "wait 30\nS! \x15\nwait 0\nS! \x03\nwait 0\nS! \x01\x00\nhold";
+    let (report, _) = check_script(Options { timeout: Duration::from_secs(31), ..options() }, script).await;
+    assert_eq!(shown(&report), "FAILED banner: not SMTP: TLS (this port expects encryption from the first byte)");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_failed_by_being_slow_is_not_told_as_a_delay_on_purpose() {
     for script in ["hold", "wait 20\nS: 554 no", "S: 220 mx\nC: EHLO\nhold"] {
         let (report, _) = check_script(options(), script).await;
@@ -244,7 +266,7 @@ async fn slowness_and_a_missing_starttls_fail_where_that_is_wished() {
     let table = [
         (hello(seconds(6), None), "ok : ok"),
         (hello(seconds(4), None), "warn : slow"),
-        (hello(seconds(1), seconds(4)), "FAILED : slow: 5 s, and 4 s is allowed"),
+        (hello(seconds(1), seconds(4)), "FAILED : slow: 5000 ms, and 4000 ms are allowed"),
     ];
     for (options, want) in table {
         assert_eq!(shown(&check_script(options, SLOW).await.0), want);

@@ -9,8 +9,9 @@ use crate::jobs::opening::cause_failure;
 use crate::net::dial::Cause;
 use crate::net::tls::verdict::Fault;
 use crate::net::tls::{TlsCause, TlsFailure, TlsOptions};
-use crate::text::{printable, printable_str};
+use crate::text::{self, printable, printable_str};
 use crate::wire::foreign;
+use crate::wire::reply::looks_like_reply;
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
@@ -25,11 +26,7 @@ pub(super) fn now_ms() -> u64 {
 
 /// A fault in a few words, and its kind.
 pub(super) fn fault(fault: &Fault, now: i64) -> (Kind, String) {
-    let days = |seconds: i64| match seconds / 86_400 {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        count => format!("{count} days"),
-    };
+    let days = |seconds: i64| text::days(seconds / 86_400);
     match fault {
         Fault::Unreadable(words) => (Kind::Unreadable, format!("the certificate cannot be read ({})", printable_str(words))),
         Fault::Expired { at } => (Kind::Expired, format!("the certificate expired {} ago", days(now - at))),
@@ -73,7 +70,7 @@ pub(super) fn handshake(cause: &TlsCause) -> String {
 /// A failed handshake, for what is said of it. `named`: a name was sent.
 pub(super) fn handshake_failure(failure: &TlsFailure, options: &TlsOptions, named: bool) -> HandshakeFailure {
     let why = match &failure.cause {
-        TlsCause::NotTls(head) if head.starts_with(b"220") => Why::PlainSmtp,
+        TlsCause::NotTls(head) if looks_like_reply(head) => Why::PlainSmtp,
         TlsCause::NotTls(_) => Why::OtherService,
         TlsCause::Alert(name) if name == "unrecognized_name" && named => Why::UnknownName,
         TlsCause::Alert(name) if name == "unrecognized_name" => Why::NameWanted,
@@ -103,6 +100,7 @@ mod tests {
         let alert = |name: &str| TlsCause::Alert(name.to_owned());
         let table = [
             (TlsCause::NotTls(b"220 mx ESMTP\r\n".to_vec()), true, Why::PlainSmtp),
+            (TlsCause::NotTls(b"554-mx No SMTP".to_vec()), true, Why::PlainSmtp),
             (TlsCause::NotTls(b"HTTP/1.1 400 Bad Request".to_vec()), true, Why::OtherService),
             (alert("unrecognized_name"), true, Why::UnknownName),
             (alert("unrecognized_name"), false, Why::NameWanted),

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::exchange;
 use super::{Answer, DnsError, Mx, Tlsa};
+use crate::net::dial::Family;
 
 /// How many CNAME records may lead from one name to the next.
 const MAX_ALIASES: usize = 16;
@@ -63,8 +64,9 @@ impl Resolver {
     /// The addresses of a host, IPv6 before IPv4, each kind in the order of its answer.
     ///
     /// # Errors
-    /// [`DnsError`]; one kind of address is enough, and of two failures the more telling one is given.
-    pub async fn addresses(&self, host: &str, deadline: Instant) -> Result<Answer<IpAddr>, DnsError> {
+    /// [`DnsError`]; one kind of address is enough, and of two failures the more telling one is given. Where one family
+    /// is wanted and there are addresses of it, the others are not waited for.
+    pub async fn addresses(&self, host: &str, family: Family, deadline: Instant) -> Result<Answer<IpAddr>, DnsError> {
         let name = name(host)?;
         let pick = |data: &RData| match data {
             RData::A(address) => Some(IpAddr::V4(address.0)),
@@ -75,10 +77,10 @@ impl Resolver {
         let mut four = pin!(self.ask(name.clone(), RecordType::A, deadline, pick));
         let (six, four) = tokio::select! {
             six = &mut six => {
-                let four = patiently(six.is_ok(), four).await;
+                let four = patiently(six.is_ok(), family == Family::V6, four).await;
                 (six, four)
             }
-            four = &mut four => (patiently(four.is_ok(), six).await, four),
+            four = &mut four => (patiently(four.is_ok(), family == Family::V4, six).await, four),
         };
         match (six, four) {
             (Ok(mut six), Ok(four)) => {
@@ -135,8 +137,12 @@ impl Resolver {
 }
 
 /// The answer for the other kind of address.
-async fn patiently<T>(one_is_known: bool, asking: impl Future<Output = Result<T, DnsError>>) -> Result<T, DnsError> {
-    if one_is_known { timeout(OTHER_KIND, asking).await.unwrap_or(Err(DnsError::TimedOut)) } else { asking.await }
+async fn patiently<T>(one_is_known: bool, it_is_enough: bool, asking: impl Future<Output = Result<T, DnsError>>) -> Result<T, DnsError> {
+    match (one_is_known, it_is_enough) {
+        (false, _) => asking.await,
+        (true, false) => timeout(OTHER_KIND, asking).await.unwrap_or(Err(DnsError::TimedOut)),
+        (true, true) => Err(DnsError::TimedOut),
+    }
 }
 
 /// Of two failures the one of the higher rank tells more.

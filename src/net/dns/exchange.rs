@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::DnsError;
 use crate::net::dial::system_words;
+use crate::net::files;
 
 /// How long a name server may take, however late the deadline is: a dead one is known by then.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,7 +36,12 @@ pub(super) async fn ask(servers: &[SocketAddr], query: Query, dnssec_ok: bool, d
         let patience = if at + 1 < servers.len() { PATIENCE_WITH_MORE } else { PATIENCE };
         let until = deadline.min(Instant::now() + patience);
         let asked = question(query.clone(), dnssec_ok);
-        match timeout_at(until, one(*server, &asked)).await {
+        let mut answered = timeout_at(until, one(*server, &asked, until)).await;
+        // A name server from before EDNS (RFC 6891 §7).
+        if dnssec_ok && matches!(&answered, Ok(Ok(answer)) if is_at_a_loss(answer)) {
+            answered = timeout_at(until, one(*server, &question(query.clone(), false), until)).await;
+        }
+        match answered {
             Ok(Ok(answer)) if is_final(&answer) => return Ok(answer),
             Ok(answered) => result = answered,
             // What an earlier one said tells more than that this one is silent.
@@ -50,6 +56,11 @@ fn is_final(answer: &Message) -> bool {
     matches!(answer.metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
 }
 
+/// Whether it does not understand the question.
+fn is_at_a_loss(answer: &Message) -> bool {
+    matches!(answer.metadata.response_code, ResponseCode::FormErr | ResponseCode::NotImp)
+}
+
 fn question(query: Query, dnssec_ok: bool) -> Message {
     let mut message = Message::query();
     message.metadata.recursion_desired = true;
@@ -62,17 +73,22 @@ fn question(query: Query, dnssec_ok: bool) -> Message {
     message
 }
 
-/// One name server. Without an end of its own.
-async fn one(server: SocketAddr, asked: &Message) -> Result<Message, DnsError> {
+/// One name server. The deadline is only for the wait for an open file.
+async fn one(server: SocketAddr, asked: &Message, deadline: Instant) -> Result<Message, DnsError> {
     let bytes = asked.to_vec().map_err(|_| DnsError::BadName)?;
     let unreachable = |error: io::Error| DnsError::Unreachable(system_words(&error));
-    let answer = over_udp(server, &bytes, asked).await.map_err(unreachable)?;
+    let answer = over_udp(server, &bytes, asked, deadline).await.map_err(unreachable)?;
     if answer.metadata.truncation { over_tcp(server, &bytes, asked).await } else { Ok(answer) }
 }
 
-async fn over_udp(server: SocketAddr, bytes: &[u8], asked: &Message) -> io::Result<Message> {
+async fn over_udp(server: SocketAddr, bytes: &[u8], asked: &Message, deadline: Instant) -> io::Result<Message> {
     let any = if server.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
-    let socket = UdpSocket::bind((any, 0)).await?;
+    let open = || {
+        let socket = std::net::UdpSocket::bind((any, 0))?;
+        socket.set_nonblocking(true)?;
+        UdpSocket::from_std(socket)
+    };
+    let socket = files::open(deadline, open).await?;
     // So that only its datagrams are taken, and that nobody listens there is seen.
     socket.connect(server).await?;
     let mut datagram = vec![0; LONGEST];

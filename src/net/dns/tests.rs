@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::mx::{MxError, mail_servers};
 use super::*;
-use crate::net::dial::DialOptions;
+use crate::net::dial::{DialOptions, Family};
 use crate::net::resolve::resolve;
 
 #[allow(unreachable_pub)]
@@ -43,6 +43,8 @@ const ZONE: &str = "
     silent.test                  SILENT
     half.test                    SILENT AAAA
     half.test                    A 127.0.0.1
+    _25._tcp.old.test            FORMERR EDNS
+    _25._tcp.old.test            TLSA 3 1 1 ab01
     large.test                   TCP
     large.test                   MX 10 mx1.contoso.test
 ";
@@ -60,7 +62,7 @@ fn soon() -> Instant {
 #[tokio::test]
 async fn each_kind_of_record_is_read() {
     let (server, resolver) = zone();
-    let answer = resolver.addresses("mx1.contoso.test", soon()).await.unwrap();
+    let answer = resolver.addresses("mx1.contoso.test", Family::Any, soon()).await.unwrap();
     assert_eq!(answer.records, ["2001:db8::1", "192.0.2.1"].map(|address| address.parse::<IpAddr>().unwrap()));
     assert!(answer.aliases.is_empty() && !answer.authentic);
     let tlsa = resolver.tlsa("mx1.contoso.test", 25, soon()).await.unwrap();
@@ -76,10 +78,17 @@ async fn each_kind_of_record_is_read() {
 async fn a_kind_of_address_that_is_never_answered_does_not_eat_up_the_time() {
     let (_server, resolver) = zone();
     let (asked, limit) = (Instant::now(), Duration::from_secs(20));
-    let answer = resolver.addresses("half.test", asked + limit).await.unwrap();
+    let answer = resolver.addresses("half.test", Family::Any, asked + limit).await.unwrap();
     assert_eq!(answer.records, [IpAddr::from([127, 0, 0, 1])]);
     // Far from the limit, and far from what a busy machine needs.
     assert!(asked.elapsed() < limit / 2, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn a_name_server_from_before_edns_is_asked_again_without_it() {
+    let (server, resolver) = zone();
+    let answer = resolver.tlsa("old.test", 25, soon()).await.unwrap();
+    assert_eq!((answer.records.len(), server.questions()), (1, 2));
 }
 
 #[tokio::test]
@@ -97,13 +106,13 @@ async fn an_address_of_the_other_version_is_none_for_who_is_bound_to_one() {
 #[tokio::test]
 async fn aliases_are_followed_and_told() {
     let (_server, resolver) = zone();
-    let answer = resolver.addresses("one.test", soon()).await.unwrap();
+    let answer = resolver.addresses("one.test", Family::Any, soon()).await.unwrap();
     assert_eq!(answer.aliases, ["two.test", "mx1.contoso.test"]);
     assert_eq!(answer.records.len(), 2);
-    assert_eq!(resolver.addresses("dangling.test", soon()).await, Err(DnsError::NoSuchName));
+    assert_eq!(resolver.addresses("dangling.test", Family::Any, soon()).await, Err(DnsError::NoSuchName));
     for (name, aliases) in [("empty-alias.test", &["known.test"][..]), ("loop1.test", &["loop2.test"]), ("known.test", &[])] {
         let aliases = aliases.iter().map(|&alias| alias.to_owned()).collect();
-        assert_eq!(resolver.addresses(name, soon()).await, Err(DnsError::NoData { aliases }), "{name}");
+        assert_eq!(resolver.addresses(name, Family::Any, soon()).await, Err(DnsError::NoData { aliases }), "{name}");
     }
 }
 
@@ -117,7 +126,7 @@ async fn each_failure_is_told_apart() {
         ("a..test", DnsError::BadName),
     ] {
         assert_eq!(resolver.mx(name, soon()).await, Err(error.clone()), "{name}");
-        assert_eq!(resolver.addresses(name, soon()).await, Err(error), "{name}");
+        assert_eq!(resolver.addresses(name, Family::Any, soon()).await, Err(error), "{name}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::time::Instant;
 
 use super::{Answer, DnsError, Mx, Tlsa};
+use crate::net::dial::Family;
 
 /// No resolver.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ impl Resolver {
     }
 
     /// Cannot be called.
-    pub async fn addresses(&self, _host: &str, _deadline: Instant) -> Result<Answer<IpAddr>, DnsError> {
+    pub async fn addresses(&self, _host: &str, _family: Family, _deadline: Instant) -> Result<Answer<IpAddr>, DnsError> {
         match self.0 {}
     }
 

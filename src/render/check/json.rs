@@ -25,17 +25,9 @@ pub const SCHEMA_TEXT: &str = include_str!("schema.json");
 
 /// The format.
 #[derive(Debug)]
-pub struct Json {
-    /// Seconds since 1970, for what depends on today.
-    now: i64,
-}
+pub struct Json;
 
 impl Json {
-    /// JSON Lines, judged today.
-    pub fn new(now: i64) -> Self {
-        Self { now }
-    }
-
     fn write(event: &str, members: Value, to: &mut Written) {
         let mut line = Map::from_iter([("schema".to_owned(), json!(SCHEMA)), ("event".to_owned(), json!(event))]);
         if let Value::Object(members) = members {
@@ -48,7 +40,7 @@ impl Json {
 
 impl Format for Json {
     fn report(&mut self, report: &Report, to: &mut Written) {
-        Self::write("check", check(report, self.now), to);
+        Self::write("check", check(report), to);
     }
 
     fn compared(&mut self, comparison: &Comparison, to: &mut Written) {
@@ -62,7 +54,7 @@ impl Format for Json {
     fn end(&mut self, summary: &Summary, to: &mut Written) {
         let classes: Map<String, Value> = summary.classes.iter().map(|(class, count)| (class.name().to_owned(), json!(count))).collect();
         let members = json!({
-            "ok": summary.failed == 0 && summary.bad_lines == 0 && !summary.interrupted,
+            "ok": summary.status() == 0,
             "exit": summary.status(),
             "checked": summary.checked(),
             "well": summary.ok,
@@ -71,7 +63,7 @@ impl Format for Json {
             "failures": classes,
             "bad_lines": summary.bad_lines,
             "duplicates": summary.duplicates,
-            "interrupted": summary.interrupted,
+            "interrupted": summary.interrupted.is_some(),
             "under_way": summary.under_way,
             "ms": ms(summary.took),
         });
@@ -79,7 +71,7 @@ impl Format for Json {
     }
 }
 
-fn check(report: &Report, now: i64) -> Value {
+fn check(report: &Report) -> Value {
     json!({
         "t": moment(report.began),
         "host": report.target.host,
@@ -99,7 +91,7 @@ fn check(report: &Report, now: i64) -> Value {
         "phases": report.phases.iter().map(phase).collect::<Vec<_>>(),
         "offer": report.offer.as_ref().map(offer),
         "offer_in_tls": report.offer_in_tls.as_ref().map(offer),
-        "tls": report.tls.as_ref().map(|tls| secured(tls, now)),
+        "tls": report.tls.as_ref().map(|tls| secured(tls, super::today(report))),
         "login": report.login.as_ref().map(|login| json!({ "mechanism": login.mechanism, "user": login.user })),
         "reverse_names": report.reverse_names,
         "notices": report.notices.iter().map(notice).collect::<Vec<_>>(),
@@ -131,28 +123,38 @@ fn attempt(tried: &Tried) -> Value {
 }
 
 fn phase(phase: &Phase) -> Value {
-    json!({
+    let mut members = json!({
         "phase": phase.kind.name(),
         "ok": phase.ok,
         "start_ms": ms(phase.start),
         "ms": ms(phase.took),
         "reply": phase.reply.as_ref().map(reply),
-    })
+    });
+    if let (Some(members), false) = (members.as_object_mut(), phase.came.is_empty()) {
+        let (name, came) = texts("came", &phase.came);
+        members.insert(name, came);
+    }
+    members
 }
 
 fn reply(reply: &Reply) -> Value {
     let mut members = Map::new();
     members.insert("code".to_owned(), json!(reply.code.number()));
     members.insert("enhanced".to_owned(), json!(reply.status().map(|status| status.to_string())));
-    let lines: Vec<&[u8]> = reply.texts().collect();
-    match lines.iter().map(|line| std::str::from_utf8(line)).collect::<Result<Vec<_>, _>>() {
-        Ok(texts) => members.insert("lines".to_owned(), json!(texts)),
-        Err(_) => members.insert("lines_b64".to_owned(), json!(lines.iter().map(|line| base64::encode(line)).collect::<Vec<_>>())),
-    };
+    let (name, lines) = texts("lines", &reply.texts().collect::<Vec<_>>());
+    members.insert(name, lines);
     Value::Object(members)
 }
 
-/// Keyword → parameters.
+/// Texts of the server under their name; where one is not UTF-8, all in base64.
+fn texts(name: &str, lines: &[impl AsRef<[u8]>]) -> (String, Value) {
+    match lines.iter().map(|line| std::str::from_utf8(line.as_ref())).collect::<Result<Vec<_>, _>>() {
+        Ok(texts) => (name.to_owned(), json!(texts)),
+        Err(_) => (format!("{name}_b64"), json!(lines.iter().map(|line| base64::encode(line.as_ref())).collect::<Vec<_>>())),
+    }
+}
+
+/// Each keyword and its parameters, in the order of the reply.
 fn offer(offer: &Capabilities) -> Value {
     offer.keywords().map(|keyword| json!({ "keyword": keyword.name(), "parameters": keyword.parameters().collect::<Vec<_>>() })).collect()
 }

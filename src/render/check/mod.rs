@@ -14,7 +14,7 @@ use crate::explain::failure::{self, Diagnosis, Failure};
 use crate::jobs::check::report::{BadLine, Comparison, Level, Report, Summary};
 use crate::jobs::opening;
 use crate::render::{Style, human};
-use crate::target::{Protocol, Target};
+use crate::target::{Protocol, SUBMISSIONS, Target};
 use crate::text::printable_str;
 
 /// What is to be written, and where.
@@ -41,8 +41,6 @@ pub struct Wishes {
     pub verbose: u8,
     /// Verdicts only (`-q`).
     pub quiet: bool,
-    /// Seconds since 1970, for what depends on today.
-    pub now: i64,
 }
 
 /// What tells endpoints apart beside host and port.
@@ -97,11 +95,16 @@ pub trait Format {
     fn status(&self, summary: &Summary) -> u8 {
         summary.status()
     }
+
+    /// The exit status when what was written reaches nobody, for which `status` is the usual one.
+    fn unwritten(&self, status: u8) -> u8 {
+        status
+    }
 }
 
 // ---- what several formats write alike ------------------------------------------------------------
 
-/// Host and port, or the socket.
+/// Host and port, with the scheme where the port does not say it; or the socket.
 pub fn place(target: &Target) -> String {
     let mut out = String::new();
     write_place(target, &mut out);
@@ -113,10 +116,18 @@ fn write_place(target: &Target, out: &mut String) {
         out.push_str(&printable_str(&target.to_string()));
         return;
     }
-    let scheme = if target.protocol == Protocol::Lmtp { "lmtp://" } else { "" };
+    // Plain SMTP says nothing, and neither does TLS on the port of TLS.
+    if target.protocol != Protocol::Smtp || target.implicit_tls != (target.port == SUBMISSIONS) {
+        let _ = write!(out, "{}://", protocol(target));
+    }
     let host = printable_str(&target.host);
     let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-    let _ = write!(out, "{scheme}{open}{host}{close}:{}", target.port);
+    let _ = write!(out, "{open}{host}{close}:{}", target.port);
+}
+
+/// The ending of so many hosts or lines.
+fn s(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// A level in a word, for programs.
@@ -128,11 +139,13 @@ fn level(level: Level) -> &'static str {
     }
 }
 
-/// The protocol in a word, for programs.
+/// The protocol in a word, for programs: the scheme of a URL.
 fn protocol(target: &Target) -> &'static str {
-    match target.protocol {
-        Protocol::Smtp => "smtp",
-        Protocol::Lmtp => "lmtp",
+    match (target.protocol, target.implicit_tls) {
+        (Protocol::Smtp, false) => "smtp",
+        (Protocol::Smtp, true) => "smtps",
+        (Protocol::Lmtp, false) => "lmtp",
+        (Protocol::Lmtp, true) => "lmtps",
     }
 }
 
@@ -142,6 +155,11 @@ fn ms(time: Duration) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "microseconds of a check are few")]
     let micros = time.as_micros() as f64;
     micros / 1000.0
+}
+
+/// Seconds since 1970 at the beginning: what is told of dates is told as of then.
+fn today(report: &Report) -> i64 {
+    i64::try_from(report.began / 1000).unwrap_or(i64::MAX)
 }
 
 /// RFC 3339 in UTC, from milliseconds since 1970.

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Apart, Format, Limits, Written, place};
+use super::{Apart, Format, Limits, Written, place, s};
 use crate::jobs::check::report::{BadLine, Comparison, Level, PhaseKind, Report, Summary};
 use crate::render::human;
 use crate::text::printable_str;
@@ -41,7 +41,7 @@ impl State {
     fn of(summary: &Summary) -> Self {
         match summary {
             Summary { failed: 1.., .. } => Self::Critical,
-            Summary { bad_lines: 1.., .. } | Summary { interrupted: true, .. } => Self::Unknown,
+            Summary { bad_lines: 1.., .. } | Summary { interrupted: Some(_), .. } => Self::Unknown,
             summary if summary.checked() == 0 => Self::Unknown,
             Summary { warned: 1.., .. } => Self::Warning,
             _ => Self::Ok,
@@ -97,7 +97,7 @@ impl Nagios {
     }
 
     fn alone(&self, report: &Report) -> Told {
-        let mut measured = vec![self.time("time", Some(report.took))];
+        let mut measured = vec![self.time("time", time_of(report))];
         let steps = report.phases.iter().filter(|phase| phase.ok && phase.kind != PhaseKind::Certificate);
         measured.extend(steps.map(|phase| format!("{}={:.3}s", phase.kind.name(), phase.took.as_secs_f64())));
         if let Some(certificate) = report.certificate() {
@@ -117,10 +117,9 @@ impl Nagios {
     /// One endpoint among several.
     fn among_others(&mut self, report: &Report) {
         if self.measured.len() < FEW {
-            let took = (report.verdict.level != Level::Failed).then_some(report.took);
             let label = label(&self.name(report));
             let label = self.free(label);
-            let time = self.time(&label, took);
+            let time = self.time(&label, time_of(report));
             self.measured.push(time);
         }
         let sentence = self.sentence(report);
@@ -166,18 +165,17 @@ impl Nagios {
         line
     }
 
-    /// Host and port; its address too where several of one host are checked.
+    /// Host and port; the mail domain and its address too where that is what tells it from others.
     fn name(&self, report: &Report) -> String {
-        let place = place(&report.target);
-        match report.address.filter(|_| self.apart.by_address) {
-            Some(address) => format!("{place} ({})", address.ip()),
-            None => place,
-        }
+        let domain = report.domain.as_ref().filter(|domain| self.apart.by_domain && domain.name != report.target.host);
+        let domain = domain.map(|domain| format!("{} ", domain.name)).unwrap_or_default();
+        let address = report.address.filter(|_| self.apart.by_address).map(|address| format!(" ({})", address.ip()));
+        format!("{domain}{}{}", place(&report.target), address.unwrap_or_default())
     }
 
     fn of_several(&self, summary: &Summary) -> Told {
         let checked = summary.checked();
-        let mut sentence = format!("{checked} hosts: {} ok, {} warn, {} failed", summary.ok, summary.warned, summary.failed);
+        let mut sentence = format!("{checked} host{}: {} ok, {} warn, {} failed", s(checked), summary.ok, summary.warned, summary.failed);
         let first: Vec<&str> = self.failures.iter().chain(&self.warnings).take(ON_FIRST_LINE).map(String::as_str).collect();
         if !first.is_empty() {
             let more = if summary.failed + summary.warned > ON_FIRST_LINE as u64 { "; ..." } else { "" };
@@ -215,9 +213,9 @@ impl Format for Nagios {
         let told = alone.unwrap_or_else(|| self.of_several(summary));
         let mut line = format!("SMTP {} - {}", State::of(summary).name(), told.sentence);
         if summary.bad_lines > 0 {
-            let _ = write!(line, "; {} not understood", summary.bad_lines);
+            let _ = write!(line, "; {} line{} not understood", summary.bad_lines, s(summary.bad_lines));
         }
-        if summary.interrupted {
+        if summary.interrupted.is_some() {
             line.push_str("; interrupted");
         }
         let _ = writeln!(to.out, "{line} | {}", told.measured);
@@ -232,6 +230,15 @@ impl Format for Nagios {
     fn status(&self, summary: &Summary) -> u8 {
         State::of(summary) as u8
     }
+
+    fn unwritten(&self, _: u8) -> u8 {
+        UNKNOWN
+    }
+}
+
+/// How long it took to come as far as was wanted.
+fn time_of(report: &Report) -> Option<Duration> {
+    report.failed_phase().is_none().then_some(report.took)
 }
 
 /// Those that are not well, and how many more there are.
@@ -268,7 +275,7 @@ mod tests {
             (all(1, 1, 0, 1), State::Unknown),
             (all(0, 0, 1, 1), State::Critical),
             (all(0, 0, 0, 0), State::Unknown),
-            (Summary { interrupted: true, ..all(1, 0, 0, 0) }, State::Unknown),
+            (Summary { interrupted: Some(130), ..all(1, 0, 0, 0) }, State::Unknown),
         ];
         for (summary, state) in table {
             assert_eq!(State::of(&summary), state, "{summary:?}");

@@ -3,7 +3,6 @@
 //! All samples of one metric stand together, so they are kept until the end. A label that changes from one run to
 //! the next would make another series of it: the address is one only where each address is checked.
 
-use std::collections::HashSet;
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
@@ -59,14 +58,12 @@ pub struct Prometheus {
     apart: Apart,
     /// The samples of each metric, as they will be written.
     samples: [String; METRICS.len()],
-    /// The labels that were there: a series must not be there twice.
-    seen: HashSet<String>,
 }
 
 impl Prometheus {
     /// Nothing is known yet.
     pub fn new(apart: Apart) -> Self {
-        Self { apart, samples: Default::default(), seen: HashSet::new() }
+        Self { apart, samples: Default::default() }
     }
 
     fn add(&mut self, metric: Metric, labels: &str, value: impl Display) {
@@ -75,7 +72,7 @@ impl Prometheus {
         let _ = writeln!(self.samples[at], "{PREFIX}{}{braces} {value}", metric.0);
     }
 
-    /// What tells an endpoint from all others; the same names for each.
+    /// What tells an endpoint from all others, so that no series is there twice; the same names for each.
     fn labels(&self, report: &Report) -> String {
         let target = &report.target;
         let (host, port) = match &target.socket {
@@ -119,9 +116,6 @@ impl Prometheus {
 impl Format for Prometheus {
     fn report(&mut self, report: &Report, _: &mut Written) {
         let labels = self.labels(report);
-        if !self.seen.insert(labels.clone()) {
-            return;
-        }
         self.add(SUCCESS, &labels, u8::from(report.verdict.level != Level::Failed));
         self.add(WARNINGS, &labels, report.notices.iter().filter(|notice| notice.is_warning()).count());
         self.add(EXIT_STATUS, &labels, report.verdict.class().map_or(0, Class::status));
@@ -145,7 +139,6 @@ impl Format for Prometheus {
             let _ = write!(to.out, "# HELP {PREFIX}{name} {help}\n# TYPE {PREFIX}{name} gauge\n{samples}");
         }
         self.samples = Default::default();
-        self.seen.clear();
     }
 }
 

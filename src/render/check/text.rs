@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Format, Wishes, Written, place, write_place};
+use super::{Format, Wishes, Written, place, s, write_place};
 use crate::explain::notice;
 use crate::jobs::check::report::{Comparison, Level, NoticeKind, PhaseKind, Report, Summary};
 use crate::jobs::check::words;
@@ -19,11 +19,20 @@ const LEVEL: usize = 8;
 /// Columns of a time.
 const TIME: usize = 8;
 
+/// The phases whose times have a column, and its head.
+const COLUMNS: [(PhaseKind, &str); 3] = [(PhaseKind::Connect, "CONNECT"), (PhaseKind::Greeting, "BANNER"), (PhaseKind::Handshake, "TLS")];
+
 /// In a list of no more than this one looks at each failure.
 const FEW: u64 = 10;
 
-/// Columns of a bar that stands for all of the time.
+/// Columns of a bar that stands for all of the time, where there are so many.
 const BAR: usize = 40;
+
+/// What stands beside a bar: the gutter, the name of a phase, the time, and whether it failed.
+const BESIDE_BAR: usize = 32;
+
+/// On a terminal with fewer columns a table has a line for each field.
+const NARROW: usize = 60;
 
 /// The format.
 pub struct Text {
@@ -63,18 +72,17 @@ impl Text {
         }
         let mut rows = Vec::new();
         if self.wishes.verbose > 0 {
-            rows.extend(waterfall(report));
+            rows.extend(waterfall(report, self.wishes.style.width));
         } else if !report.phases.is_empty() {
             rows.push(Row::block(times(report)));
         }
         rows.extend(attempts(report, self.wishes.verbose > 0));
-        if let Some(reply) = report.phase(PhaseKind::Greeting).and_then(|phase| phase.reply.as_ref()) {
+        if report.time(PhaseKind::Greeting).is_some()
+            && let Some(reply) = report.reply(PhaseKind::Greeting)
+        {
             rows.extend(human::reply(reply));
         }
-        let refusal = report.failed_phase().filter(|phase| phase.kind != PhaseKind::Greeting);
-        if let Some(reply) = refusal.and_then(|phase| phase.reply.as_ref()) {
-            rows.extend(human::reply(reply));
-        }
+        rows.extend(last_words(report));
         rows.extend(certificate(report, self.wishes.verbose > 0));
         if self.wishes.verbose > 0
             && let Some(offer) = report.last_offer()
@@ -85,7 +93,7 @@ impl Text {
             rows.push(Row::block(format!("Logged in as {} by {}", printable_str(&login.user), login.mechanism)));
         }
         if let Some(tls) = &report.tls {
-            rows.extend(tls.faults.iter().map(|fault| Row::warning(tls::sentence(fault, self.wishes.now))));
+            rows.extend(tls.faults.iter().map(|fault| Row::warning(tls::sentence(fault, super::today(report)))));
         }
         rows.extend(notices(report));
         if let Some(failure) = &report.verdict.failure {
@@ -101,11 +109,15 @@ impl Text {
             let _ = writeln!(out, "{}{}", self.time(report), headline(report, &self.wishes.style));
             return;
         }
+        let is_narrow = self.wishes.style.width.is_some_and(|width| width < NARROW);
         if !std::mem::replace(&mut self.headed, true) {
             if self.wishes.again {
                 let _ = writeln!(out, "{}", human::moment(report.began));
             }
-            let _ = writeln!(out, "RESULT  {:<HOST$} {:>TIME$} {:>TIME$} {:>TIME$}  NOTE", "HOST", "CONNECT", "BANNER", "TLS");
+            if !is_narrow {
+                let [(_, connect), (_, banner), (_, tls)] = COLUMNS;
+                let _ = writeln!(out, "RESULT  {:<HOST$} {connect:>TIME$} {banner:>TIME$} {tls:>TIME$}  NOTE", "HOST");
+            }
         }
         let verdict = report.verdict.level;
         let level = verdict.word();
@@ -117,8 +129,27 @@ impl Text {
         spaces(LEVEL - level.len(), out);
         let from = out.len();
         write_place(&report.target, out);
+        if is_narrow {
+            self.fields(report, out);
+        } else {
+            self.columns(report, from, out);
+        }
+        if self.wishes.verbose > 0 {
+            let mut rows = waterfall(report, self.wishes.style.width);
+            rows.extend(attempts(report, true));
+            rows.extend(last_words(report));
+            rows.extend(notices(report));
+            if let Some(failure) = &report.verdict.failure {
+                rows.extend(human::diagnosis(&super::diagnose(report, failure)).into_iter().skip(1));
+            }
+            self.rows(&rows, out);
+        }
+    }
+
+    /// What stands behind the host, which begins at `from`.
+    fn columns(&mut self, report: &Report, from: usize, out: &mut String) {
         spaces(HOST.saturating_sub(text::width(&out[from..])), out);
-        for kind in [PhaseKind::Connect, PhaseKind::Greeting, PhaseKind::Handshake] {
+        for (kind, _) in COLUMNS {
             self.cell.clear();
             match report.time(kind) {
                 Some(took) => human::write_duration(took, &mut self.cell),
@@ -131,15 +162,19 @@ impl Text {
         let mut words = String::new();
         note(report, self.wishes.many_domains, &mut words);
         write_note(&words, used + 2, self.wishes.style.width, out);
-        if self.wishes.verbose > 0 {
-            let mut rows = waterfall(report);
-            rows.extend(attempts(report, true));
-            rows.extend(notices(report));
-            if let Some(failure) = &report.verdict.failure {
-                rows.extend(human::diagnosis(&super::diagnose(report, failure)).into_iter().skip(1));
+    }
+
+    /// The same where there is no room for columns: a line for each, below the host.
+    fn fields(&self, report: &Report, out: &mut String) {
+        for (kind, name) in COLUMNS {
+            if let Some(took) = report.time(kind) {
+                let _ = write!(out, "\n{:LEVEL$}{name:<TIME$} {}", "", human::duration(took));
             }
-            self.rows(&rows, out);
         }
+        let mut words = String::new();
+        note(report, self.wishes.many_domains, &mut words);
+        // There is no room behind a host.
+        write_note(&words, usize::MAX, self.wishes.style.width, out);
     }
 }
 
@@ -163,7 +198,7 @@ impl Format for Text {
     fn end(&mut self, summary: &Summary, to: &mut Written) {
         let (known, advice) = (std::mem::replace(&mut self.was_round, true), std::mem::take(&mut self.advice));
         self.headed = false;
-        if summary.interrupted && summary.checked() == 0 && !self.wishes.again {
+        if summary.interrupted.is_some() && summary.checked() == 0 && !self.wishes.again {
             let _ = writeln!(to.err, "interrupted: nothing was done by then");
         } else if self.wishes.is_list && !self.wishes.quiet && summary.checked() > 0 {
             let _ = writeln!(to.out, "{}", sum(summary));
@@ -212,17 +247,18 @@ fn times(report: &Report) -> String {
     format!("{}; total {}", list.join(", "), human::duration(report.took))
 }
 
-/// The phases as bars below each other.
-fn waterfall(report: &Report) -> Vec<Row> {
+/// The phases as bars below each other, on a terminal of this width.
+fn waterfall(report: &Report, width: Option<usize>) -> Vec<Row> {
+    let whole = width.map_or(BAR, |width| width.saturating_sub(BESIDE_BAR).clamp(4, BAR));
     let all = report.phases.iter().map(|phase| phase.start + phase.took).max().unwrap_or_default().max(Duration::from_micros(1));
     let column = |at: Duration| {
-        let share = at.as_micros().saturating_mul(BAR as u128) / all.as_micros();
-        usize::try_from(share).unwrap_or(BAR).min(BAR)
+        let share = at.as_micros().saturating_mul(whole as u128) / all.as_micros();
+        usize::try_from(share).unwrap_or(whole).min(whole)
     };
     let bar = |start: Duration, took: Duration| {
-        let from = column(start).min(BAR - 1);
+        let from = column(start).min(whole - 1);
         let to = column(start + took).max(from + 1);
-        format!("{}{}{}", " ".repeat(from), "=".repeat(to - from), " ".repeat(BAR - to))
+        format!("{}{}{}", " ".repeat(from), "=".repeat(to - from), " ".repeat(whole - to))
     };
     let phases = report.phases.iter().filter(|phase| phase.kind != PhaseKind::Certificate);
     let mut rows: Vec<Row> = phases
@@ -231,7 +267,7 @@ fn waterfall(report: &Report) -> Vec<Row> {
             Row::block(format!("{:<9}|{}| {:>8}{failed}", phase.kind.name(), bar(phase.start, phase.took), human::duration(phase.took)))
         })
         .collect();
-    rows.push(Row::block(format!("{:<9} {:BAR$}  {:>8}", "total", "", human::duration(report.took))));
+    rows.push(Row::block(format!("{:<9} {:whole$}  {:>8}", "total", "", human::duration(report.took))));
     rows
 }
 
@@ -247,6 +283,14 @@ fn attempts(report: &Report, verbose: bool) -> Vec<Row> {
         Row::block(format!("{} port {}: {words} ({})", tried.address.ip(), tried.address.port(), human::duration(tried.took)))
     };
     report.attempts.iter().map(row).collect()
+}
+
+/// What the server said in the phase that failed.
+fn last_words(report: &Report) -> Vec<Row> {
+    let Some(phase) = report.failed_phase() else { return Vec::new() };
+    let mut rows: Vec<Row> = phase.reply.iter().flat_map(human::reply).collect();
+    rows.extend(phase.came.iter().map(|line| human::stray(line)));
+    rows
 }
 
 /// `TLS 1.3, certificate mail.contoso.test verified, 71 days left`
@@ -359,14 +403,10 @@ pub fn sum(summary: &Summary) -> String {
     if summary.duplicates > 0 {
         let _ = write!(line, "; {} named again and passed over", summary.duplicates);
     }
-    if summary.interrupted {
+    if summary.interrupted.is_some() {
         let _ = write!(line, "; interrupted, with {} under way", summary.under_way);
     }
     line
-}
-
-fn s(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
 
 /// What the last line of a terminal says while something is waited for. Some columns stay free, for the `^C` that a
@@ -391,6 +431,9 @@ pub fn waiting(summary: &Summary, total: Option<u64>, oldest: (&str, PhaseKind, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::check::Endpoint;
+    use crate::jobs::check::report::{Phase, Verdict};
+    use crate::target::Target;
 
     #[test]
     fn the_line_of_waiting_keeps_to_its_width_and_tells_the_phase() {
@@ -410,6 +453,20 @@ mod tests {
             assert_eq!(line, want);
         }
         assert!((0..80).all(|width| text::width(&line(None, "mx.contoso.test:25", width)) <= width));
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_a_line_for_each_field() {
+        let style = Style { color: false, plain: false, raw: false, width: Some(50) };
+        let wishes = Wishes { style, is_list: true, many_domains: false, again: false, verbose: 0, quiet: false };
+        let (mut text, mut to) = (Text::new(wishes), Written::default());
+        let mut report = Report::of(&Endpoint::new(Target::new("mx.contoso.test", 25)));
+        report.phases.push(Phase::timed(PhaseKind::Connect, Duration::ZERO, Duration::from_millis(38), true));
+        report.verdict = Verdict { level: Level::Warn, sentence: "no STARTTLS".to_owned(), failure: None };
+        text.report(&report, &mut to);
+        assert_eq!(to.out, "warn    mx.contoso.test:25\n        CONNECT  38 ms\n        no STARTTLS\n");
+        let widest = waterfall(&report, Some(50)).into_iter().map(|row| text::width(&row.text) + 3).max();
+        assert!(widest.is_some_and(|columns| columns <= 50), "{widest:?}");
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! `:check`: how far a session comes, on connections of its own.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::jobs::check::group::Told;
 use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::many::Many;
-use crate::jobs::check::{Checker, Options, Summary, Through, words};
+use crate::jobs::check::options::{TIMEOUT, WARN_DAYS};
+use crate::jobs::check::{Checker, Options, Summary, Through};
 use crate::render::check::text::Text;
 use crate::render::check::{Format, Wishes, Written};
 use crate::repl::{Outcome, Repl, Signal};
 use crate::target::Target;
+use crate::text::printable_str;
 
-/// The limit for all phases; a session has more patience than one who only looks.
-const TIMEOUT: Duration = Duration::from_secs(60);
 /// Ports at the same time.
 const PARALLEL: usize = 8;
 
@@ -28,6 +28,9 @@ impl Repl {
                 Err(error) => return self.local_error(&format!("{error} (:check [HOST[:PORT]])")),
             },
         };
+        if let Some(more) = named.next() {
+            return self.local_error(&format!("'{}' is one word too many (:check [HOST[:PORT]])", printable_str(more)));
+        }
         let is_list = targets.len() > 1;
         // The practice server has a name of its own; whoever else is named has not.
         let practice = self.options.practice.filter(|_| targets.iter().all(|target| *target == self.target));
@@ -40,7 +43,6 @@ impl Repl {
             again: false,
             verbose: self.options.verbose,
             quiet: self.screen.quiet,
-            now: words::now(),
         };
         let mut format = Text::new(wishes);
         let (mut summary, began) = (Summary::default(), Instant::now());
@@ -57,17 +59,21 @@ impl Repl {
                 Told::Compared(comparison) => format.compared(&comparison, &mut written),
                 Told::Bad(line) => format.bad_line(&line, &mut written),
             }
-            self.screen.result(written.out.trim_end_matches('\n'));
+            self.show(&written);
         }
         summary.took = began.elapsed();
         let mut written = Written::default();
         format.end(&summary, &mut written);
+        self.show(&written);
+    }
+
+    fn show(&mut self, written: &Written) {
         if !written.out.is_empty() {
             self.screen.result(written.out.trim_end_matches('\n'));
         }
     }
 
-    /// The next thing to tell, unless Ctrl-C gives the check up; the session goes on.
+    /// The next thing to tell. Ctrl-C gives the check up: what is done is told, and the session goes on.
     async fn next_told(&mut self, many: &mut Many) -> Option<Told> {
         loop {
             let signal = tokio::select! {
@@ -79,7 +85,7 @@ impl Repl {
                 Signal::Continue => {}
                 Signal::Interrupt if self.is_terminal() => {
                     self.screen.note("The check was given up.");
-                    return None;
+                    many.give_up().await;
                 }
                 Signal::Interrupt => self.outcome = Some(Outcome::Interrupted),
                 signal => self.outcome = Some(Outcome::Signalled(signal)),
@@ -106,7 +112,7 @@ impl Repl {
             allow_cleartext: false,
             sender: String::new(),
             recipient: String::new(),
-            warn_days: 14,
+            warn_days: WARN_DAYS,
             fail_days: None,
             warn_after: None,
             fail_after: None,

@@ -59,6 +59,10 @@ impl Client for Answering {
         Ok(answer)
     }
 
+    fn reads_challenge(&self) -> bool {
+        self.negotiate.is_some()
+    }
+
     fn adopt(&mut self, sent: &[u8], _answering: Option<&[u8]>) -> Result<(), Trouble> {
         if sent.is_empty() && self.negotiate.is_none() {
             return Ok(());

@@ -7,6 +7,7 @@
 //! broken.test        SERVFAIL
 //! closed.test        REFUSED
 //! silent.test        SILENT                     no answer; SILENT AAAA: none for this kind
+//! old.test           FORMERR EDNS               what is asked with EDNS is not understood
 //! large.test         TCP                        its other records come over TCP only
 //! ```
 //!
@@ -106,6 +107,11 @@ fn answer(packet: &[u8], rows: &[Vec<String>], tcp: bool) -> Option<Vec<u8>> {
         }
         if word("SERVFAIL") || word("REFUSED") {
             code = if word("SERVFAIL") { 2 } else { 5 };
+            break;
+        }
+        // An additional record is that of EDNS.
+        if word("FORMERR") && packet[11] > 0 {
+            code = 1;
             break;
         }
         if word("TCP") && !tcp {

@@ -28,7 +28,7 @@ use crate::session::{Ending, Event, Security};
 use crate::target::Protocol;
 use crate::wire::address;
 use crate::wire::code::Class;
-use crate::wire::reply::Reply;
+use crate::wire::reply::{Received, Reply, ReplyParser};
 
 /// What a silent server is asked at the end, by the first message of TLS, is answered within this.
 const PROVOKED: Duration = Duration::from_secs(1);
@@ -72,6 +72,8 @@ pub(super) struct Walk<'a> {
     /// The phase under way, and when it began.
     open: Option<(PhaseKind, Instant)>,
     ongoing: Option<Arc<Ongoing>>,
+    /// What came in the phase under way and is no reply.
+    came: Vec<Vec<u8>>,
     /// The program that the connection leads through.
     command: Option<Watch>,
     /// What a login can be bound to.
@@ -88,8 +90,9 @@ impl<'a> Walk<'a> {
             options,
             report,
             begun,
-            deadline: begun + options.timeout,
+            deadline: begun + options.timeout.saturating_sub(endpoint.spent),
             open: None,
+            came: Vec::new(),
             ongoing,
             command: None,
             channel: Channel::default(),
@@ -164,13 +167,14 @@ impl<'a> Walk<'a> {
 
     fn end_at(&mut self, at: Instant, ok: bool, reply: Option<Reply>) {
         if let Some((kind, since)) = self.open.take() {
-            self.report.phases.push(Phase { kind, start: since - self.begun, took: at - since, ok, reply });
+            let came = std::mem::take(&mut self.came);
+            self.report.phases.push(Phase { kind, start: since - self.begun, took: at - since, ok, reply, came });
         }
     }
 
     /// A phase whose times were measured elsewhere.
     fn add(&mut self, kind: PhaseKind, took: Duration, start: &mut Duration) {
-        self.report.phases.push(Phase { kind, start: *start, took, ok: true, reply: None });
+        self.report.phases.push(Phase::timed(kind, *start, took, true));
         *start += took;
     }
 
@@ -203,26 +207,46 @@ impl<'a> Walk<'a> {
                 Event::Unsolicited(_) => {}
                 event => {
                     let failure = greeting_failure(&event);
-                    let reply = if let Event::Reply { reply, .. } = event { Some(reply) } else { None };
-                    break (failure, reply);
+                    break (failure, self.keep(event));
                 }
             }
         };
         connection.set_deadline(self.deadline);
         let failure = match failure {
-            Some(Failure::NoGreeting(_)) => {
-                let foreign = if clear { Box::pin(connection.provoke(patience)).await.1 } else { None };
-                match foreign {
-                    Some(foreign) => Some(Failure::NotSmtp(Some(foreign))),
-                    None => Some(Failure::NoGreeting(self.options.timeout)),
-                }
-            }
+            Some(Failure::NoGreeting(_)) if clear => return Box::pin(self.provoke(connection, patience)).await,
+            Some(Failure::NoGreeting(_)) => Some(Failure::NoGreeting(self.options.timeout)),
             Some(Failure::GreetingUnfinished { lines, .. }) => Some(Failure::GreetingUnfinished { after: self.options.timeout, lines }),
             Some(failure) if self.lacks_certificate() => Some(without_certificate(failure)),
             other => other,
         };
         self.end(failure.is_none(), reply);
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Who was silent until shortly before the end: the first message of TLS, and what it brings. A greeting may come all
+    /// the same, too late for more than that.
+    async fn provoke(&mut self, connection: &mut Connection, patience: Duration) -> Result<(), Failure> {
+        let (answer, foreign) = connection.provoke(patience).await;
+        if let Some(greeting) = whole_reply(&answer).filter(Reply::is_success) {
+            self.done(Some(greeting));
+            let verb = self.report.target.protocol.hello();
+            let wanted_more = self.options.through >= Through::Hello;
+            let limit = self.options.timeout;
+            return if wanted_more { Err(Failure::from(TalkFailure::NoTimeLeft { verb, limit })) } else { Ok(()) };
+        }
+        self.came = answer.split_inclusive(|&byte| byte == b'\n').map(|line| line.trim_ascii_end().to_vec()).collect();
+        Err(foreign.map_or(Failure::NoGreeting(self.options.timeout), |foreign| Failure::NotSmtp(Some(foreign))))
+    }
+
+    /// What is to be told of an event: gives the reply, keeps what is none.
+    fn keep(&mut self, event: Event) -> Option<Reply> {
+        match event {
+            Event::Reply { reply, .. } => return Some(reply),
+            Event::Stray { line, .. } => self.came.push(line),
+            Event::Ended(ending) => self.came = ending.into_partial(),
+            Event::Unsolicited(_) => {}
+        }
+        None
     }
 
     /// EHLO, and HELO where it is refused for good.
@@ -306,17 +330,18 @@ impl<'a> Walk<'a> {
     }
 
     /// Sends a line and waits for its reply.
-    pub(super) async fn ask(&self, connection: &mut Connection, line: &[u8], verb: &str) -> Result<Reply, Failure> {
+    pub(super) async fn ask(&mut self, connection: &mut Connection, line: &[u8], verb: &str) -> Result<Reply, Failure> {
         connection.send(line);
         self.reply(connection, verb).await
     }
 
     /// The reply to what was sent last.
-    pub(super) async fn reply(&self, connection: &mut Connection, verb: &str) -> Result<Reply, Failure> {
+    pub(super) async fn reply(&mut self, connection: &mut Connection, verb: &str) -> Result<Reply, Failure> {
         loop {
             match connection.next().await {
                 Event::Reply { reply, .. } => return Ok(reply),
                 Event::Stray { line, to: Some(_), .. } => {
+                    self.came.push(line.clone());
                     return Err(Failure::from(TalkFailure::Odd { verb: verb.to_owned(), line }));
                 }
                 Event::Unsolicited(reply) if self.answers_header(&reply) => return Err(Failure::HeaderNotTaken(reply)),
@@ -334,15 +359,28 @@ impl<'a> Walk<'a> {
         self.options.dial.header.is_some() && self.report.phase(PhaseKind::Hello).is_none() && reply.class() == Some(Class::Permanent)
     }
 
-    fn ended(&self, ending: Ending, verb: &str) -> Failure {
+    fn ended(&mut self, ending: Ending, verb: &str) -> Failure {
         let verb = verb.to_owned();
-        match ending {
-            Ending::Lost { reason, by_tls: true, .. } if self.lacks_certificate() => Failure::CertificateWanted(reason),
-            Ending::Lost { reason, .. } => Failure::from(TalkFailure::Lost { verb, words: Some(reason) }),
-            Ending::TimedOut { after, .. } => Failure::from(TalkFailure::Silent { verb, after }),
-            Ending::TooLong { .. } | Ending::Flood => Failure::TooLong,
+        let failure = match &ending {
+            Ending::Lost { reason, by_tls: true, .. } if self.lacks_certificate() => Failure::CertificateWanted(reason.clone()),
+            Ending::Lost { reason, .. } => Failure::from(TalkFailure::Lost { verb, words: Some(reason.clone()) }),
+            Ending::TimedOut { after, .. } => Failure::from(TalkFailure::Silent { verb, after: *after }),
+            Ending::TooLong { kind, .. } => Failure::TooLong(*kind),
+            Ending::Flood => Failure::Flood,
             Ending::Closed { .. } | Ending::ClosedByUs => Failure::from(TalkFailure::Lost { verb, words: None }),
-        }
+        };
+        self.came = ending.into_partial();
+        failure
+    }
+}
+
+/// The reply that these bytes begin with, if it is whole.
+fn whole_reply(bytes: &[u8]) -> Option<Reply> {
+    let mut parser = ReplyParser::default();
+    parser.push(bytes);
+    match parser.next_received() {
+        Ok(Some(Received::Reply(reply))) => Some(reply),
+        _ => None,
     }
 }
 

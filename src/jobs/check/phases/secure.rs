@@ -2,7 +2,7 @@
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Boxed, Walk, refusal};
+use super::{Boxed, Walk};
 use crate::explain::failure::Failure;
 use crate::explain::talk::TalkFailure;
 use crate::jobs::check::report::{PhaseKind, ServerCertificate, Tls};
@@ -25,16 +25,18 @@ impl Walk<'_> {
             }
             self.begin(PhaseKind::StartTls);
             // The roots are read while the server thinks about it.
+            let checker = self.checker;
             let asking = async { (self.ask(connection, b"STARTTLS", "STARTTLS").await, Instant::now()) };
-            let ((reply, at), _) = tokio::join!(asking, self.checker.roots());
+            let ((reply, at), _) = tokio::join!(asking, checker.roots());
             let reply = reply?;
             if !reply.has_code(220) {
                 self.refused(&reply);
                 let situation = self.situation("STARTTLS");
                 // 421 is not about TLS.
                 let closes = reply.has_code(421);
-                let failure = |reply| if closes { TalkFailure::Refused { situation, reply } } else { TalkFailure::StartTlsRefused(reply) };
-                return Err(refusal(reply, "STARTTLS", failure));
+                // Whatever else it is, no TLS comes of it (P19).
+                let refused = if closes { TalkFailure::Refused { situation, reply } } else { TalkFailure::StartTlsRefused(reply) };
+                return Err(Failure::from(refused));
             }
             // P17
             if !connection.take_injected().is_empty() {

@@ -13,7 +13,7 @@ use crate::jobs::check::report::{Phase, PhaseKind, Report, Tried};
 use crate::jobs::opening::{command_silent, dial_failure, mail_server_failure, or_mail_domain};
 use crate::net::command::how_it_ended;
 use crate::net::connection::Stream;
-use crate::net::dial::{DialError, DialEvent, Dialed, Peer, Route, dial, dial_address};
+use crate::net::dial::{DialError, DialEvent, DialOptions, Dialed, Peer, Route, dial, dial_address};
 
 impl Walk<'_> {
     pub(super) async fn connect(&mut self, endpoint: &Endpoint) -> Result<Dialed, Failure> {
@@ -21,7 +21,7 @@ impl Walk<'_> {
         let looked_up = by_name && matches!(self.options.dial.route, Route::Direct);
         self.begin(if looked_up { PhaseKind::Resolve } else { PhaseKind::Connect });
         if let Some(address) = endpoint.address {
-            let deadline = Instant::now() + self.options.dial.timeout;
+            let deadline = self.deadline.min(Instant::now() + self.options.dial.timeout);
             let result = dial_address(address, &self.options.dial, deadline).await;
             return result.map_err(|attempt| {
                 let tried = Tried { address, cause: Some(attempt.cause.clone()), took: attempt.took };
@@ -30,11 +30,17 @@ impl Walk<'_> {
             });
         }
         let options = self.options;
+        // What a look-up before took is not there any more.
+        let shorter = (!endpoint.spent.is_zero()).then(|| {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            Box::new(DialOptions { timeout: left.min(options.dial.timeout), ..options.dial.clone() })
+        });
+        let way = shorter.as_deref().unwrap_or(&options.dial);
         let result = {
             let report = &mut self.report;
             let ongoing = self.ongoing.as_deref();
             let by_proxy = matches!(options.dial.route, Route::Proxy(_));
-            dial(&endpoint.target, &options.dial, &mut |event| note(report, by_proxy, ongoing, &event)).await
+            dial(&endpoint.target, way, &mut |event| note(report, by_proxy, ongoing, &event)).await
         };
         match result {
             Ok(dialed) => Ok(dialed),
@@ -49,7 +55,11 @@ impl Walk<'_> {
                 if endpoint.domain.as_ref().is_some_and(|domain| !domain.implicit) {
                     return Err(mail_server_failure(failure, &endpoint.target.host));
                 }
-                Err(if looked_up { Box::pin(or_mail_domain(failure, &endpoint.target, &options.dial)).await } else { failure })
+                Err(if looked_up {
+                    Box::pin(or_mail_domain(failure, &endpoint.target, &options.dial, Some(self.deadline))).await
+                } else {
+                    failure
+                })
             }
         }
     }
@@ -60,7 +70,7 @@ impl Walk<'_> {
         let tried: Duration = self.report.attempts.iter().map(|tried| tried.took).max().unwrap_or_default();
         let took = since.elapsed().saturating_sub(tried);
         if open == PhaseKind::Resolve {
-            self.report.phases.push(Phase { kind: open, start: since - self.begun, took, ok: true, reply: None });
+            self.report.phases.push(Phase::timed(open, since - self.begun, took, true));
             self.open = Some((kind, since + took));
         } else {
             self.open = Some((kind, since));

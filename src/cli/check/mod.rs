@@ -1,47 +1,38 @@
 //! `ehlo check`: flags → wishes → results as they come → the exit status.
 
-use std::collections::HashMap;
+mod paper;
+mod work;
+
 use std::io::{IsTerminal as _, Read, Write as _};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use paper::Paper;
+use work::Work;
 
 use super::args::{CheckArgs, Format as Which, OutputArgs, Phase};
-use super::{check_names, complain, exit, interactive, print, style};
-use crate::jobs::check::group::{Board, Told};
+use super::{check_names, complain, interactive, print, style};
 use crate::jobs::check::input::{self, Item};
-use crate::jobs::check::many::Many;
-use crate::jobs::check::{Checker, Credentials, Options, Report, Summary, Through, Verdict, words};
+use crate::jobs::check::options::{TIMEOUT, WARN_DAYS};
+use crate::jobs::check::{Checker, Credentials, Options, Through};
 use crate::jobs::credentials::{LoginOptions, PasswordSource, first_line};
 use crate::net::command;
-use crate::net::dial::Route;
+use crate::net::dial::{self, Route};
 use crate::net::dns::{Resolver, parse_server};
 use crate::render::check::csv::Csv;
 use crate::render::check::json::{self, Json};
 use crate::render::check::nagios::{self, Nagios};
 use crate::render::check::prometheus::Prometheus;
-use crate::render::check::text::{self, Text};
-use crate::render::check::{Apart, Format, Limits, Wishes, Written, place};
-use crate::repl::{Signal, Signals};
+use crate::render::check::text::Text;
+use crate::render::check::{Apart, Format, Limits, Wishes};
 use crate::secret::Secret;
 use crate::target::Target;
 
 /// Endpoints at the same time, unless it is said.
 const PARALLEL: usize = 64;
-/// The limit for all phases of an endpoint, unless it is said: a tarpit of half a minute is waited for.
-const TIMEOUT: Duration = Duration::from_secs(60);
-/// Warn of a certificate that ends within so many days, unless it is said.
-const WARN_DAYS: i64 = 14;
 /// Files that are open beside those of the endpoints.
 const OTHER_FILES: u64 = 16;
-/// Output that is kept back for the sake of speed is not older than this, and the status line neither.
-const TICK: Duration = Duration::from_millis(200);
-/// More output than this is not kept back.
-const KEPT: usize = 16 * 1024;
 
 /// Checks what the arguments name, or shows how JSON is written.
 pub(super) fn run(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
@@ -84,7 +75,6 @@ fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         again: args.watch.is_some(),
         verbose: output.verbose,
         quiet: output.quiet,
-        now: words::now(),
     };
     let format = format(if args.json { Which::Json } else { args.format }, wishes, &options);
     let parallel = parallel(args, &options)?;
@@ -96,14 +86,7 @@ fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         None => input::given(targets.into_iter().map(Item::Named).collect()),
     };
     let live = (std::io::stderr().is_terminal() && !output.quiet && !err_style.plain).then(|| err_style.width.unwrap_or(80));
-    let work = Work {
-        checker: Arc::new(Checker::new(options)),
-        format,
-        parallel,
-        watch: args.watch,
-        paper: Paper { written: Written::default(), live, drawn: false, gone: None },
-        before: HashMap::new(),
-    };
+    let work = Work::new(Checker::new(options), format, parallel, args.watch, Paper::new(live));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(PARALLEL)
@@ -121,7 +104,7 @@ fn format(which: Which, wishes: Wishes, options: &Options) -> Box<dyn Format> {
     let apart = Apart { by_address: options.all_addresses, by_domain: options.mx.is_some() };
     match which {
         Which::Text => Box::new(Text::new(wishes)),
-        Which::Json => Box::new(Json::new(wishes.now)),
+        Which::Json => Box::new(Json),
         Which::Csv => Box::new(Csv::default()),
         Which::Nagios => Box::new(Nagios::new(limits(options), apart, wishes.quiet)),
         Which::Prometheus => Box::new(Prometheus::new(apart)),
@@ -140,7 +123,7 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
     if path.is_dir() {
         bail!("{shown} is a folder, and a file with hosts is wanted");
     }
-    let file = std::fs::File::open(path).map_err(|error| anyhow::anyhow!("{shown}: {}", crate::net::dial::system_words(&error)))?;
+    let file = std::fs::File::open(path).map_err(|error| anyhow::anyhow!("{shown}: {}", dial::system_words(&error)))?;
     Ok(Box::new(file))
 }
 
@@ -298,7 +281,7 @@ fn parallel(args: &CheckArgs, options: &Options) -> anyhow::Result<usize> {
     let wanted = args.parallel.map_or(PARALLEL, |count| count as usize);
     let (files, others) = match options.dial.route {
         Route::Command(_) => (command::FILES, OTHER_FILES + command::FILES_AT_START),
-        Route::Direct | Route::Proxy(_) => (1, OTHER_FILES),
+        Route::Direct | Route::Proxy(_) => (dial::FILES, OTHER_FILES),
     };
     let Some(limit) = raise_open_files() else { return Ok(wanted) };
     let most = usize::try_from(limit.saturating_sub(others) / files).unwrap_or(usize::MAX);
@@ -328,209 +311,4 @@ fn raise_open_files() -> Option<u64> {
 /// `note: …` on standard error.
 fn complain_softly(words: &str) {
     let _ = writeln!(std::io::stderr(), "note: {words}");
-}
-
-// ---- the work ----------------------------------------------------------------------------------
-
-/// What is to be done, and what was.
-struct Work {
-    checker: Arc<Checker>,
-    format: Box<dyn Format>,
-    parallel: usize,
-    watch: Option<Duration>,
-    paper: Paper,
-    /// With `--watch`: how each endpoint ended the last time.
-    before: HashMap<String, Verdict>,
-}
-
-/// How a round ended.
-enum End {
-    Done(Summary),
-    /// By a signal, with what was done until then.
-    Signalled(Signal),
-    /// What is written reaches nobody any more; the exit status of that.
-    Unread(u8),
-}
-
-impl End {
-    /// The exit status.
-    fn status(self, format: &dyn Format) -> u8 {
-        match self {
-            Self::Unread(status) => status,
-            Self::Signalled(signal) => exit::of_signal(signal),
-            Self::Done(summary) => {
-                if summary.checked() + summary.bad_lines == 0 {
-                    complain("there is no host in the list");
-                }
-                format.status(&summary)
-            }
-        }
-    }
-}
-
-impl Work {
-    async fn run(mut self, input: Receiver<Vec<Item>>) -> anyhow::Result<u8> {
-        let mut signals = Signals::listen().context("signals cannot be handled")?;
-        let Some(every) = self.watch else {
-            let end = self.round(input, &mut signals).await;
-            return Ok(end.status(&*self.format));
-        };
-        let items = tokio::select! {
-            items = all(input) => items,
-            signal = signals.next_ending() => return Ok(exit::of_signal(signal)),
-        };
-        loop {
-            let next = Instant::now() + every;
-            match self.round(input::given(items.clone()), &mut signals).await {
-                End::Done(summary) if summary.checked() == 0 => return Ok(End::Done(summary).status(&*self.format)),
-                End::Done(_) => {}
-                end => return Ok(end.status(&*self.format)),
-            }
-            let signal = tokio::select! {
-                () = sleep_until(next) => continue,
-                signal = signals.next_ending() => signal,
-            };
-            return Ok(exit::of_signal(signal));
-        }
-    }
-
-    /// All targets once.
-    async fn round(&mut self, input: Receiver<Vec<Item>>, signals: &mut Signals) -> End {
-        let began = Instant::now();
-        let board = self.paper.live.map(|_| Arc::new(Board::default()));
-        let mut many = Many::new(Arc::clone(&self.checker), input, self.parallel, board.clone());
-        let mut summary = Summary::default();
-        let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tick.reset();
-        let signal = loop {
-            tokio::select! {
-                biased;
-                signal = signals.next_ending() => break Some(signal),
-                told = many.next() => match told {
-                    Some(told) => self.tell(told, &mut summary),
-                    None => break None,
-                },
-                _ = tick.tick() => {
-                    self.paper.flush();
-                    self.paper.draw(&summary, many.total(), board.as_deref());
-                }
-            }
-            if let Some(status) = self.paper.gone {
-                return End::Unread(status);
-            }
-        };
-        while let Some(told) = many.waiting() {
-            self.tell(told, &mut summary);
-        }
-        summary.duplicates = many.duplicates;
-        summary.interrupted = signal.is_some();
-        summary.under_way = many.under_way();
-        summary.took = began.elapsed();
-        self.format.end(&summary, &mut self.paper.written);
-        self.paper.flush();
-        match (signal, self.paper.gone) {
-            (Some(signal), _) => End::Signalled(signal),
-            (None, Some(status)) => End::Unread(status),
-            (None, None) => End::Done(summary),
-        }
-    }
-
-    fn tell(&mut self, told: Told, summary: &mut Summary) {
-        let written = &mut self.paper.written;
-        match told {
-            Told::Report(mut report) => {
-                summary.add(&report.verdict);
-                if self.watch.is_some() {
-                    mark(&mut self.before, &mut report, self.checker.options.all_addresses);
-                }
-                self.format.report(&report, written);
-            }
-            Told::Compared(comparison) => self.format.compared(&comparison, written),
-            Told::Bad(line) => {
-                summary.bad_lines += 1;
-                self.format.bad_line(&line, written);
-            }
-        }
-        if written.out.len() + written.err.len() > KEPT || self.paper.live.is_some() {
-            self.paper.flush();
-        }
-    }
-}
-
-/// Takes all of a list.
-async fn all(mut input: Receiver<Vec<Item>>) -> Vec<Item> {
-    let mut items = Vec::new();
-    while let Some(more) = input.recv().await {
-        items.extend(more);
-    }
-    items
-}
-
-/// Keeps how it ended, and notes in the report how it ended before, if that was different.
-/// Which of its addresses answers may change from one time to the next, and it is the same host.
-fn mark(before: &mut HashMap<String, Verdict>, report: &mut Report, by_address: bool) {
-    let tls = report.target.implicit_tls;
-    let key = format!("{} {tls} {:?}", place(&report.target), report.address.filter(|_| by_address).map(|address| address.ip()));
-    let old = before.insert(key, report.verdict.clone());
-    let changed = |old: &Verdict| old.level != report.verdict.level || old.class() != report.verdict.class();
-    report.before = old.filter(changed);
-}
-
-/// Standard output and standard error, and the line that is drawn again and again.
-struct Paper {
-    written: Written,
-    /// Columns for the status line; `None`: there is none.
-    live: Option<usize>,
-    drawn: bool,
-    /// Standard output is closed or fails: the exit status of that.
-    gone: Option<u8>,
-}
-
-impl Paper {
-    fn flush(&mut self) {
-        if self.written.out.is_empty() && self.written.err.is_empty() {
-            return;
-        }
-        self.wipe();
-        let Written { out, err } = std::mem::take(&mut self.written);
-        // Nobody can be told that standard error is closed.
-        let _ = std::io::stderr().write_all(err.as_bytes());
-        let mut stdout = std::io::stdout().lock();
-        match stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()) {
-            Ok(()) => {}
-            // A closed one is a quiet end (P40).
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => self.gone = Some(exit::DONE),
-            Err(error) => {
-                self.gone = Some(exit::INPUT_OUTPUT);
-                complain(&format!("the output cannot be written: {}", crate::net::dial::system_words(&error)));
-            }
-        }
-    }
-
-    fn draw(&mut self, summary: &Summary, total: Option<u64>, board: Option<&Board>) {
-        let (Some(width), Some(oldest)) = (self.live, board.and_then(Board::oldest)) else { return };
-        let since = oldest.since.elapsed();
-        // What is over soon needs no words.
-        if since < Duration::from_secs(1) && !self.drawn && summary.checked() == 0 {
-            return;
-        }
-        let line = text::waiting(summary, total, (&oldest.name, oldest.phase(), since), width);
-        let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
-        let _ = std::io::stderr().flush();
-        self.drawn = true;
-    }
-
-    fn wipe(&mut self) {
-        if std::mem::take(&mut self.drawn) {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-            let _ = std::io::stderr().flush();
-        }
-    }
-}
-
-impl Drop for Paper {
-    fn drop(&mut self) {
-        self.wipe();
-    }
 }

@@ -522,6 +522,18 @@ mod tests {
     }
 
     #[test]
+    fn silence_inside_tls_is_not_for_want_of_tls_and_lmtp_has_no_other_port() {
+        let silence = |place: Place| {
+            let words = diagnose(&Failure::NoGreeting(Duration::from_secs(60)), &place);
+            [words.likely, words.next].concat().join("\n")
+        };
+        let mx = || Place::new("mx.alt.test", 25);
+        assert!(silence(mx()).contains("expects TLS") && silence(mx()).contains("Try port 587"));
+        assert!(!silence(mx().speaking(false, true)).contains("expects TLS"));
+        assert!(!silence(mx().speaking(true, false)).contains("Try port"));
+    }
+
+    #[test]
     fn behind_a_header_of_ours_it_is_the_first_to_be_named() {
         let failure = Failure::BehindHeader(Box::new(Failure::ClosedAtOnce { partial: false }));
         let words = diagnose(&failure, &Place::new("mx.alt.test", 25));

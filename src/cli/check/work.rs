@@ -161,3 +161,36 @@ fn mark(before: &mut HashMap<String, Verdict>, report: &mut Report, by_address: 
     let changed = |old: &Verdict| old.level != report.verdict.level || old.class() != report.verdict.class();
     report.before = old.filter(changed);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::failure::Failure;
+    use crate::jobs::check::{Endpoint, Level};
+    use crate::target::Target;
+
+    #[test]
+    fn a_host_is_known_again_whichever_of_its_addresses_answers() {
+        let report = |scheme: &str, address: &str, failure: Option<Failure>| {
+            let target = Target::parse(&format!("{scheme}mx.contoso.test:2525"), None).unwrap();
+            let mut report = Report::of(&Endpoint::new(target));
+            report.address = address.parse().ok();
+            let level = if failure.is_some() { Level::Failed } else { Level::Ok };
+            report.verdict = Verdict { level, sentence: String::new(), failure };
+            report
+        };
+        let table = [
+            ("", "192.0.2.1:2525", None, None),
+            ("", "192.0.2.2:2525", Some(Failure::Refused), Some(Level::Ok)),
+            ("smtps://", "192.0.2.1:2525", None, None),
+            ("", "", Some(Failure::NoRoute), None),
+            ("smtps://", "", Some(Failure::Refused), Some(Level::Ok)),
+        ];
+        let mut known = HashMap::new();
+        for (scheme, address, failure, before) in table {
+            let mut report = report(scheme, address, failure);
+            mark(&mut known, &mut report, false);
+            assert_eq!(report.before.map(|verdict| verdict.level), before, "{scheme} {address}");
+        }
+    }
+}

@@ -225,3 +225,20 @@ fn refused(code: ResponseCode) -> DnsError {
         other => DnsError::Refused(other.to_str()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_other_kind_of_address_is_waited_for_as_long_as_it_may_matter() {
+        let began = Instant::now();
+        assert_eq!(patiently::<()>(true, true, pending()).await, Err(DnsError::TimedOut));
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert_eq!(patiently::<()>(true, false, pending()).await, Err(DnsError::TimedOut));
+        assert_eq!(began.elapsed(), OTHER_KIND);
+        assert_eq!(patiently(false, true, ready(Ok(1))).await, Ok(1));
+    }
+}

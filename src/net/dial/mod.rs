@@ -1,7 +1,8 @@
 //! From a target to a connected stream: every address raced as RFC 8305 says and each attempt told, or a
 //! socket of this machine, or the way through a proxy or a program. One deadline for all of it.
 
-use std::collections::VecDeque;
+mod race;
+
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -9,14 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use race::{Reached, attempt, race};
 
 use super::command::{self, Template, Watch};
 use super::connection::Stream;
 use super::dns::Resolver;
-use super::files;
 use super::header::Header;
 use super::proxy::{self, Proxy};
 use super::resolve::{Resolved, resolve};
@@ -25,9 +26,6 @@ use crate::target::Target;
 /// So many files a server takes while it is looked up and connected to: two attempts at the same time, or the questions
 /// for both kinds of address. More attempts at the same time wait for those of others.
 pub const FILES: u64 = 2;
-
-/// How long an attempt runs alone before the next address is tried beside it (RFC 8305 §5).
-const STAGGER: Duration = Duration::from_millis(250);
 
 /// Which addresses may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -340,14 +338,6 @@ async fn connect_socket(_path: &str, _deadline: Instant) -> Result<Box<dyn Strea
     Err(SocketFault::Other("this system has no Unix sockets".to_owned()))
 }
 
-/// A connected address.
-#[derive(Debug)]
-struct Reached {
-    stream: TcpStream,
-    address: SocketAddr,
-    took: Duration,
-}
-
 /// Resolves a name and connects to one of its addresses; says how long the name took, if it was one.
 async fn reach(
     host: &str,
@@ -362,96 +352,6 @@ async fn reach(
     let reached = race(resolved.addresses, options.bind, deadline, tell).await?;
     tell(DialEvent::Connected { address: reached.address, took: reached.took });
     Ok((reached, by_name.then_some(resolved.took)))
-}
-
-async fn race(
-    addresses: Vec<SocketAddr>,
-    bind: Option<IpAddr>,
-    deadline: Instant,
-    tell: &mut (dyn FnMut(DialEvent<'_>) + Send),
-) -> Result<Reached, DialError> {
-    if let [address] = addresses[..] {
-        tell(DialEvent::Trying(address));
-        return attempt(address, bind, deadline).await.map_err(|attempt| {
-            tell(DialEvent::Failed(&attempt));
-            DialError::Unreachable(vec![attempt])
-        });
-    }
-    let mut waiting: VecDeque<SocketAddr> = addresses.into();
-    let mut under_way = Vec::new();
-    let mut running = JoinSet::new();
-    let mut failed = Vec::new();
-    loop {
-        // Who has no turn before the limit was not tried.
-        if Instant::now() >= deadline && !failed.is_empty() {
-            waiting.clear();
-        }
-        if let Some(address) = waiting.pop_front() {
-            tell(DialEvent::Trying(address));
-            under_way.push(address);
-            running.spawn(attempt(address, bind, deadline));
-        }
-        let stagger = sleep(STAGGER);
-        tokio::pin!(stagger);
-        let finished = tokio::select! {
-            finished = running.join_next() => finished,
-            () = &mut stagger, if !waiting.is_empty() => None,
-        };
-        match finished {
-            Some(Ok(Ok(reached))) => {
-                under_way.iter().filter(|address| **address != reached.address).for_each(|address| tell(DialEvent::PassedOver(*address)));
-                return Ok(reached);
-            }
-            Some(Ok(Err(attempt))) => {
-                under_way.retain(|address| *address != attempt.address);
-                tell(DialEvent::Failed(&attempt));
-                failed.push(attempt);
-            }
-            Some(Err(_)) | None => {}
-        }
-        if running.is_empty() && waiting.is_empty() {
-            return Err(DialError::Unreachable(failed));
-        }
-    }
-}
-
-async fn attempt(address: SocketAddr, bind: Option<IpAddr>, deadline: Instant) -> Result<Reached, Attempt> {
-    let started = Instant::now();
-    let failed = |cause| Attempt { address, cause, took: started.elapsed() };
-    match timeout_at(deadline, connect(address, bind, deadline)).await {
-        Ok(Ok(stream)) => Ok(Reached { stream, address, took: started.elapsed() }),
-        Ok(Err(cause)) => Err(failed(cause)),
-        Err(_) => Err(failed(Cause::TimedOut)),
-    }
-}
-
-async fn connect(address: SocketAddr, bind: Option<IpAddr>, deadline: Instant) -> Result<TcpStream, Cause> {
-    let new = if address.is_ipv4() { TcpSocket::new_v4 } else { TcpSocket::new_v6 };
-    let socket = files::open(deadline, new).await.map_err(|error| cause(&error))?;
-    if let Some(local) = bind {
-        socket.bind(SocketAddr::new(local, 0)).map_err(|error| Cause::BadLocalAddress(system_words(&error)))?;
-    }
-    let stream = socket.connect(address).await.map_err(|error| cause(&error))?;
-    // A command is one small write that must not wait for others (Nagle).
-    stream.set_nodelay(true).map_err(|error| cause(&error))?;
-    Ok(stream)
-}
-
-fn cause(error: &io::Error) -> Cause {
-    use io::ErrorKind::{
-        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, InvalidInput, NetworkDown, NetworkUnreachable,
-        PermissionDenied, TimedOut,
-    };
-    match error.kind() {
-        ConnectionRefused => Cause::Refused,
-        NetworkUnreachable | NetworkDown => Cause::NoRoute,
-        HostUnreachable => Cause::HostUnreachable,
-        ConnectionReset | ConnectionAborted => Cause::Reset,
-        InvalidInput => Cause::Unusable(system_words(error)),
-        TimedOut => Cause::TimedOut,
-        PermissionDenied => Cause::Prohibited,
-        _ => Cause::Other(system_words(error)),
-    }
 }
 
 /// The system's message without Rust's `(os error N)`.
@@ -483,37 +383,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_other_address_is_used_when_the_first_is_refused() {
-        // P43
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let live = listener.local_addr().unwrap();
-        let dead: SocketAddr = format!("127.0.0.2:{}", live.port()).parse().unwrap();
-        let dialed = race(vec![dead, live], None, Instant::now() + Duration::from_secs(5), &mut |_| {}).await.unwrap();
-        assert_eq!(dialed.address, live);
-    }
-
-    // A queue of one that is full: Linux drops what comes then, as a filter does.
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn a_silent_address_is_told_when_another_one_connects() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let live = listener.local_addr().unwrap();
-        let silent: SocketAddr = format!("127.0.0.3:{}", live.port()).parse().unwrap();
-        let full = tokio::net::TcpSocket::new_v4().unwrap();
-        full.bind(silent).unwrap();
-        let _full = full.listen(1).unwrap();
-        let _queue = [TcpStream::connect(silent).await.unwrap(), TcpStream::connect(silent).await.unwrap()];
-        let mut passed_over = Vec::new();
-        let mut tell = |event: DialEvent<'_>| {
-            if let DialEvent::PassedOver(address) = event {
-                passed_over.push(address);
-            }
-        };
-        let reached = race(vec![silent, live], None, Instant::now() + Duration::from_secs(5), &mut tell).await.unwrap();
-        assert_eq!((reached.address, passed_over), (live, vec![silent]));
-    }
-
-    #[tokio::test]
     async fn an_address_alone_is_connected_to_and_told() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let live = listener.local_addr().unwrap();
@@ -528,25 +397,6 @@ mod tests {
         drop((listener, stream));
         let attempt = dial_address(live, &options, deadline).await.unwrap_err();
         assert_eq!(attempt.cause, Cause::Refused);
-    }
-
-    #[test]
-    fn what_the_system_says_of_a_connection_is_told_apart() {
-        use io::ErrorKind as Kind;
-        let table = [
-            (Kind::ConnectionRefused, Cause::Refused),
-            (Kind::NetworkUnreachable, Cause::NoRoute),
-            (Kind::NetworkDown, Cause::NoRoute),
-            (Kind::HostUnreachable, Cause::HostUnreachable),
-            (Kind::ConnectionReset, Cause::Reset),
-            (Kind::TimedOut, Cause::TimedOut),
-            (Kind::PermissionDenied, Cause::Prohibited),
-        ];
-        for (kind, want) in table {
-            assert_eq!(cause(&kind.into()), want);
-        }
-        assert!(matches!(cause(&Kind::InvalidInput.into()), Cause::Unusable(_)));
-        assert!(matches!(cause(&Kind::AddrNotAvailable.into()), Cause::Other(_)));
     }
 
     #[cfg(unix)]

@@ -26,11 +26,12 @@ pub fn internal(reply: &Reply, host: &str) -> Option<String> {
     let name = reply.first_text().split(|&b| b == b' ').next().unwrap_or_default();
     let text = lossy(name);
     let bare = text.trim_matches(['[', ']']);
-    let address = bare.parse::<IpAddr>().ok().filter(|address| is_internal(*address));
     let named = is_internal_name(&text);
-    let called_inside = is_internal_name(host) || !host.contains(['.', ':']);
-    let same = bare.eq_ignore_ascii_case(host);
-    if same || called_inside || !(named || address.is_some()) {
+    // An address ends as no name does.
+    let may_be_address = bare.ends_with(|last: char| last.is_ascii_hexdigit() || last == ':');
+    let is_inside = named || may_be_address && bare.parse().is_ok_and(is_internal);
+    let called_inside = || is_internal_name(host) || !host.contains(['.', ':']);
+    if !is_inside || bare.eq_ignore_ascii_case(host) || called_inside() {
         return None;
     }
     let what = if named { "name" } else { "address" };

@@ -94,7 +94,13 @@ impl Work {
                 biased;
                 signal = signals.next_ending() => break Some(signal),
                 told = many.next() => match told {
-                    Some(told) => self.tell(told, &mut summary),
+                    Some(told) => {
+                        self.tell(told, &mut summary);
+                        // Some more at once: to listen for signals and the clock costs as much as to tell one.
+                        while !self.paper.is_full() && let Some(told) = many.waiting() {
+                            self.tell(told, &mut summary);
+                        }
+                    }
                     None => break None,
                 },
                 _ = tick.tick() => is_due = true,

@@ -92,6 +92,11 @@ impl Many {
         }
     }
 
+    /// What waits to be told, without beginning more.
+    pub fn waiting(&mut self) -> Option<Told> {
+        self.told.try_recv().ok()
+    }
+
     /// Gives up what is under way. What is done is still told by [`Many::next`], and then it ends.
     pub async fn give_up(&mut self) {
         self.running.shutdown().await;

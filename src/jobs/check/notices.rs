@@ -63,12 +63,12 @@ fn hello(report: &Report, options: &Options, found: &mut Found) {
     }
     // What is spoken inside a machine or a data centre is often without.
     let outside = report.target.protocol == Protocol::Smtp && report.target.socket.is_none();
-    let Some(offer) = report.offer.as_ref() else { return };
+    // Who does not go as far as TLS misses nothing.
+    let Some(offer) = report.offer.as_ref().filter(|_| options.through >= Through::Tls) else { return };
     let mechanisms = offer.mechanisms();
-    let readable = |name: &String| crate::sasl::lookup(name).is_some_and(|known| known.readable);
+    let exposed = mechanisms.iter().any(|name| crate::sasl::lookup(name).is_some_and(|known| known.readable));
     if !offer.has("STARTTLS") {
-        if options.through >= Through::Tls && outside {
-            let exposed = mechanisms.iter().any(readable);
+        if outside {
             let login = if exposed { " Logins are offered all the same: passwords can be read on the way." } else { "" };
             let text =
                 format!("STARTTLS is not offered: nothing is encrypted. It is not configured, or a device on the way takes it out.{login}");
@@ -80,7 +80,7 @@ fn hello(report: &Report, options: &Options, found: &mut Found) {
         Some(inside) if inside.mechanisms().is_empty() && !mechanisms.is_empty() => {
             found.add(NoticeKind::LoginOnlyOutsideTls, "login only outside TLS", "A login is offered before STARTTLS and none inside TLS.");
         }
-        Some(_) if mechanisms.iter().any(readable) => {
+        Some(_) if exposed => {
             found.add(
                 NoticeKind::LoginOutsideTlsToo,
                 "login outside TLS too",

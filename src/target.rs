@@ -60,6 +60,8 @@ pub enum TargetError {
     Empty,
     /// A space, a control character or a slash in the host.
     BadHost(String),
+    /// A number instead of a host: a port, most likely.
+    Number(String),
     /// A mail address instead of a host.
     MailAddress {
         /// As typed.
@@ -88,6 +90,10 @@ impl fmt::Display for TargetError {
         match self {
             Self::Empty => f.write_str("no host was given"),
             Self::BadHost(host) => write!(f, "'{}' is not a host name or an address", printable_str(cut(host, 80))),
+            Self::Number(number) => {
+                let number = printable_str(cut(number, 80));
+                write!(f, "'{number}' is a number and not a host; a port stands behind its host (HOST:{number})")
+            }
             Self::MailAddress { address, domain } => write!(
                 f,
                 "'{}' is a mail address, not a server: --mx {} connects to the mail server of its domain",
@@ -283,6 +289,10 @@ fn split_port(text: &str) -> Result<(&str, Option<&str>), TargetError> {
 fn check_host(host: &str) -> Result<String, TargetError> {
     if host.is_empty() {
         return Err(TargetError::Empty);
+    }
+    // The old form of an IPv4 address as one number is meant by nobody.
+    if host.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(TargetError::Number(host.to_owned()));
     }
     let is_usual = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':'));
     let ascii = if is_usual { host.to_owned() } else { unusual_host(host)? };

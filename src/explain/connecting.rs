@@ -193,6 +193,7 @@ fn other_port(place: &Place) -> String {
 mod tests {
     use std::time::Duration;
 
+    use super::super::place::Caller;
     use super::*;
 
     fn all(words: &Diagnosis) -> String {
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn a_silent_address_is_explained_by_what_it_is() {
         let silent = Failure::ConnectTimedOut(Duration::from_secs(3));
-        let check = |host, port| Place::new(host, port).in_check();
+        let check = |host, port| Place::new(host, port).for_caller(Caller::Check);
         let table: &[(Place, &[&str], &[&str])] = &[
             (
                 Place::new("mx.alt.test", 25),

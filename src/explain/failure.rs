@@ -255,7 +255,7 @@ pub fn diagnose(failure: &Failure, place: &Place) -> Diagnosis {
         | Failure::GreetingLater(_) => words.greeting(failure),
         Failure::HeaderNotTaken(reply) => words.header(reply),
         Failure::BehindHeader(failure) => behind_header(diagnose(failure, place)),
-        Failure::Route(failure) => route::diagnose(failure, place.host(), place.port()),
+        Failure::Route(failure) => route::diagnose(failure, place),
         Failure::Talk(failure) => talk::diagnose(failure, place),
         _ => connecting::diagnose(failure, place),
     }
@@ -328,7 +328,7 @@ impl Words<'_> {
                 format!("{host} exists but has no address"),
                 "The name server knows the name, but has no A or AAAA record for it.",
                 &["It is a mail domain, not a host: its mail servers have other names.", "The address record was deleted."],
-                &[&format!("Is it a mail domain?  ehlo --mx {host}"), "Ask another name server: --resolver ADDRESS"],
+                &[&format!("Is it a mail domain?  {}", self.place.call_by_mx(host)), "Ask another name server: --resolver ADDRESS"],
             ),
             Failure::ResolverSilent => diagnosis(
                 format!("No answer from the name server about {host}"),
@@ -421,7 +421,7 @@ impl Words<'_> {
                 format!("{at} speaks TLS from the first byte"),
                 "Nothing was said in plain text: the server waited for TLS, and so did we for its greeting.",
                 &["It is a port for submission over TLS (465 is the usual one)."],
-                &[&format!("{} --tls {}", place.program(), if place.lmtp { place.as_lmtp() } else { place.as_smtp() })],
+                &[&place.call_with_tls()],
             ),
             Failure::NotSmtp(foreign) => {
                 let looks = foreign.map(|foreign| format!(": it looks like {}", foreign.describe())).unwrap_or_default();

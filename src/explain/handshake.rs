@@ -100,9 +100,9 @@ fn steps(why: Why, place: &Place) -> Vec<String> {
     let detail = || format!("More detail:  ehlo -v {}", place.encrypted());
     match why {
         Why::PlainSmtp if place.implicit_tls => {
-            vec![format!("STARTTLS in the place of --tls:  {} -S {}", place.program(), place.as_smtp())]
+            vec![format!("STARTTLS in the place of --tls:  {}", place.call_in_clear(true))]
         }
-        Why::OtherService if place.implicit_tls => vec![format!("Without --tls:  {} {}", place.program(), place.as_smtp()), log()],
+        Why::OtherService if place.implicit_tls => vec![format!("Without --tls:  {}", place.call_in_clear(false)), log()],
         Why::UnknownName => vec!["Ask for another name (--servername NAME) or for none (--no-sni).".to_owned(), detail()],
         Why::NameWanted => vec!["Name the server: --servername NAME".to_owned(), detail()],
         Why::Silent => vec!["Wait longer: --timeout 300".to_owned(), detail(), log()],
@@ -112,12 +112,13 @@ fn steps(why: Why, place: &Place) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::Caller;
     use super::*;
 
     fn all(why: Why, implicit: bool, flags: &[&str]) -> String {
         let narrowed_by = flags.iter().map(|&flag| flag.to_owned()).collect();
         let failure = HandshakeFailure { words: "x".to_owned(), why, narrowed_by };
-        let words = diagnose(&failure, &Place::new("mx.alt.test", 25).speaking(false, implicit).in_check());
+        let words = diagnose(&failure, &Place::new("mx.alt.test", 25).speaking(false, implicit).for_caller(Caller::Check));
         [vec![words.headline, words.happened], words.likely, words.next].concat().join("\n")
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::target::SUBMISSIONS;
 use crate::text::printable_str;
 
 /// A server, and what was being done there.
@@ -14,14 +15,26 @@ pub struct Place {
     pub lmtp: bool,
     /// TLS from the first byte.
     pub implicit_tls: bool,
-    /// `ehlo check`, not a session: there is nobody who types.
-    pub in_check: bool,
+    /// How what can be called is named.
+    caller: Caller,
+}
+
+/// Who is told, and can call what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Caller {
+    /// Who began a session: `ehlo`.
+    #[default]
+    Session,
+    /// Who called `ehlo check`.
+    Check,
+    /// Who typed `:check` in a session.
+    CheckInSession,
 }
 
 impl Place {
     /// A port of a host, for a session in SMTP.
     pub fn new(host: &str, port: u16) -> Self {
-        Self { host: printable_str(host).into_owned(), port, socket: None, lmtp: false, implicit_tls: false, in_check: false }
+        Self { host: printable_str(host).into_owned(), port, socket: None, lmtp: false, implicit_tls: false, caller: Caller::Session }
     }
 
     /// A socket of this machine in the place of the port.
@@ -36,10 +49,10 @@ impl Place {
         Self { lmtp, implicit_tls, ..self }
     }
 
-    /// For `ehlo check`, where nobody types.
+    /// For somebody else than who began a session.
     #[must_use]
-    pub fn in_check(self) -> Self {
-        Self { in_check: true, ..self }
+    pub fn for_caller(self, caller: Caller) -> Self {
+        Self { caller, ..self }
     }
 
     /// The host, or the path of the socket. Printable.
@@ -82,8 +95,7 @@ impl Place {
     pub fn as_lmtp(&self) -> String {
         match &self.socket {
             Some(path) => format!("lmtp:unix:{path}"),
-            None if self.host.contains(':') => format!("lmtp://[{}]:{}", self.host, self.port),
-            None => format!("lmtp://{}:{}", self.host, self.port),
+            None => self.as_url("lmtp"),
         }
     }
 
@@ -101,9 +113,39 @@ impl Place {
         if self.implicit_tls { self.arguments() } else { format!("-S {}", self.arguments()) }
     }
 
-    /// The program as it was called: `ehlo`, `ehlo check`.
+    /// The program as it was called: `ehlo`, `ehlo check`, `:check`.
     pub fn program(&self) -> &'static str {
-        if self.in_check { "ehlo check" } else { "ehlo" }
+        match self.caller {
+            Caller::Session => "ehlo",
+            Caller::Check => "ehlo check",
+            Caller::CheckInSession => ":check",
+        }
+    }
+
+    /// The whole call that leads there by TLS from the first byte.
+    pub fn call_with_tls(&self) -> String {
+        let by_flag = self.caller != Caller::CheckInSession || self.lmtp || self.is_socket();
+        let place = if self.lmtp { self.as_lmtp() } else { self.as_smtp() };
+        if by_flag { format!("{} --tls {place}", self.program()) } else { format!(":check {}", self.as_url("smtps")) }
+    }
+
+    /// The whole call that leads there in clear; it encrypts by STARTTLS where that is wished.
+    pub fn call_in_clear(&self, starttls: bool) -> String {
+        // A check does that where it is offered. Without the scheme port 465 is taken for what it should be.
+        let flag = if starttls && self.caller != Caller::CheckInSession { " -S" } else { "" };
+        let place = if self.port == SUBMISSIONS && !self.is_socket() { self.as_url("smtp") } else { self.as_smtp() };
+        format!("{}{flag} {place}", self.program())
+    }
+
+    /// The whole call for the mail servers of a domain, which a session has no command for.
+    pub fn call_by_mx(&self, domain: &str) -> String {
+        let program = if self.caller == Caller::Session { "ehlo" } else { "ehlo check" };
+        format!("{program} --mx {domain}")
+    }
+
+    fn as_url(&self, scheme: &str) -> String {
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        format!("{scheme}://{open}{}{close}:{}", self.host, self.port)
     }
 }
 
@@ -125,7 +167,17 @@ mod tests {
         for (place, shown, arguments, as_lmtp) in table {
             assert_eq!((place.shown().as_str(), place.arguments().as_str(), place.as_lmtp().as_str()), (shown, arguments, as_lmtp));
         }
-        assert!(mx.is_name() && !Place::new("192.0.2.1", 25).is_name() && !mx.at_socket(Some("/a")).is_name());
+        assert!(mx.is_name() && !Place::new("192.0.2.1", 25).is_name() && !mx.clone().at_socket(Some("/a")).is_name());
+        let (check, inside) = (mx.clone().for_caller(Caller::Check), mx.clone().for_caller(Caller::CheckInSession));
+        assert_eq!(
+            (check.call_with_tls().as_str(), inside.call_with_tls().as_str()),
+            ("ehlo check --tls mx.alt.test 25", ":check smtps://mx.alt.test:25")
+        );
+        assert_eq!(
+            (check.call_in_clear(true).as_str(), inside.call_in_clear(true).as_str()),
+            ("ehlo check -S mx.alt.test 25", ":check mx.alt.test 25")
+        );
+        assert_eq!(Place::new("::1", 465).call_in_clear(false), "ehlo smtp://[::1]:465");
         // P14
         assert!(!Place::new("a\x1b[31m", 25).shown().contains('\x1b'));
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::failure::{Class, Diagnosis, diagnosis, seconds};
+use super::place::Place;
 use crate::text::{printable, printable_str};
 use crate::wire::foreign::Foreign;
 
@@ -127,9 +128,9 @@ impl Trouble {
 }
 
 /// Puts it into words.
-pub(super) fn diagnose(failure: &RouteFailure, host: &str, port: u16) -> Diagnosis {
+pub(super) fn diagnose(failure: &RouteFailure, place: &Place) -> Diagnosis {
     let way = printable_str(&failure.way).into_owned();
-    let words = Words { way: &way, host, port };
+    let words = Words { way: &way, host: place.host(), port: place.port(), place };
     let trouble = &failure.trouble;
     match trouble {
         Trouble::SocketMissing | Trouble::SocketRefused | Trouble::SocketForbidden | Trouble::SocketOther(_) => words.socket(trouble),
@@ -160,6 +161,7 @@ struct Words<'a> {
     way: &'a str,
     host: &'a str,
     port: u16,
+    place: &'a Place,
 }
 
 impl Words<'_> {
@@ -213,7 +215,7 @@ impl Words<'_> {
     }
 
     fn at_the_proxy(&self, trouble: &Trouble) -> Diagnosis {
-        let Self { way, host, port } = self;
+        let Self { way, host, port, .. } = self;
         match trouble {
             Trouble::ProxyUnreachable(words) => diagnosis(
                 format!("The proxy {way} cannot be reached: {}", printable_str(words)),
@@ -265,7 +267,7 @@ impl Words<'_> {
     }
 
     fn behind_the_proxy(&self, trouble: &Trouble) -> Diagnosis {
-        let Self { way, host, port } = self;
+        let Self { way, host, port, .. } = self;
         match trouble {
             Trouble::ProxyNotReached(words) => diagnosis(
                 format!("The proxy {way} does not reach {host} port {port}: {}", printable_str(words)),
@@ -274,10 +276,7 @@ impl Words<'_> {
                     "The name does not exist, or not for the proxy.",
                     "Nothing listens on the port, or a firewall behind the proxy drops it.",
                 ],
-                &[
-                    "Compare with another way: without --proxy, or from another network.",
-                    &format!("Does another port answer?  ehlo --proxy ... {host} 587"),
-                ],
+                &["Compare with another way: without --proxy, or from another network.", "Does another port answer, by the same way?"],
             ),
             Trouble::ProxyRefused(words) => diagnosis(
                 format!("The proxy {way} refuses: {}", printable_str(words)),
@@ -421,7 +420,7 @@ impl Words<'_> {
                     format!("{domain} is a mail domain, not a host: it has no address, but mail servers"),
                     &format!("Its mail goes to {}.", servers.join(", ")),
                     &["Mail servers have names of their own, which the MX records of the domain tell."],
-                    &[&format!("ehlo --mx {domain}")],
+                    &[&self.place.call_by_mx(domain)],
                 )
             }
             _ => {
@@ -476,7 +475,7 @@ mod tests {
         ];
         let mut seen = std::collections::HashSet::new();
         for trouble in troubles {
-            let words = diagnose(&RouteFailure { way: odd(), trouble: trouble.clone() }, "mx.alt.test", 25);
+            let words = diagnose(&RouteFailure { way: odd(), trouble: trouble.clone() }, &Place::new("mx.alt.test", 25));
             let all = [vec![words.headline.clone(), words.happened.clone()], words.likely.clone(), words.next.clone()].concat();
             // P14
             assert!(all.iter().all(|text| !text.contains(char::is_control) && !text.is_empty()), "{trouble:?}: {all:?}");
@@ -491,7 +490,7 @@ mod tests {
             [Trouble::ProxyForbids("no".to_owned()), Trouble::ProxyRefused("no".to_owned()), Trouble::ProxyLoginRefused("no".to_owned())];
         for trouble in troubles {
             for (way, web) in [("socks5://127.0.0.1:1080", false), ("socks4://127.0.0.1:1080", false), ("http://127.0.0.1:3128", true)] {
-                let words = diagnose(&RouteFailure { way: way.to_owned(), trouble: trouble.clone() }, "mx.alt.test", 25);
+                let words = diagnose(&RouteFailure { way: way.to_owned(), trouble: trouble.clone() }, &Place::new("mx.alt.test", 25));
                 let advice = [words.likely, words.next].concat().join(" ");
                 let of_the_web = ["Web proxies", "squid", "CONNECT", "Negotiate"].iter().any(|word| advice.contains(word));
                 assert_eq!(of_the_web, web, "{way} {trouble:?}: {advice}");

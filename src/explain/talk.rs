@@ -325,7 +325,7 @@ impl Words<'_> {
             headline: format!("{} has a certificate with a fault: {}", self.place, words.join("; ")),
             happened: "TLS was agreed on, and the certificate does not prove whose server it is.".to_owned(),
             likely,
-            next: vec!["Faults that are known do not count with -k, which goes on in spite of them.".to_owned()],
+            next: vec!["With -k the check goes on in spite of it.".to_owned()],
         }
     }
 
@@ -410,6 +410,7 @@ fn capital(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::Caller;
     use super::*;
     use crate::explain::failure::{self, Failure};
     use crate::wire::reply::{Received, ReplyParser};
@@ -438,7 +439,7 @@ mod tests {
             ("NOOP", "501 5.5.4 syntax", "By hand:  ehlo mx.alt.test 25"),
         ];
         for (verb, text, rest) in table {
-            let words = diagnose(&refused(verb, text), &Place::new("mx.alt.test", 25).in_check());
+            let words = diagnose(&refused(verb, text), &Place::new("mx.alt.test", 25).for_caller(Caller::Check));
             assert_eq!(words.next, [rest], "{verb} {text}");
         }
     }

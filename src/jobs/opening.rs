@@ -55,6 +55,11 @@ pub fn dial_failure(error: &DialError, target: &Target, options: &DialOptions) -
 
 /// What all addresses have in common, or the failure of each.
 fn unreachable(attempts: &[Attempt], limit: Duration) -> Failure {
+    let waited = attempts.iter().map(|attempt| attempt.took).max().unwrap_or_default();
+    // What a look-up took was not waited for an answer. Timers are late by some milliseconds, and addresses begin one
+    // after the other.
+    let tenth = Duration::from_millis(100);
+    let limit = if waited + 3 * tenth < limit { tenth * u32::try_from(waited.as_millis() / 100).unwrap_or(u32::MAX) } else { limit };
     let each: Vec<(IpAddr, Failure)> = attempts.iter().map(|tried| (tried.address.ip(), cause_failure(&tried.cause, limit))).collect();
     match &each[..] {
         [] => Failure::NoRoute,

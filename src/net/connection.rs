@@ -24,6 +24,7 @@ use crate::session::event::Expected;
 use crate::session::{Event, Security, Session};
 use crate::wire::dot::{Changes, NulByte};
 use crate::wire::foreign::{self, Foreign};
+use crate::wire::reply::{first_reply, looks_like_reply};
 
 /// How long to wait for what. Each limit is for the whole reply, not for a single byte (P7).
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,8 @@ pub struct Connection {
     limits: Limits,
     /// When all must be over.
     deadline: Option<Instant>,
+    /// Until then something of a reply must have come.
+    silence: Option<Instant>,
     out: Vec<u8>,
     written: usize,
     /// The stream may hold back some of what it was given.
@@ -85,6 +88,7 @@ impl Connection {
             opened: now,
             limits,
             deadline: None,
+            silence: None,
             out: Vec::new(),
             written: 0,
             unflushed: false,
@@ -122,6 +126,11 @@ impl Connection {
     /// The limits in force.
     pub fn limits_mut(&mut self) -> &mut Limits {
         &mut self.limits
+    }
+
+    /// Until then something of a reply must have come; `None`: it may begin as late as it ends.
+    pub fn set_silence(&mut self, until: Option<Instant>) {
+        self.silence = until;
     }
 
     /// One deadline for all that is still to come, beside the limits of each reply.
@@ -369,7 +378,8 @@ impl Connection {
     /// The next moment at which it is too late, and the limit that it comes from.
     fn deadline(&self) -> Option<(Instant, Duration)> {
         let (at, limit, from) = self.limit()?;
-        match self.deadline {
+        let silence = self.silence.filter(|_| !self.session.is_amid_reply());
+        match self.deadline.into_iter().chain(silence).min() {
             Some(deadline) if deadline < at => Some((deadline, deadline.saturating_duration_since(from))),
             _ => Some((at, limit)),
         }
@@ -426,9 +436,10 @@ impl Connection {
     }
 }
 
-/// Whether more would tell no more: a whole line, or the beginning of another protocol.
+/// Whether more would tell no more: a whole reply or other line, or the beginning of another protocol.
 fn shows_what_it_is(answer: &[u8]) -> bool {
-    answer.contains(&b'\n') || foreign::guess(answer).is_some_and(|foreign| foreign != Foreign::Binary)
+    let goes_on = answer.trim_ascii_start().is_empty() || looks_like_reply(answer.trim_ascii_start()) && first_reply(answer).is_none();
+    answer.contains(&b'\n') && !goes_on || foreign::guess(answer).is_some_and(|foreign| foreign != Foreign::Binary)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::net::Ipv6Addr;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_socks::Error as Socks;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
 
@@ -103,23 +104,29 @@ impl Proxy {
     /// Asks the proxy, on a connection to it, to lead to a server.
     ///
     /// # Errors
-    /// [`Fault`]. There is no limit of time here.
-    pub async fn connect(&self, stream: TcpStream, host: &str, port: u16) -> Result<TcpStream, Fault> {
+    /// [`Fault`]; what it answered until the deadline may be one already.
+    pub async fn connect(&self, stream: TcpStream, host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Fault> {
         let password = self.password.as_ref().map_or("", |password| password.expose());
         self.can_be_asked(host, password).map_err(Fault::NotAsked)?;
+        if self.kind == Kind::Http {
+            let mut stream = stream;
+            ask_http(&mut stream, &self.request(host, port), self.user.is_some(), deadline).await?;
+            return Ok(stream);
+        }
+        timeout_at(deadline, self.ask_socks(stream, host, port, password)).await.unwrap_or(Err(Fault::Silent))
+    }
+
+    async fn ask_socks(&self, stream: TcpStream, host: &str, port: u16, password: &str) -> Result<TcpStream, Fault> {
         match (self.kind, &self.user) {
-            (Kind::Http, _) => {
-                let mut stream = stream;
-                ask_http(&mut stream, &self.request(host, port), self.user.is_some()).await?;
-                Ok(stream)
-            }
             (Kind::Socks5, None) => self.finish(Socks5Stream::connect_with_socket(stream, (host, port)).await, Socks5Stream::into_inner),
             (Kind::Socks5, Some(user)) => {
                 let asked = Socks5Stream::connect_with_password_and_socket(stream, (host, port), user, password).await;
                 self.finish(asked, Socks5Stream::into_inner)
             }
-            (Kind::Socks4, None) => self.finish(Socks4Stream::connect_with_socket(stream, (host, port)).await, Socks4Stream::into_inner),
-            (Kind::Socks4, Some(user)) => {
+            (Kind::Socks4 | Kind::Http, None) => {
+                self.finish(Socks4Stream::connect_with_socket(stream, (host, port)).await, Socks4Stream::into_inner)
+            }
+            (Kind::Socks4 | Kind::Http, Some(user)) => {
                 let asked = Socks4Stream::connect_with_userid_and_socket(stream, (host, port), user).await;
                 self.finish(asked, Socks4Stream::into_inner)
             }
@@ -242,16 +249,30 @@ fn lost(error: &io::Error) -> Fault {
     }
 }
 
-async fn ask_http<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, request: &Secret<String>, with_login: bool) -> Result<(), Fault> {
-    stream.write_all(request.expose().as_bytes()).await.map_err(|error| lost(&error))?;
+async fn ask_http<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    request: &Secret<String>,
+    with_login: bool,
+    deadline: Instant,
+) -> Result<(), Fault> {
+    let sending = timeout_at(deadline, stream.write_all(request.expose().as_bytes())).await;
+    sending.map_err(|_| Fault::Silent)?.map_err(|error| lost(&error))?;
     let mut head = Vec::new();
     // Byte by byte, so that nothing of what the server says behind it is lost.
     while !ends_head(&head) {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(error) if head.is_empty() => return Err(lost(&error)),
+        let fault = match timeout_at(deadline, stream.read_u8()).await {
+            Ok(Ok(byte)) => {
+                head.push(byte);
+                None
+            }
+            Ok(Err(error)) => Some(lost(&error)),
+            Err(_) => Some(Fault::Silent),
+        };
+        match fault {
+            None => {}
+            Some(fault) if head.is_empty() => return Err(fault),
             // Half an answer may say no, and not yes.
-            Err(error) => return judge(&head, with_login).and(Err(lost(&error))),
+            Some(fault) => return judge(&head, with_login).and(Err(fault)),
         }
         if head.len() >= MAX_HEAD || !may_be_http(&head) {
             return Err(Fault::NotAProxy(with_the_rest(stream, head).await));
@@ -411,13 +432,17 @@ mod tests {
         address
     }
 
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(20)
+    }
+
     /// What comes of it, and what the server says behind the proxy.
     async fn through(url: &str, host: &str, steps: Vec<Step>) -> Result<Vec<u8>, Fault> {
         let address = scripted(steps).await;
         let mut proxy = Proxy::parse(&url.replace("PORT", &address.port().to_string())).unwrap();
         proxy.password = proxy.user.as_ref().map(|_| Secret::new("secret".to_owned()));
         let stream = TcpStream::connect(address).await.unwrap();
-        let mut stream = tokio::time::timeout(Duration::from_secs(20), proxy.connect(stream, host, 25)).await.unwrap()?;
+        let mut stream = tokio::time::timeout(Duration::from_secs(20), proxy.connect(stream, host, 25, soon())).await.unwrap()?;
         let mut greeting = Vec::new();
         stream.read_to_end(&mut greeting).await.unwrap();
         Ok(greeting)
@@ -495,13 +520,23 @@ mod tests {
             let (mut ours, mut theirs) = tokio::io::duplex(64);
             theirs.write_all(head.as_bytes()).await.unwrap();
             let request = Secret::new("x".to_owned());
-            let asked = ask_http(&mut ours, &request, false);
+            let asked = ask_http(&mut ours, &request, false, soon());
             let (asked, ()) = tokio::join!(asked, async move {
                 theirs.read_u8().await.unwrap();
                 drop(theirs);
             });
             assert_eq!(asked, Err(fault), "{head:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_an_answer_that_says_no_counts_when_no_more_comes() {
+        let (mut ours, mut theirs) = tokio::io::duplex(64);
+        theirs.write_all(b"HTTP/1.1 403 Forbidden\r\n").await.unwrap();
+        let asked = ask_http(&mut ours, &Secret::new("x".to_owned()), false, soon()).await;
+        assert_eq!(asked, Err(Fault::Forbidden("403 Forbidden".to_owned())));
+        let (mut ours, _theirs) = tokio::io::duplex(64);
+        assert_eq!(ask_http(&mut ours, &Secret::new("x".to_owned()), false, soon()).await, Err(Fault::Silent));
     }
 
     #[tokio::test]
@@ -512,7 +547,7 @@ mod tests {
             theirs.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
             while theirs.write_all(b"A: b\r\n").await.is_ok() {}
         });
-        let fault = ask_http(&mut ours, &Secret::new("x".to_owned()), false).await.unwrap_err();
+        let fault = ask_http(&mut ours, &Secret::new("x".to_owned()), false, soon()).await.unwrap_err();
         assert!(matches!(&fault, Fault::NotAProxy(head) if head.len() <= MAX_HEAD + 200), "{fault:?}");
     }
 }

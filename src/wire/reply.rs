@@ -201,6 +201,19 @@ pub fn looks_like_reply(bytes: &[u8]) -> bool {
     matches!(bytes, [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..])
 }
 
+/// The first reply in these bytes, if it is whole; empty lines before it are passed over.
+pub fn first_reply(bytes: &[u8]) -> Option<Reply> {
+    let mut parser = ReplyParser::default();
+    parser.push(bytes);
+    loop {
+        match parser.next_received() {
+            Ok(Some(Received::Reply(reply))) => return Some(reply),
+            Ok(Some(Received::Blank)) => {}
+            _ => return None,
+        }
+    }
+}
+
 /// The server sent more than one reply may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TooLong {
@@ -237,6 +250,11 @@ pub struct ReplyParser {
 }
 
 impl ReplyParser {
+    /// Whether something came of a reply that is not whole.
+    pub fn is_amid_reply(&self) -> bool {
+        self.open.is_some() || !self.buffer.rest().is_empty()
+    }
+
     /// Adds what was received.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.push(bytes);

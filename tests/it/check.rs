@@ -274,6 +274,8 @@ fn a_command_that_runs_is_no_connection_yet() {
         ("kill -9 $$", "connect", 4, "FAILED: the command ended (signal 9) (banner, "),
         ("sleep 600", "connect", 5, "FAILED: nothing came out of the command within 1 s (banner, "),
         ("sleep 600", "tls", 5, "The command runs. Whether it has reached the server"),
+        // It is not ended by us before it has said why.
+        ("exec 1>&-; sleep 0.1; exit 3", "tls", 4, "FAILED: the command ended (exit status 3) (banner, "),
         // Our own bytes are no TLS server's.
         ("cat", "tls", 6, "FAILED: not SMTP: an echo (our own bytes come back) (banner, "),
         ("printf '220 mx\\r\\n'; read quit", "connect", 0, "  ok\n"),
@@ -429,6 +431,19 @@ fn ctrl_c_tells_what_is_done() {
     assert_eq!(done.status, Some(130), "{}", done.all());
     assert!(done.out().contains("1 host: 0 ok, 1 warn, 0 failed in ") && done.out().contains("interrupted"), "{}", done.out());
     server.end();
+    silent.end();
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_tells_what_was_waited_for() {
+    let silent = serve("hold");
+    let running = check(silent.port, &[]).start();
+    silent.wait_connected();
+    running.signal(rustix::process::Signal::INT);
+    let done = running.finish();
+    let words = format!("interrupted: waiting for 127.0.0.1:{} (", silent.port);
+    assert!(done.status == Some(130) && done.err().contains(&words), "{}", done.all());
     silent.end();
 }
 
@@ -662,6 +677,7 @@ fn wrong_usage_is_told_before_anything_is_connected_to() {
         ehlo(args.map(str::to_owned).collect::<Vec<_>>()).status(2).err(*words).check();
     }
     ehlo(["check", "user@contoso.test"]).status(2).err("mail address").check();
+    ehlo(["check", &place, "127.0.0.1", "587"]).status(2).err("'587' is a number and not a host").check();
     assert_eq!(server.end().connections, 0);
 }
 
@@ -827,5 +843,11 @@ mod names {
             look(&names, "127.0.0.1", server.port, &["--ptr"]).out(words).check();
             server.end();
         }
+        // What nobody has answered is not known.
+        let names = name_server("1.0.0.127.in-addr.arpa SERVFAIL");
+        let server = serve(FINE);
+        let done = look(&names, "127.0.0.1", server.port, &["--ptr"]).any_out().check();
+        assert!(!done.out().contains("PTR"), "{}", done.out());
+        server.end();
     }
 }

@@ -142,9 +142,10 @@ fn a_signal_has_its_status_in_each_format() {
     // P44
     use rustix::process::Signal;
     let table = [
-        ("nagios", Signal::TERM, 3, "SMTP UNKNOWN - 0 hosts: 0 ok, 0 warn, 0 failed; interrupted | "),
+        ("nagios", Signal::TERM, 3, "SMTP UNKNOWN - 0 hosts: 0 ok, 0 warn, 0 failed; interrupted while waiting for 127.0.0.1:"),
         ("json", Signal::TERM, 143, r#""exit":143"#),
         ("json", Signal::INT, 130, r#""exit":130"#),
+        ("json", Signal::INT, 130, r#""waited_for":[{"ms":"#),
     ];
     for (format, signal, status, words) in table {
         let server = serve("hold");
@@ -305,6 +306,24 @@ fn several_hosts_make_one_line_and_each_has_its_data() {
     assert_eq!(data.iter().filter(|datum| datum.value == "U").count(), 5, "{out}");
     assert_eq!(out.lines().filter(|line| line.starts_with("FAILED ")).count(), 5, "{out}");
     assert!(out.contains("\nline 6: ") && out.contains("each port is refused"), "{out}");
+}
+
+#[test]
+fn a_plugin_tells_what_the_server_said() {
+    let server = serve("S: 554 5.7.1 no|entry\nhold");
+    let done = check("nagios", &[], &[&format!("127.0.0.1:{}", server.port)]).status(2).any_out().check();
+    assert_eq!(done.out().lines().nth(1), Some("554 5.7.1 no/entry"), "{}", done.out());
+    server.end();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_socket_has_neither_host_nor_port() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("no-such");
+    let target = format!("lmtp:unix:{}", path.display());
+    let done = check("json", &[], &[&target]).status(4).any_out().check();
+    assert!(done.out().contains(r#""host":null"#) && done.out().contains(r#""port":null"#), "{}", done.out());
 }
 
 #[test]

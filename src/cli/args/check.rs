@@ -22,7 +22,7 @@ pub struct CheckArgs {
     #[arg(
         value_name = "HOST",
         required_unless_present_any = ["input", "json_schema"],
-        help = "HOST, HOST:PORT, HOST:PORT,PORT, smtps://HOST, lmtp://HOST, unix:PATH, or a domain with --mx"
+        help = "HOST, HOST PORT, HOST:PORT,PORT, smtps://HOST, lmtp://HOST, unix:PATH, or a domain with --mx"
     )]
     pub hosts: Vec<String>,
 

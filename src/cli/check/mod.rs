@@ -13,6 +13,7 @@ use work::Work;
 
 use super::args::{CheckArgs, Format as Which, OutputArgs, Phase};
 use super::{check_names, complain, interactive, print, style};
+use crate::explain::place::Caller;
 use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::options::{TIMEOUT, WARN_DAYS};
 use crate::jobs::check::{Checker, Credentials, Options, Through};
@@ -31,6 +32,9 @@ use crate::target::Target;
 
 /// Endpoints at the same time, unless it is said.
 const PARALLEL: usize = 64;
+/// So many times as many look-ups as hosts at the same time: one that was given up keeps its thread until the system has
+/// had enough of it.
+const LOOK_UPS: usize = 8;
 /// Files that are open beside those of the endpoints.
 const OTHER_FILES: u64 = 16;
 
@@ -75,9 +79,11 @@ fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         again: args.watch.is_some(),
         verbose: output.verbose,
         quiet: output.quiet,
+        caller: Caller::Check,
     };
     let format = format(if args.json { Which::Json } else { args.format }, wishes, &options);
-    let parallel = parallel(args, &options)?;
+    let few = args.input.is_none();
+    let parallel = parallel(args, &options, few.then_some(targets.iter().map(Vec::len).sum()))?;
     let input = match &args.input {
         Some(path) => {
             let (implicit, starttls) = (args.tls.tls, args.tls.starttls);
@@ -85,11 +91,13 @@ fn check(args: &CheckArgs, output: &OutputArgs) -> anyhow::Result<u8> {
         }
         None => input::given(targets.into_iter().map(Item::Named).collect()),
     };
-    let live = (std::io::stderr().is_terminal() && !output.quiet && !err_style.plain).then(|| err_style.width.unwrap_or(80));
-    let work = Work::new(Checker::new(options), format, parallel, args.watch, Paper::new(live));
+    // Whoever reads standard output through a pager draws there.
+    let looks_on = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
+    let live = (looks_on && !output.quiet && !err_style.plain).then(|| err_style.width.unwrap_or(80));
+    let work = Work::new(Checker::new(options), format, parallel, args.watch, Paper::new(live)).of_few(few);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(PARALLEL)
+        .max_blocking_threads((parallel * LOOK_UPS).clamp(512, 4096))
         .build()
         .context("the runtime cannot be started")?;
     let status = runtime.block_on(work.run(input))?;
@@ -106,7 +114,7 @@ fn format(which: Which, wishes: Wishes, options: &Options) -> Box<dyn Format> {
         Which::Text => Box::new(Text::new(wishes)),
         Which::Json => Box::new(Json),
         Which::Csv => Box::new(Csv::default()),
-        Which::Nagios => Box::new(Nagios::new(limits(options), apart, wishes.quiet)),
+        Which::Nagios => Box::new(Nagios::new(limits(options), apart, wishes.quiet, wishes.is_list)),
         Which::Prometheus => Box::new(Prometheus::new(apart)),
     }
 }
@@ -276,8 +284,8 @@ fn secret(options: &LoginOptions, list: Option<&Path>) -> anyhow::Result<Option<
     }
 }
 
-/// How many at the same time: as many as asked for, and as there may be open files.
-fn parallel(args: &CheckArgs, options: &Options) -> anyhow::Result<usize> {
+/// How many at the same time: as many as asked for, and as there may be open files. `known`: how many there are.
+fn parallel(args: &CheckArgs, options: &Options, known: Option<usize>) -> anyhow::Result<usize> {
     let wanted = args.parallel.map_or(PARALLEL, |count| count as usize);
     let (files, others) = match options.dial.route {
         Route::Command(_) => (command::FILES, OTHER_FILES + command::FILES_AT_START),
@@ -288,8 +296,11 @@ fn parallel(args: &CheckArgs, options: &Options) -> anyhow::Result<usize> {
     if most == 0 {
         bail!("this process may have {limit} open files: that is not enough (ulimit -n)");
     }
-    if most < wanted {
-        complain_softly(&format!("only {limit} open files are allowed (ulimit -n): {most} hosts at the same time, not {wanted}"));
+    // What a name or a domain leads to is not known yet.
+    let known = known.filter(|_| !options.all_addresses && options.mx.is_none()).unwrap_or(usize::MAX);
+    if most < wanted.min(known) {
+        let s = if most == 1 { "" } else { "s" };
+        complain_softly(&format!("only {limit} open files are allowed (ulimit -n): {most} host{s} at the same time, not {wanted}"));
     }
     Ok(wanted.min(most))
 }

@@ -1,10 +1,15 @@
 //! Standard output and standard error, and the line that is drawn again and again.
+//!
+//! What is written goes out on a thread of its own: whoever has stopped reading (a pager, a terminal after Ctrl-S) holds up
+//! neither the checks nor the end.
 
 use std::io::{self, Write as _};
-use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::super::{complain, exit};
@@ -17,8 +22,11 @@ use crate::repl::{Signal, Signals};
 /// More output than this is not kept back.
 const KEPT: usize = 16 * 1024;
 
-/// Who does not read what is written (a pager) does not hold up the end for longer (P38).
+/// The end waits no longer for who does not read (P38).
 const GRACE: Duration = Duration::from_millis(500);
+
+/// What takes the line away that is drawn again and again.
+const WIPE: &str = "\r\x1b[K";
 
 /// Where results go.
 pub(super) struct Paper {
@@ -31,12 +39,27 @@ pub(super) struct Paper {
     /// Columns for the status line; `None`: there is none.
     live: Option<usize>,
     drawn: bool,
+    writer: Sender<Job>,
+    /// A status line is not written yet.
+    drawing: Arc<AtomicBool>,
+}
+
+/// What the thread that writes is given.
+enum Job {
+    /// Results, and who waits for them.
+    Results(Written, oneshot::Sender<io::Result<()>>),
+    /// The status line.
+    Line(String),
 }
 
 impl Paper {
     /// Nothing is written. `live`: the columns of a terminal that shows what is waited for.
     pub(super) fn new(live: Option<usize>) -> Self {
-        Self { written: Written::default(), gone: None, hurried: false, live, drawn: false }
+        let (writer, jobs) = channel();
+        let drawing = Arc::new(AtomicBool::new(false));
+        let drawn = Arc::clone(&drawing);
+        std::thread::spawn(move || write_all(&jobs, &drawn));
+        Self { written: Written::default(), gone: None, hurried: false, live, drawn: false, writer, drawing }
     }
 
     /// Whether there is a status line.
@@ -46,7 +69,8 @@ impl Paper {
 
     /// Whether it is time to write: at once where somebody looks on.
     pub(super) fn is_full(&self) -> bool {
-        self.is_live() || self.written.out.len() + self.written.err.len() > KEPT
+        let kept = self.written.out.len() + self.written.err.len();
+        kept > KEPT || self.is_live() && kept > 0
     }
 
     /// Writes what there is. A signal does not wait for a reader that has stopped reading; it is given back.
@@ -54,21 +78,34 @@ impl Paper {
         if self.written.out.is_empty() && self.written.err.is_empty() {
             return None;
         }
-        self.wipe();
-        let written = std::mem::take(&mut self.written);
-        let mut writing = spawn_blocking(move || write(&written));
+        self.hand_over(signals).await
+    }
+
+    /// Writes what there is for the last time, and leaves a clean line.
+    pub(super) async fn end(&mut self, signals: &mut Signals) -> Option<Signal> {
+        if self.drawn { self.hand_over(signals).await } else { self.flush(signals).await }
+    }
+
+    async fn hand_over(&mut self, signals: &mut Signals) -> Option<Signal> {
+        let mut written = std::mem::take(&mut self.written);
+        if std::mem::take(&mut self.drawn) {
+            written.err.insert_str(0, WIPE);
+        }
+        let (done, mut result) = oneshot::channel();
+        // Its other end lives as long as this one.
+        let _ = self.writer.send(Job::Results(written, done));
         let mut signal = None;
         let mut ended = None;
         if !self.hurried {
             tokio::select! {
                 biased;
-                result = &mut writing => ended = Some(result),
+                result = &mut result => ended = Some(result),
                 came = signals.next_ending() => signal = Some(came),
             }
         }
         let ended = match ended {
             Some(ended) => Some(ended),
-            None => timeout(GRACE, writing).await.ok(),
+            None => timeout(GRACE, result).await.ok(),
         };
         match ended {
             Some(Ok(Ok(()))) => {}
@@ -78,13 +115,12 @@ impl Paper {
                 self.gone = Some(exit::INPUT_OUTPUT);
                 complain(&format!("the output cannot be written: {}", system_words(&error)));
             }
-            Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
             Some(Err(_)) | None => self.gone = Some(exit::INPUT_OUTPUT),
         }
         signal
     }
 
-    /// Shows what is waited for.
+    /// Shows what is waited for, if the terminal takes it.
     pub(super) fn draw(&mut self, summary: &Summary, total: Option<u64>, board: Option<&Board>) {
         let (Some(width), Some(oldest)) = (self.live, board.and_then(Board::oldest)) else { return };
         let since = oldest.since.elapsed();
@@ -92,23 +128,26 @@ impl Paper {
         if since < Duration::from_secs(1) && !self.drawn && summary.checked() == 0 {
             return;
         }
-        let line = text::waiting(summary, total, (&oldest.name, oldest.phase(), since), width);
-        let _ = write!(io::stderr(), "\r\x1b[K{line}");
-        let _ = io::stderr().flush();
-        self.drawn = true;
-    }
-
-    fn wipe(&mut self) {
-        if std::mem::take(&mut self.drawn) {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-            let _ = io::stderr().flush();
+        if self.drawing.swap(true, Ordering::Relaxed) {
+            return;
         }
+        let line = text::waiting(summary, total, (&oldest.name, oldest.phase(), since), width);
+        let _ = self.writer.send(Job::Line(format!("{WIPE}{line}")));
+        self.drawn = true;
     }
 }
 
-impl Drop for Paper {
-    fn drop(&mut self) {
-        self.wipe();
+/// Writes one thing after the other.
+fn write_all(jobs: &Receiver<Job>, drawing: &AtomicBool) {
+    for job in jobs {
+        match job {
+            // Who does not wait any more does not want to know.
+            Job::Results(written, done) => drop(done.send(write(&written))),
+            Job::Line(line) => {
+                let _ = io::stderr().write_all(line.as_bytes());
+                drawing.store(false, Ordering::Relaxed);
+            }
+        }
     }
 }
 

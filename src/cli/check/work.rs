@@ -27,6 +27,8 @@ pub(super) struct Work {
     parallel: usize,
     watch: Option<Duration>,
     paper: Paper,
+    /// What is under way is known by name: for who looks on, and where it is not many.
+    keeps_board: bool,
     /// With `watch`: how each endpoint ended the last time.
     before: HashMap<String, Verdict>,
 }
@@ -41,7 +43,14 @@ struct End {
 impl Work {
     /// Nothing is done yet. `watch`: all of it again after so long.
     pub(super) fn new(checker: Checker, format: Box<dyn Format>, parallel: usize, watch: Option<Duration>, paper: Paper) -> Self {
-        Self { checker: Arc::new(checker), format, parallel, watch, paper, before: HashMap::new() }
+        let keeps_board = paper.is_live();
+        Self { checker: Arc::new(checker), format, parallel, watch, paper, keeps_board, before: HashMap::new() }
+    }
+
+    /// There are only a few targets: what is under way is known by name, also where nobody looks on.
+    #[must_use]
+    pub(super) fn of_few(self, few: bool) -> Self {
+        Self { keeps_board: self.keeps_board || few, ..self }
     }
 
     /// Does it; gives the exit status.
@@ -82,7 +91,7 @@ impl Work {
     /// All targets once.
     async fn round(&mut self, input: Receiver<Vec<Item>>, signals: &mut Signals) -> End {
         let began = Instant::now();
-        let board = self.paper.is_live().then(|| Arc::new(Board::default()));
+        let board = self.keeps_board.then(|| Arc::new(Board::default()));
         let mut many = Many::new(Arc::clone(&self.checker), input, self.parallel, board.clone());
         let mut summary = Summary::default();
         let mut tick = interval(TICK);
@@ -119,6 +128,7 @@ impl Work {
             self.paper.hurried = true;
             summary.interrupted = Some(exit::of_signal(signal));
             summary.under_way = many.under_way();
+            summary.waited_for = board.as_deref().map(Board::under_way).unwrap_or_default();
             many.give_up().await;
             while let Some(told) = many.next().await {
                 self.tell(told, &mut summary);
@@ -127,7 +137,10 @@ impl Work {
         summary.duplicates = many.duplicates;
         summary.took = began.elapsed();
         self.format.end(&summary, &mut self.paper.written);
-        let late = if self.paper.gone.is_none() { self.paper.flush(signals).await } else { None };
+        let late = if self.paper.gone.is_none() { self.paper.end(signals).await } else { None };
+        if let Some(late) = late {
+            summary.interrupted.get_or_insert(exit::of_signal(late));
+        }
         End { summary, signal: signal.or(late) }
     }
 

@@ -36,16 +36,19 @@ pub enum Item {
 pub fn parse(line: &[u8], number: u64) -> Option<Item> {
     let line = if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
     let bad = |words: String| Some(Item::Bad(BadLine { number, words }));
+    if line.trim_ascii_start().starts_with(b"#") {
+        return None;
+    }
     if line.len() > LONGEST {
         return bad(format!("the line has more than {LONGEST} bytes"));
     }
     if number == 1 && (line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff")) {
         return bad("the list is UTF-16, and UTF-8 is wanted (in PowerShell: Out-File -Encoding utf8)".to_owned());
     }
-    let Ok(text) = std::str::from_utf8(line) else {
+    let Ok(text) = std::str::from_utf8(without_comment(line)) else {
         return bad(format!("the line is not UTF-8: {}", printable(&line[..line.len().min(80)])));
     };
-    let text = without_comment(text).trim();
+    let text = text.trim();
     if text.is_empty() {
         return None;
     }
@@ -62,12 +65,9 @@ pub fn parse(line: &[u8], number: u64) -> Option<Item> {
 }
 
 /// Up to a `#` at the beginning or behind a space.
-fn without_comment(text: &str) -> &str {
-    if !text.contains('#') {
-        return text;
-    }
-    let at = text.char_indices().find(|(at, c)| *c == '#' && text[..*at].chars().next_back().is_none_or(char::is_whitespace));
-    at.map_or(text, |(at, _)| &text[..at])
+fn without_comment(line: &[u8]) -> &[u8] {
+    let begins = |at: &usize| line[*at] == b'#' && (*at == 0 || line[at - 1].is_ascii_whitespace());
+    memchr::memchr_iter(b'#', line).find(begins).map_or(line, |at| &line[..at])
 }
 
 /// Items that are known already.
@@ -159,6 +159,7 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_an_operator_writes_them() {
+        let long_comment = [b"#".as_slice(), &[b'x'; LONGEST]].concat();
         let table: &[(&[u8], &str)] = &[
             (b"mail.contoso.test", "mail.contoso.test"),
             (b"  mail.contoso.test:587  ", "mail.contoso.test:587"),
@@ -167,6 +168,10 @@ mod tests {
             (b"mail.contoso.test # the old one", "mail.contoso.test"),
             (b"mail.contoso.test\r", "mail.contoso.test"),
             (b"# a comment", "nothing"),
+            (b" # B\xfcro", "nothing"),
+            (b"mail.contoso.test # B\xfcro", "mail.contoso.test"),
+            (&long_comment, "nothing"),
+            (b"mail.contoso.test#1", "3: 'mail.contoso.test#1' is not a host name"),
             (b"  ", "nothing"),
             (b"\r", "nothing"),
             (b"[::1]:2525", "[::1]:2525"),

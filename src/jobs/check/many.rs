@@ -59,9 +59,9 @@ impl Many {
         (self.read && self.batch.len() == 0).then_some(self.begun)
     }
 
-    /// How many of what was named are begun and not finished.
+    /// How many endpoints are begun and not finished.
     pub fn under_way(&self) -> u64 {
-        self.running.len() as u64
+        self.parallel.saturating_sub(self.shared.permits.available_permits()) as u64
     }
 
     /// The next thing to tell; `None` when all was told. Can be dropped and called again without loss.

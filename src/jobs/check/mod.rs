@@ -20,7 +20,7 @@ pub mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, oneshot};
 
 pub use options::{Credentials, Endpoint, Options, Through};
 pub use phases::Ongoing;
@@ -74,8 +74,10 @@ impl Checker {
     async fn roots(&self) -> Result<&Roots, String> {
         let load = || async {
             let (file, extra) = (self.options.tls.ca_file.clone(), self.options.tls.extra_roots.clone());
-            let loading = tokio::task::spawn_blocking(move || load_roots(file.as_deref(), extra));
-            loading.await.unwrap_or_else(|_| Err("the root certificates were not read".to_owned()))
+            // On a thread of its own: those of the runtime may all wait for names.
+            let (send, loaded) = oneshot::channel();
+            std::thread::spawn(move || send.send(load_roots(file.as_deref(), extra)));
+            loaded.await.unwrap_or_else(|_| Err("the root certificates were not read".to_owned()))
         };
         self.roots.get_or_init(load).await.as_ref().map_err(Clone::clone)
     }

@@ -23,7 +23,7 @@ pub(super) fn all(report: &Report, options: &Options) -> Vec<Notice> {
     tls(report, options, &mut found);
     slow(report, options, &mut found);
     way(report, options, &mut found);
-    names(report, options, &mut found);
+    names(report, &mut found);
     found.0.sort_by_key(|notice| !notice.is_warning());
     found.0
 }
@@ -178,7 +178,7 @@ fn way(report: &Report, options: &Options, found: &mut Found) {
 }
 
 /// The names by which the server is known.
-fn names(report: &Report, options: &Options, found: &mut Found) {
+fn names(report: &Report, found: &mut Found) {
     let Some(greeted) = report.reply(PhaseKind::Greeting).and_then(|reply| name_of(reply.first_text())) else {
         return;
     };
@@ -189,17 +189,12 @@ fn names(report: &Report, options: &Options, found: &mut Found) {
             format!("The greeting says {greeted}, the reply to EHLO {hello}: a proxy answers for one of them, or two settings differ.");
         found.add(NoticeKind::OtherNameInHello, "two names", text);
     }
-    if options.reverse.is_none() || report.address.is_none() {
-        return;
-    }
-    if report.reverse_names.is_empty() {
+    let Some(reverse) = &report.reverse_names else { return };
+    if reverse.is_empty() {
         found.add(NoticeKind::ReverseName, "no PTR", "The address has no name (PTR): mail that this server sends is often refused.");
-    } else if !report.reverse_names.iter().any(|name| name.eq_ignore_ascii_case(greeted)) {
-        let text = format!(
-            "The address is named {} (PTR), and the greeting says {}.",
-            printable_str(&report.reverse_names.join(", ")),
-            printable_str(greeted)
-        );
+    } else if !reverse.iter().any(|name| name.eq_ignore_ascii_case(greeted)) {
+        let text =
+            format!("The address is named {} (PTR), and the greeting says {}.", printable_str(&reverse.join(", ")), printable_str(greeted));
         found.add(NoticeKind::ReverseName, "PTR is another name", text);
     }
 }

@@ -30,6 +30,8 @@ pub struct Report {
     pub attempts: Vec<Tried>,
     /// The addresses that had not answered when another one connected: dead, or slower.
     pub passed_over: Vec<SocketAddr>,
+    /// The addresses of the name, where there are several; with a proxy those of the proxy.
+    pub addresses: Vec<SocketAddr>,
     /// The names that CNAME records led to.
     pub aliases: Vec<String>,
     /// The phases that were begun, in their order; after one that failed there is none, but for a certificate whose
@@ -43,8 +45,8 @@ pub struct Report {
     pub tls: Option<Tls>,
     /// The login that was tried.
     pub login: Option<Login>,
-    /// The names of the address that was reached (PTR), where they were asked for.
-    pub reverse_names: Vec<String>,
+    /// The names of the address that was reached (PTR), where they were asked for and that was answered.
+    pub reverse_names: Option<Vec<String>>,
     /// What is worth noticing, warnings first.
     pub notices: Vec<Notice>,
     /// How it ended.
@@ -380,13 +382,14 @@ impl Report {
             address: endpoint.address,
             attempts: Vec::new(),
             passed_over: Vec::new(),
+            addresses: Vec::new(),
             aliases: endpoint.aliases.clone(),
             phases: Vec::with_capacity(4),
             offer: None,
             offer_in_tls: None,
             tls: None,
             login: None,
-            reverse_names: Vec::new(),
+            reverse_names: None,
             notices: Vec::new(),
             verdict: Verdict { level: Level::Ok, sentence: String::new(), failure: None },
             took: Duration::ZERO,
@@ -463,8 +466,10 @@ pub struct Summary {
     pub duplicates: u64,
     /// A signal ended it, and what was not finished is not in it: the exit status of that.
     pub interrupted: Option<u8>,
-    /// Of what was named, how much was begun and not finished then.
+    /// How many endpoints were begun and not finished then.
     pub under_way: u64,
+    /// The first few of them, where they are known by name: what was checked, the phase, how long it had taken so far.
+    pub waited_for: Vec<(String, PhaseKind, Duration)>,
     /// How long all of it took.
     pub took: Duration,
 }

@@ -157,6 +157,26 @@ async fn a_greeting_in_the_last_moments_is_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_in_the_last_moments_is_taken_for_what_it_is() {
+    let table = [
+        // It had begun before: nothing else is asked.
+        ("wait 29\nS! 220 mx\nwait 1\nS:  ESMTP\nhold", "warn : slow banner", ""),
+        ("wait 30\nS: 220-mx\nwait 0\nS: 220 go\nhold", "warn : slow banner", "\x16\x03"),
+        ("wait 30\nS: \nwait 0\nS: 220 mx\nhold", "warn : slow banner", "\x16\x03"),
+        ("wait 30\nS: 421 busy\nhold", "FAILED banner: greets with a refusal (421)", "\x16\x03"),
+        ("wait 30\nS: hello\nhold", "FAILED banner: not SMTP", "\x16\x03"),
+        // That is about our question.
+        ("wait 30\nS: 554 SMTP synchronization error\nhold", "FAILED banner: no greeting within 30 s", "\x16\x03"),
+    ];
+    for (script, want, heard) in table {
+        let timeout = Duration::from_millis(30_500);
+        let (report, said) = check_script(Options { through: Through::Greeting, timeout, ..options() }, script).await;
+        assert_eq!(shown(&report), want, "{script:?}");
+        assert!(said.starts_with(heard) && heard.is_empty() != said.contains('\x16'), "{script:?}: {said:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_provoked_is_read_however_it_is_cut() {
     let script = "wait 30\nS! \x15\nwait 0\nS! \x03\nwait 0\nS! \x01\x00\nhold";
     let (report, _) = check_script(Options { timeout: Duration::from_secs(31), ..options() }, script).await;
@@ -347,7 +367,7 @@ async fn tls_and_its_faults_are_told() {
         ("expired", "FAILED certificate: the certificate expired 12 days ago"),
         ("self-signed", "FAILED certificate: the certificate is self-signed"),
         ("wrong-name", "FAILED certificate: the certificate is not for mail.contoso.test"),
-        ("missing-intermediate", "FAILED certificate: an intermediate certificate is missing (Practice Issuing CA 1)"),
+        ("missing-intermediate", "FAILED certificate: the issuer is not known and not sent along (Practice Issuing CA 1)"),
         ("tls-alert", "FAILED tls: TLS failed: the server ended it with the alert handshake_failure"),
         ("starttls-injection", "FAILED starttls: plain text behind the 220 to STARTTLS"),
         ("starttls-stripped", "warn : no STARTTLS"),

@@ -37,7 +37,7 @@ pub(super) fn fault(fault: &Fault, now: i64) -> (Kind, String) {
         Fault::UnknownIssuer { roots: 0, .. } => (Kind::UnknownIssuer, "there are no root certificates to verify by".to_owned()),
         Fault::UnknownIssuer { issuer, .. } => (Kind::UnknownIssuer, format!("the issuer is not known ({})", printable_str(issuer))),
         Fault::MissingIntermediate { issuer } => {
-            (Kind::MissingIntermediate, format!("an intermediate certificate is missing ({})", printable_str(issuer)))
+            (Kind::MissingIntermediate, format!("the issuer is not known and not sent along ({})", printable_str(issuer)))
         }
         Fault::CaAsServer => (Kind::CaAsServer, "the certificate is that of an authority".to_owned()),
         Fault::OldVersion(version) => (Kind::OldVersion, format!("the certificate is of X.509 version {version}")),

@@ -310,8 +310,7 @@ async fn through(
     let reached = reach(&proxy.host, proxy.port, options, deadline, tell).await;
     let (reached, resolve) = reached.map_err(|error| DialError::ProxyUnreachable(Box::new(error)))?;
     let started = Instant::now();
-    let asked = timeout_at(deadline, proxy.connect(reached.stream, &target.host, target.port)).await;
-    let stream = asked.unwrap_or(Err(proxy::Fault::Silent)).map_err(DialError::Proxy)?;
+    let stream = proxy.connect(reached.stream, &target.host, target.port, deadline).await.map_err(DialError::Proxy)?;
     let timings = Timings { resolve, connect: reached.took, proxy: Some(started.elapsed()) };
     tell(DialEvent::Proxied { took: started.elapsed() });
     // Whom the server sees is the proxy's matter: nothing true could stand in a header.

@@ -8,7 +8,7 @@ use csv::Writer;
 use super::{Format, Written, level, moment, ms, protocol};
 use crate::explain::failure::Class;
 use crate::jobs::check::report::{PhaseKind, Report, Summary};
-use crate::text::printable_str;
+use crate::text::{printable, printable_str};
 
 /// A column: its name, and its cell for an endpoint.
 type Column = (&'static str, fn(&Report) -> Option<String>);
@@ -41,7 +41,7 @@ const COLUMNS: &[Column] = &[
     ("auth_ms", |report| took(report, PhaseKind::Auth)),
     ("mail_ms", |report| took(report, PhaseKind::Mail)),
     ("rcpt_ms", |report| took(report, PhaseKind::Recipient)),
-    ("banner", |report| report.reply(PhaseKind::Greeting).map(|reply| text(&String::from_utf8_lossy(reply.first_text())))),
+    ("banner", |report| report.reply(PhaseKind::Greeting).map(|reply| text(&printable(reply.first_text())))),
     ("tls_version", |report| report.tls.as_ref().map(|tls| tls.version.clone())),
     ("cipher", |report| report.tls.as_ref().map(|tls| tls.suite.clone())),
     ("verified", |report| report.tls.as_ref().map(|tls| tls.is_verified().to_string())),

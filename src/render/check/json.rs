@@ -4,11 +4,13 @@
 //! Times are milliseconds with a fraction, moments RFC 3339 in UTC. A text of the server that is not UTF-8
 //! stands in base64 under a name that ends in `_b64`. What could act on a terminal is escaped (P14, P15).
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::{Format, Written, level, moment, ms, protocol};
 use crate::explain::failure::Class;
-use crate::jobs::check::report::{BadLine, Comparison, Notice, Phase, Report, ServerCertificate, Summary, Tls, Tried};
+use crate::jobs::check::report::{BadLine, Comparison, Notice, Phase, PhaseKind, Report, ServerCertificate, Summary, Tls, Tried};
 use crate::net::dial::Cause;
 use crate::net::tls::verdict::Fault;
 use crate::render::{human, tls};
@@ -65,17 +67,22 @@ impl Format for Json {
             "duplicates": summary.duplicates,
             "interrupted": summary.interrupted.is_some(),
             "under_way": summary.under_way,
+            "waited_for": summary.waited_for.iter().map(waiting).collect::<Vec<_>>(),
             "ms": ms(summary.took),
         });
         Self::write("result", members, to);
     }
 }
 
+fn waiting((name, phase, since): &(String, PhaseKind, Duration)) -> Value {
+    json!({ "name": name, "phase": phase.name(), "ms": ms(*since) })
+}
+
 fn check(report: &Report) -> Value {
     json!({
         "t": moment(report.began),
-        "host": report.target.host,
-        "port": report.target.port,
+        "host": report.target.socket.is_none().then_some(&report.target.host),
+        "port": report.target.socket.is_none().then_some(report.target.port),
         "socket": report.target.socket,
         "protocol": protocol(&report.target),
         "mail_domain": report.domain.as_ref().map(|domain| json!({
@@ -87,13 +94,14 @@ fn check(report: &Report) -> Value {
         "address": report.address.map(|address| address.ip().to_string()),
         "attempts": report.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "passed_over": report.passed_over.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>(),
+        "addresses": report.addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>(),
         "aliases": report.aliases,
         "phases": report.phases.iter().map(phase).collect::<Vec<_>>(),
         "offer": report.offer.as_ref().map(offer),
         "offer_in_tls": report.offer_in_tls.as_ref().map(offer),
         "tls": report.tls.as_ref().map(|tls| secured(tls, super::today(report))),
         "login": report.login.as_ref().map(|login| json!({ "mechanism": login.mechanism, "user": login.user })),
-        "reverse_names": report.reverse_names,
+        "reverse_names": report.reverse_names.as_deref().unwrap_or_default(),
         "notices": report.notices.iter().map(notice).collect::<Vec<_>>(),
         "verdict": level(report.verdict.level),
         "sentence": report.verdict.sentence,
@@ -217,10 +225,7 @@ fn seconds(at: i64) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::jobs::check::report::PhaseKind;
 
     #[test]
     fn times_and_moments_have_one_form() {

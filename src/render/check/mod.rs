@@ -11,9 +11,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::explain::failure::{self, Diagnosis, Failure};
-use crate::jobs::check::report::{BadLine, Comparison, Level, Report, Summary};
+use crate::explain::place::Caller;
+use crate::jobs::check::report::{BadLine, Comparison, Level, PhaseKind, Report, Summary};
 use crate::jobs::opening;
-use crate::render::{Style, human};
+use crate::render::{Row, Style, human};
 use crate::target::{Protocol, SUBMISSIONS, Target};
 use crate::text::printable_str;
 
@@ -41,6 +42,8 @@ pub struct Wishes {
     pub verbose: u8,
     /// Verdicts only (`-q`).
     pub quiet: bool,
+    /// How the advice names what can be called.
+    pub caller: Caller,
 }
 
 /// What tells endpoints apart beside host and port.
@@ -66,8 +69,18 @@ pub struct Limits {
 }
 
 /// A failure at length.
-fn diagnose(report: &Report, failure: &Failure) -> Diagnosis {
-    failure::diagnose(failure, &opening::place(&report.target).in_check())
+fn diagnose(report: &Report, failure: &Failure, caller: Caller) -> Diagnosis {
+    failure::diagnose(failure, &opening::place(&report.target).for_caller(caller))
+}
+
+/// What the server said in the phase that failed: its reply, or the beginning of what is none.
+fn last_words(report: &Report) -> Vec<Row> {
+    const LINES: usize = 5;
+    const BYTES: usize = 400;
+    let Some(phase) = report.failed_phase() else { return Vec::new() };
+    let mut rows: Vec<Row> = phase.reply.iter().flat_map(human::reply).collect();
+    rows.extend(phase.came.iter().take(LINES).map(|line| human::stray(&line[..line.len().min(BYTES)])));
+    rows
 }
 
 /// An output format. It is told what happens in the order in which it does.
@@ -100,6 +113,14 @@ pub trait Format {
     fn unwritten(&self, status: u8) -> u8 {
         status
     }
+}
+
+/// `mx:25 (banner, 2 s), mx:587 (connect, 2 s)`: what was waited for when a signal came.
+pub fn waited_for(under_way: &[(String, PhaseKind, Duration)]) -> String {
+    let one = |(name, phase, since): &(String, PhaseKind, Duration)| {
+        format!("{} ({}, {})", printable_str(name), phase.name(), human::duration(*since))
+    };
+    under_way.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 // ---- what several formats write alike ------------------------------------------------------------

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Apart, Format, Limits, Written, place, s};
+use crate::explain::place::Caller;
 use crate::jobs::check::report::{BadLine, Comparison, Level, PhaseKind, Report, Summary};
 use crate::render::human;
 use crate::text::printable_str;
@@ -64,7 +65,9 @@ pub struct Nagios {
     apart: Apart,
     /// The first line only.
     quiet: bool,
-    /// The first endpoint at length, for when it remains alone.
+    /// Several endpoints may come, so that the names of what is measured are those of several, however many come.
+    is_list: bool,
+    /// The only endpoint, at length.
     alone: Option<Told>,
     /// Performance data of the first endpoints.
     measured: Vec<String>,
@@ -85,8 +88,18 @@ struct Told {
 
 impl Nagios {
     /// Nothing is known yet.
-    pub fn new(limits: Limits, apart: Apart, quiet: bool) -> Self {
-        Self { limits, apart, quiet, alone: None, measured: Vec::new(), failures: Vec::new(), warnings: Vec::new(), below: Vec::new() }
+    pub fn new(limits: Limits, apart: Apart, quiet: bool, is_list: bool) -> Self {
+        Self {
+            limits,
+            apart,
+            quiet,
+            is_list,
+            alone: None,
+            measured: Vec::new(),
+            failures: Vec::new(),
+            warnings: Vec::new(),
+            below: Vec::new(),
+        }
     }
 
     /// `time=0.289s;1;5;0`: what was measured, and the limits.
@@ -107,8 +120,9 @@ impl Nagios {
             measured.push(format!("cert_days={};{}:{fail}", certificate.days_left, limits.warn_days));
         }
         let mut below: Vec<String> = report.notices.iter().map(|notice| plain(&notice.text)).collect();
+        below.splice(0..0, super::last_words(report).iter().map(|row| plain(&row.text)));
         if let Some(failure) = &report.verdict.failure {
-            let rows = human::diagnosis(&super::diagnose(report, failure));
+            let rows = human::diagnosis(&super::diagnose(report, failure, Caller::Check));
             below.extend(rows.iter().skip(1).map(|row| plain(&row.text)).filter(|line| !line.is_empty()));
         }
         Told { sentence: self.sentence(report), measured: measured.join(" "), below }
@@ -192,7 +206,7 @@ impl Nagios {
 
 impl Format for Nagios {
     fn report(&mut self, report: &Report, _: &mut Written) {
-        if self.alone.is_none() {
+        if !self.is_list {
             self.alone = Some(self.alone(report));
         }
         self.among_others(report);
@@ -209,14 +223,14 @@ impl Format for Nagios {
     }
 
     fn end(&mut self, summary: &Summary, to: &mut Written) {
-        let alone = self.alone.take().filter(|_| summary.checked() == 1);
-        let told = alone.unwrap_or_else(|| self.of_several(summary));
+        let told = self.alone.take().unwrap_or_else(|| self.of_several(summary));
         let mut line = format!("SMTP {} - {}", State::of(summary).name(), told.sentence);
         if summary.bad_lines > 0 {
             let _ = write!(line, "; {} line{} not understood", summary.bad_lines, s(summary.bad_lines));
         }
         if summary.interrupted.is_some() {
-            line.push_str("; interrupted");
+            let waited = plain(&super::waited_for(&summary.waited_for));
+            let _ = write!(line, "; interrupted{}{waited}", if waited.is_empty() { "" } else { " while waiting for " });
         }
         let _ = writeln!(to.out, "{line} | {}", told.measured);
         if !self.quiet {
@@ -224,7 +238,7 @@ impl Format for Nagios {
                 let _ = writeln!(to.out, "{line}");
             }
         }
-        *self = Self::new(self.limits, self.apart, self.quiet);
+        *self = Self::new(self.limits, self.apart, self.quiet, self.is_list);
     }
 
     fn status(&self, summary: &Summary) -> u8 {

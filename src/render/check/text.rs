@@ -1,13 +1,14 @@
 //! For people: a host at length, or a list as a table. Server text stands behind the server's sign (P16).
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Format, Wishes, Written, place, s, write_place};
 use crate::explain::notice;
-use crate::jobs::check::report::{Comparison, Level, NoticeKind, PhaseKind, Report, Summary};
+use crate::jobs::check::report::{BadLine, Comparison, Level, NoticeKind, PhaseKind, Report, Summary};
 use crate::jobs::check::words;
-use crate::render::{Row, Style, human, style, tls};
+use crate::render::{Row, human, style, tls};
 use crate::text::{self, printable_str};
 
 /// Columns of the name of a host in a table; a longer one takes more.
@@ -62,31 +63,70 @@ impl Text {
         if self.wishes.again { format!("{}  ", human::moment(report.began)) } else { String::new() }
     }
 
-    /// One host at length.
-    fn at_length(&self, report: &Report, out: &mut String) {
-        let _ = writeln!(out, "{}{}", self.time(report), headline(report, &self.wishes.style));
-        // What was told at length before and is as it was.
-        let known = self.was_round && report.before.is_none();
-        if self.wishes.quiet || known {
+    /// A text of ours, wrapped to the terminal; its further lines are indented.
+    fn lines(&self, words: &str, out: &mut String) {
+        let width = self.wishes.style.width.unwrap_or(usize::MAX);
+        if text::width(words) <= width {
+            let _ = writeln!(out, "{words}");
             return;
         }
+        for (at, row) in text::wrap(words, width.saturating_sub(2).max(20)).iter().enumerate() {
+            let _ = writeln!(out, "{}{row}", if at == 0 { "" } else { "  " });
+        }
+    }
+
+    /// `mail.contoso.test:25 (192.0.2.25)  ok`; what does not fit stands below.
+    fn headline(&self, report: &Report, out: &mut String) {
+        let address = report.address.map(|address| address.ip().to_string()).filter(|ip| *ip != report.target.host);
+        let address = address.map(|ip| format!(" ({ip})")).unwrap_or_default();
+        let place = format!("{}{}{address}", self.time(report), place(&report.target));
+        let verdict = &report.verdict;
+        let said = match verdict.level {
+            Level::Ok => "ok".to_owned(),
+            level => format!("{}: {}", level.word(), verdict.sentence),
+        };
+        let phase = report.failed_phase().map(|phase| format!(" ({}, {})", phase.kind.name(), human::duration(phase.took)));
+        let behind = format!("{}{}", phase.unwrap_or_default(), change(report));
+        let width = self.wishes.style.width.unwrap_or(usize::MAX);
+        let painted = |words: &str| if self.wishes.style.color { style::painted(verdict.level, words) } else { words.to_owned() };
+        if text::width(&place) + 2 + text::width(&said) + text::width(&behind) <= width {
+            let _ = writeln!(out, "{place}  {}{behind}", painted(&said));
+            return;
+        }
+        self.lines(&place, out);
+        for row in text::wrap(&format!("{said}{behind}"), width.saturating_sub(2).max(20)) {
+            let _ = writeln!(out, "  {}", painted(&row));
+        }
+    }
+
+    /// One host at length.
+    fn at_length(&self, report: &Report, out: &mut String) {
+        self.headline(report, out);
+        // What was told at length before and is as it was.
+        let known = self.was_round && report.before.is_none();
+        if !self.wishes.quiet && !known {
+            self.rows(&self.details(report), out);
+        }
+    }
+
+    /// All that there is to say below a headline or a row.
+    fn details(&self, report: &Report) -> Vec<Row> {
+        let verbose = self.wishes.verbose > 0;
         let mut rows = Vec::new();
-        if self.wishes.verbose > 0 {
+        if verbose {
             rows.extend(waterfall(report, self.wishes.style.width));
         } else if !report.phases.is_empty() {
             rows.push(Row::block(times(report)));
         }
-        rows.extend(attempts(report, self.wishes.verbose > 0));
+        rows.extend(attempts(report, verbose));
         if report.time(PhaseKind::Greeting).is_some()
             && let Some(reply) = report.reply(PhaseKind::Greeting)
         {
             rows.extend(human::reply(reply));
         }
-        rows.extend(last_words(report));
-        rows.extend(certificate(report, self.wishes.verbose > 0));
-        if self.wishes.verbose > 0
-            && let Some(offer) = report.last_offer()
-        {
+        rows.extend(super::last_words(report));
+        rows.extend(certificate(report, verbose));
+        if let Some(offer) = report.last_offer().filter(|_| verbose) {
             rows.push(Row::block(notice::capabilities(offer).0));
         }
         if let Some(login) = report.login.as_ref().filter(|_| report.time(PhaseKind::Auth).is_some()) {
@@ -98,16 +138,15 @@ impl Text {
         rows.extend(notices(report));
         if let Some(failure) = &report.verdict.failure {
             // What its headline says was said.
-            rows.extend(human::diagnosis(&super::diagnose(report, failure)).into_iter().skip(1));
+            rows.extend(human::diagnosis(&super::diagnose(report, failure, self.wishes.caller)).into_iter().skip(1));
         }
-        self.rows(&rows, out);
+        rows
     }
 
     /// One line of a table.
     fn in_table(&mut self, report: &Report, out: &mut String) {
         if self.wishes.quiet {
-            let _ = writeln!(out, "{}{}", self.time(report), headline(report, &self.wishes.style));
-            return;
+            return self.headline(report, out);
         }
         let is_narrow = self.wishes.style.width.is_some_and(|width| width < NARROW);
         if !std::mem::replace(&mut self.headed, true) {
@@ -135,14 +174,7 @@ impl Text {
             self.columns(report, from, out);
         }
         if self.wishes.verbose > 0 {
-            let mut rows = waterfall(report, self.wishes.style.width);
-            rows.extend(attempts(report, true));
-            rows.extend(last_words(report));
-            rows.extend(notices(report));
-            if let Some(failure) = &report.verdict.failure {
-                rows.extend(human::diagnosis(&super::diagnose(report, failure)).into_iter().skip(1));
-            }
-            self.rows(&rows, out);
+            self.rows(&self.details(report), out);
         }
     }
 
@@ -183,7 +215,7 @@ impl Format for Text {
         // Of one failure, in case that it remains the only one.
         let wanted = self.wishes.is_list && self.wishes.verbose == 0 && self.advice.is_empty();
         if let Some(failure) = report.verdict.failure.as_ref().filter(|_| wanted) {
-            self.advice = human::diagnosis(&super::diagnose(report, failure)).split_off(1);
+            self.advice = human::diagnosis(&super::diagnose(report, failure, self.wishes.caller)).split_off(1);
         }
         if self.wishes.is_list { self.in_table(report, &mut to.out) } else { self.at_length(report, &mut to.out) }
     }
@@ -195,13 +227,19 @@ impl Format for Text {
         }
     }
 
+    fn bad_line(&mut self, line: &BadLine, to: &mut Written) {
+        self.lines(&format!("line {}: {}", line.number, line.words), &mut to.err);
+    }
+
     fn end(&mut self, summary: &Summary, to: &mut Written) {
         let (known, advice) = (std::mem::replace(&mut self.was_round, true), std::mem::take(&mut self.advice));
         self.headed = false;
         if summary.interrupted.is_some() && summary.checked() == 0 && !self.wishes.again {
-            let _ = writeln!(to.err, "interrupted: nothing was done by then");
+            let waited = super::waited_for(&summary.waited_for);
+            let words = if waited.is_empty() { "nothing was done by then".to_owned() } else { format!("waiting for {waited}") };
+            self.lines(&format!("interrupted: {words}"), &mut to.err);
         } else if self.wishes.is_list && !self.wishes.quiet && summary.checked() > 0 {
-            let _ = writeln!(to.out, "{}", sum(summary));
+            self.lines(&sum(summary), &mut to.out);
             if known || summary.failed == 0 || self.wishes.verbose > 0 {
                 return;
             }
@@ -214,19 +252,6 @@ impl Format for Text {
     }
 }
 
-/// `mail.contoso.test:25 (192.0.2.25)  ok`
-fn headline(report: &Report, style: &Style) -> String {
-    let address = report.address.map(|address| address.ip().to_string()).filter(|ip| *ip != report.target.host);
-    let address = address.map(|ip| format!(" ({ip})")).unwrap_or_default();
-    let verdict = &report.verdict;
-    let said = match verdict.level {
-        Level::Ok => "ok".to_owned(),
-        level => format!("{}: {}", level.word(), verdict.sentence),
-    };
-    let phase = report.failed_phase().map(|phase| format!(" ({}, {})", phase.kind.name(), human::duration(phase.took))).unwrap_or_default();
-    format!("{}{address}  {}{phase}{}", place(&report.target), painted(verdict.level, &said, style), change(report))
-}
-
 /// With `--watch`: what it was before.
 fn change(report: &Report) -> String {
     match &report.before {
@@ -234,10 +259,6 @@ fn change(report: &Report) -> String {
         Some(before) => format!("  [changed, was {}: {}]", before.level.word(), before.sentence),
         None => String::new(),
     }
-}
-
-fn painted(level: Level, text: &str, style: &Style) -> String {
-    if style.color { style::painted(level, text) } else { text.to_owned() }
 }
 
 /// `dns 4 ms, connect 38 ms, banner 112 ms; total 154 ms`
@@ -282,14 +303,11 @@ fn attempts(report: &Report, verbose: bool) -> Vec<Row> {
         let words = tried.cause.as_ref().map_or_else(|| "connected".to_owned(), words::cause);
         Row::block(format!("{} port {}: {words} ({})", tried.address.ip(), tried.address.port(), human::duration(tried.took)))
     };
-    report.attempts.iter().map(row).collect()
-}
-
-/// What the server said in the phase that failed.
-fn last_words(report: &Report) -> Vec<Row> {
-    let Some(phase) = report.failed_phase() else { return Vec::new() };
-    let mut rows: Vec<Row> = phase.reply.iter().flat_map(human::reply).collect();
-    rows.extend(phase.came.iter().map(|line| human::stray(line)));
+    let mut rows: Vec<Row> = report.attempts.iter().map(row).collect();
+    let was_tried =
+        |address: &SocketAddr| report.attempts.iter().any(|tried| tried.address == *address) || report.passed_over.contains(address);
+    let others = report.addresses.iter().filter(|address| verbose && !was_tried(address));
+    rows.extend(others.map(|address| Row::block(format!("{} port {}: not tried", address.ip(), address.port()))));
     rows
 }
 
@@ -404,7 +422,9 @@ pub fn sum(summary: &Summary) -> String {
         let _ = write!(line, "; {} named again and passed over", summary.duplicates);
     }
     if summary.interrupted.is_some() {
-        let _ = write!(line, "; interrupted, with {} under way", summary.under_way);
+        let waited = super::waited_for(&summary.waited_for);
+        let which = if waited.is_empty() { String::new() } else { format!(": {waited}") };
+        let _ = write!(line, "; interrupted, with {} under way{which}", summary.under_way);
     }
     line
 }
@@ -431,8 +451,10 @@ pub fn waiting(summary: &Summary, total: Option<u64>, oldest: (&str, PhaseKind, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::place::Caller;
     use crate::jobs::check::Endpoint;
     use crate::jobs::check::report::{Phase, Verdict};
+    use crate::render::Style;
     use crate::target::Target;
 
     #[test]
@@ -458,7 +480,7 @@ mod tests {
     #[test]
     fn a_narrow_terminal_has_a_line_for_each_field() {
         let style = Style { color: false, plain: false, raw: false, width: Some(50) };
-        let wishes = Wishes { style, is_list: true, many_domains: false, again: false, verbose: 0, quiet: false };
+        let wishes = Wishes { style, is_list: true, many_domains: false, again: false, verbose: 0, quiet: false, caller: Caller::Check };
         let (mut text, mut to) = (Text::new(wishes), Written::default());
         let mut report = Report::of(&Endpoint::new(Target::new("mx.contoso.test", 25)));
         report.phases.push(Phase::timed(PhaseKind::Connect, Duration::ZERO, Duration::from_millis(38), true));

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::jobs::check::group::Told;
+use crate::explain::place::Caller;
+use crate::jobs::check::group::{Board, Told};
 use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::many::Many;
 use crate::jobs::check::options::{TIMEOUT, WARN_DAYS};
 use crate::jobs::check::{Checker, Options, Summary, Through};
 use crate::render::check::text::Text;
-use crate::render::check::{Format, Wishes, Written};
+use crate::render::check::{Format, Wishes, Written, waited_for};
 use crate::repl::{Outcome, Repl, Signal};
 use crate::target::Target;
 use crate::text::printable_str;
@@ -35,18 +36,21 @@ impl Repl {
         // The practice server has a name of its own; whoever else is named has not.
         let practice = self.options.practice.filter(|_| targets.iter().all(|target| *target == self.target));
         let checker = Arc::new(Checker::new(self.check_options()).practising(practice));
-        let mut many = Many::new(checker, input::given(vec![Item::Named(targets)]), PARALLEL, None);
+        let board = Arc::new(Board::default());
+        let mut many = Many::new(checker, input::given(vec![Item::Named(targets)]), PARALLEL, Some(Arc::clone(&board)));
         let wishes = Wishes {
             style: self.screen.style,
             is_list,
             many_domains: false,
             again: false,
-            verbose: self.options.verbose,
+            // There is no other way to ask what became of one of several.
+            verbose: self.options.verbose.max(u8::from(is_list)),
             quiet: self.screen.quiet,
+            caller: Caller::CheckInSession,
         };
         let mut format = Text::new(wishes);
         let (mut summary, began) = (Summary::default(), Instant::now());
-        while let Some(told) = self.next_told(&mut many).await {
+        while let Some(told) = self.next_told(&mut many, &board).await {
             let mut written = Written::default();
             match told {
                 Told::Report(report) => {
@@ -74,7 +78,7 @@ impl Repl {
     }
 
     /// The next thing to tell. Ctrl-C gives the check up: what is done is told, and the session goes on.
-    async fn next_told(&mut self, many: &mut Many) -> Option<Told> {
+    async fn next_told(&mut self, many: &mut Many, board: &Board) -> Option<Told> {
         loop {
             let signal = tokio::select! {
                 biased;
@@ -84,7 +88,9 @@ impl Repl {
             match signal {
                 Signal::Continue => {}
                 Signal::Interrupt if self.is_terminal() => {
-                    self.screen.note("The check was given up.");
+                    let waited = waited_for(&board.under_way());
+                    self.screen
+                        .note(format!("The check was given up{}{waited}.", if waited.is_empty() { "" } else { " while waiting for " }));
                     many.give_up().await;
                 }
                 Signal::Interrupt => self.outcome = Some(Outcome::Interrupted),

@@ -338,6 +338,11 @@ impl Session {
         self.messages_accepted
     }
 
+    /// Whether something came of a reply that is not whole.
+    pub fn is_amid_reply(&self) -> bool {
+        self.parser.is_amid_reply()
+    }
+
     /// Whether the handshake is due.
     pub fn is_starting_tls(&self) -> bool {
         self.starting_tls && self.is_open()

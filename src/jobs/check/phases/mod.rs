@@ -28,7 +28,8 @@ use crate::session::{Ending, Event, Security};
 use crate::target::Protocol;
 use crate::wire::address;
 use crate::wire::code::Class;
-use crate::wire::reply::{Received, Reply, ReplyParser};
+use crate::wire::foreign::Foreign;
+use crate::wire::reply::{Reply, first_reply};
 
 /// What a silent server is asked at the end, by the first message of TLS, is answered within this.
 const PROVOKED: Duration = Duration::from_secs(1);
@@ -111,7 +112,6 @@ impl<'a> Walk<'a> {
         };
         let result = self.proceed(stream).await;
         if let Err(failure) = result {
-            let failure = if self.command.is_some() { self.or_command_failure(failure).await } else { failure };
             let greeting = self.report.reply(PhaseKind::Greeting);
             return Err(if self.options.dial.header.is_some() { behind_header(failure, greeting) } else { failure });
         }
@@ -134,6 +134,11 @@ impl<'a> Walk<'a> {
             self.failed();
         }
         self.report.took = self.begun.elapsed();
+        // While the program still has its connection: it says why it ends.
+        let result = match result {
+            Err(failure) if self.command.is_some() => Err(Box::pin(self.or_command_failure(failure)).await),
+            other => other,
+        };
         farewell(connection).await;
         result
     }
@@ -172,6 +177,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What was done since then is our own work, and no part of the times.
+    fn pass_over(&mut self, since: Instant) {
+        self.begun += since.elapsed();
+    }
+
     /// A phase whose times were measured elsewhere.
     fn add(&mut self, kind: PhaseKind, took: Duration, start: &mut Duration) {
         self.report.phases.push(Phase::timed(kind, *start, took, true));
@@ -201,7 +211,7 @@ impl<'a> Walk<'a> {
         // Who is silent to the end is asked in another way, still within the limit.
         let clear = connection.session().security() == Security::Clear;
         let patience = if clear { PROVOKED.min(self.options.timeout / 8) } else { Duration::ZERO };
-        connection.set_deadline(self.deadline - patience);
+        connection.set_silence(Some(self.deadline - patience));
         let (failure, reply) = loop {
             match connection.next().await {
                 Event::Unsolicited(_) => {}
@@ -211,7 +221,7 @@ impl<'a> Walk<'a> {
                 }
             }
         };
-        connection.set_deadline(self.deadline);
+        connection.set_silence(None);
         let failure = match failure {
             Some(Failure::NoGreeting(_)) if clear => return Box::pin(self.provoke(connection, patience)).await,
             Some(Failure::NoGreeting(_)) => Some(Failure::NoGreeting(self.options.timeout)),
@@ -227,15 +237,34 @@ impl<'a> Walk<'a> {
     /// the same, too late for more than that.
     async fn provoke(&mut self, connection: &mut Connection, patience: Duration) -> Result<(), Failure> {
         let (answer, foreign) = connection.provoke(patience).await;
-        if let Some(greeting) = whole_reply(&answer).filter(Reply::is_success) {
-            self.done(Some(greeting));
-            let verb = self.report.target.protocol.hello();
-            let wanted_more = self.options.through >= Through::Hello;
-            let limit = self.options.timeout;
-            return if wanted_more { Err(Failure::from(TalkFailure::NoTimeLeft { verb, limit })) } else { Ok(()) };
+        if let Some(reply) = first_reply(&answer) {
+            return self.greeted_late(reply);
         }
-        self.came = answer.split_inclusive(|&byte| byte == b'\n').map(|line| line.trim_ascii_end().to_vec()).collect();
-        Err(foreign.map_or(Failure::NoGreeting(self.options.timeout), |foreign| Failure::NotSmtp(Some(foreign))))
+        // Of what is no text its name tells more.
+        if !matches!(foreign, Some(Foreign::Tls | Foreign::Binary | Foreign::Echo)) {
+            self.came = answer.split_inclusive(|&byte| byte == b'\n').map(|line| line.trim_ascii_end().to_vec()).collect();
+        }
+        Err(if answer.is_empty() { Failure::NoGreeting(self.options.timeout) } else { Failure::NotSmtp(foreign) })
+    }
+
+    /// A greeting when nothing is left of the limit.
+    fn greeted_late(&mut self, reply: Reply) -> Result<(), Failure> {
+        let limit = self.options.timeout;
+        let code = reply.code.number();
+        if reply.is_success() {
+            self.done(Some(reply));
+            let verb = self.report.target.protocol.hello();
+            let wants_more = self.options.through >= Through::Hello;
+            return if wants_more { Err(Failure::from(TalkFailure::NoTimeLeft { verb, limit })) } else { Ok(()) };
+        }
+        self.refused(&reply);
+        Err(match reply.class() {
+            // That we talked before the greeting is our doing: it was silent.
+            _ if explain(&Situation::default(), &reply).is_some_and(|fact| fact.is_about_talking_early()) => Failure::NoGreeting(limit),
+            Some(Class::Transient) => Failure::GreetingLater(code),
+            Some(Class::Permanent) => Failure::GreetingRefused(code),
+            _ => Failure::NotSmtp(None),
+        })
     }
 
     /// What is to be told of an event: gives the reply, keeps what is none.
@@ -371,16 +400,6 @@ impl<'a> Walk<'a> {
         };
         self.came = ending.into_partial();
         failure
-    }
-}
-
-/// The reply that these bytes begin with, if it is whole.
-fn whole_reply(bytes: &[u8]) -> Option<Reply> {
-    let mut parser = ReplyParser::default();
-    parser.push(bytes);
-    match parser.next_received() {
-        Ok(Some(Received::Reply(reply))) => Some(reply),
-        _ => None,
     }
 }
 

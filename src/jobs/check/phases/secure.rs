@@ -43,6 +43,7 @@ impl Walk<'_> {
                 return Err(Failure::from(TalkFailure::Injected));
             }
             self.end_at(at, true, Some(reply));
+            self.pass_over(at);
             self.handshake(connection).await?;
             self.hello(connection, PhaseKind::HelloInTls).await
         })
@@ -50,7 +51,11 @@ impl Walk<'_> {
 
     pub(super) fn handshake<'b>(&'b mut self, connection: &'b mut Connection) -> Boxed<'b, Result<(), Failure>> {
         Box::pin(async move {
-            let roots = self.checker.roots().await.map_err(|words| Failure::from(TalkFailure::TlsOptions(words)))?;
+            let asked = Instant::now();
+            let roots = timeout_at(self.deadline, self.checker.roots()).await;
+            let roots = roots.unwrap_or_else(|_| Err("the root certificates were not read in time".to_owned()));
+            let roots = roots.map_err(|words| Failure::from(TalkFailure::TlsOptions(words)))?;
+            self.pass_over(asked);
             self.begin(PhaseKind::Handshake);
             let host = self.checker.tls_name(&self.report.target.host).to_owned();
             match connection.start_tls(&host, &self.options.tls, roots).await {

@@ -14,6 +14,7 @@ use crate::jobs::opening::{command_silent, dial_failure, mail_server_failure, or
 use crate::net::command::how_it_ended;
 use crate::net::connection::Stream;
 use crate::net::dial::{DialError, DialEvent, DialOptions, Dialed, Peer, Route, dial, dial_address};
+use crate::net::dns::DnsError;
 
 impl Walk<'_> {
     pub(super) async fn connect(&mut self, endpoint: &Endpoint) -> Result<Dialed, Failure> {
@@ -124,9 +125,13 @@ impl Walk<'_> {
 
     pub(super) async fn look_for_names(&mut self) {
         let (Some(resolver), Some(address)) = (&self.options.reverse, self.report.address) else { return };
-        if let Ok(answer) = resolver.ptr(address.ip(), Instant::now() + Duration::from_secs(3)).await {
-            self.report.reverse_names = answer.records;
-        }
+        let deadline = self.deadline.min(Instant::now() + Duration::from_secs(3));
+        self.report.reverse_names = match resolver.ptr(address.ip(), deadline).await {
+            Ok(answer) => Some(answer.records),
+            Err(DnsError::NoSuchName | DnsError::NoData { .. }) => Some(Vec::new()),
+            // Nobody knows.
+            Err(_) => None,
+        };
     }
 }
 
@@ -134,6 +139,9 @@ impl Walk<'_> {
 fn note(report: &mut Report, by_proxy: bool, ongoing: Option<&Ongoing>, event: &DialEvent<'_>) {
     match event {
         DialEvent::Resolved(resolved) => {
+            if resolved.addresses.len() > 1 {
+                report.addresses.clone_from(&resolved.addresses);
+            }
             if !resolved.aliases.is_empty() && !by_proxy {
                 report.aliases.clone_from(&resolved.aliases);
             }

@@ -12,13 +12,13 @@ use crate::render::{Row, human, style, tls};
 use crate::text::{self, printable_str};
 
 /// Columns of the name of a host in a table; a longer one takes more.
-const HOST: usize = 28;
+const HOST: usize = 24;
 
 /// Columns of the first one.
 const LEVEL: usize = 8;
 
 /// Columns of a time.
-const TIME: usize = 8;
+const TIME: usize = 7;
 
 /// The phases whose times have a column, and its head.
 const COLUMNS: [(PhaseKind, &str); 3] = [(PhaseKind::Connect, "CONNECT"), (PhaseKind::Greeting, "BANNER"), (PhaseKind::Handshake, "TLS")];
@@ -383,7 +383,7 @@ fn note(report: &Report, many_domains: bool, out: &mut String) {
 
 /// So many spaces, no more than the widest column.
 fn spaces(count: usize, out: &mut String) {
-    const ALL: &str = "                            ";
+    const ALL: &str = "                        ";
     const { assert!(ALL.len() == HOST) }
     out.push_str(&ALL[..count.min(HOST)]);
 }
@@ -486,7 +486,7 @@ mod tests {
         report.phases.push(Phase::timed(PhaseKind::Connect, Duration::ZERO, Duration::from_millis(38), true));
         report.verdict = Verdict { level: Level::Warn, sentence: "no STARTTLS".to_owned(), failure: None };
         text.report(&report, &mut to);
-        assert_eq!(to.out, "warn    mx.contoso.test:25\n        CONNECT  38 ms\n        no STARTTLS\n");
+        assert_eq!(to.out, "warn    mx.contoso.test:25\n        CONNECT 38 ms\n        no STARTTLS\n");
         let widest = waterfall(&report, Some(50)).into_iter().map(|row| text::width(&row.text) + 3).max();
         assert!(widest.is_some_and(|columns| columns <= 50), "{widest:?}");
     }

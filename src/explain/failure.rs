@@ -276,7 +276,9 @@ pub(super) fn diagnosis(headline: String, happened: &str, likely: &[&str], next:
 /// `30 s`, `0.3 s`.
 pub(super) fn seconds(duration: Duration) -> String {
     let ms = duration.as_millis();
-    if ms < 1000 || !ms.is_multiple_of(1000) && ms < 10_000 {
+    if ms < 100 {
+        format!("{ms} ms")
+    } else if ms < 1000 || !ms.is_multiple_of(1000) && ms < 10_000 {
         format!("{}.{} s", ms / 1000, ms % 1000 / 100)
     } else {
         format!("{} s", ms / 1000)

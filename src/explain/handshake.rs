@@ -100,9 +100,9 @@ fn steps(why: Why, place: &Place) -> Vec<String> {
     let detail = || format!("More detail:  ehlo -v {}", place.encrypted());
     match why {
         Why::PlainSmtp if place.implicit_tls => {
-            vec![format!("STARTTLS in the place of --tls:  {}", place.call_in_clear(true))]
+            vec![format!("With STARTTLS instead:  {}", place.call_in_clear(true))]
         }
-        Why::OtherService if place.implicit_tls => vec![format!("Without --tls:  {}", place.call_in_clear(false)), log()],
+        Why::OtherService if place.implicit_tls => vec![format!("Without TLS from the first byte:  {}", place.call_in_clear(false)), log()],
         Why::UnknownName => vec!["Ask for another name (--servername NAME) or for none (--no-sni).".to_owned(), detail()],
         Why::NameWanted => vec!["Name the server: --servername NAME".to_owned(), detail()],
         Why::Silent => vec!["Wait longer: --timeout 300".to_owned(), detail(), log()],
@@ -128,7 +128,7 @@ mod tests {
         let table: &[(Why, bool, &[&str], &[&str])] = &[
             (Why::PlainSmtp, true, &["speaks SMTP in plain text", "ehlo check -S mx.alt.test 25"], &["agreed", old]),
             (Why::PlainSmtp, false, &["said 220 to STARTTLS"], &[old, "first byte"]),
-            (Why::OtherService, true, &["The wrong port", "Without --tls:"], &["agreed", old]),
+            (Why::OtherService, true, &["The wrong port", "Without TLS from the first byte:"], &["agreed", old]),
             (
                 Why::UnknownName,
                 true,

@@ -124,16 +124,24 @@ impl Place {
 
     /// The whole call that leads there by TLS from the first byte.
     pub fn call_with_tls(&self) -> String {
-        let by_flag = self.caller != Caller::CheckInSession || self.lmtp || self.is_socket();
         let place = if self.lmtp { self.as_lmtp() } else { self.as_smtp() };
-        if by_flag { format!("{} --tls {place}", self.program()) } else { format!(":check {}", self.as_url("smtps")) }
+        match self.caller {
+            Caller::Session => format!("ehlo --tls {place}"),
+            // There is no other way to say that of them.
+            Caller::CheckInSession if !self.lmtp && !self.is_socket() => format!(":check {}", self.as_url("smtps")),
+            Caller::Check | Caller::CheckInSession => format!("ehlo check --tls {place}"),
+        }
     }
 
     /// The whole call that leads there in clear; it encrypts by STARTTLS where that is wished.
     pub fn call_in_clear(&self, starttls: bool) -> String {
         // A check does that where it is offered. Without the scheme port 465 is taken for what it should be.
         let flag = if starttls && self.caller != Caller::CheckInSession { " -S" } else { "" };
-        let place = if self.port == SUBMISSIONS && !self.is_socket() { self.as_url("smtp") } else { self.as_smtp() };
+        let place = match self.port {
+            _ if self.lmtp => self.as_lmtp(),
+            SUBMISSIONS if !self.is_socket() => self.as_url("smtp"),
+            _ => self.as_smtp(),
+        };
         format!("{}{flag} {place}", self.program())
     }
 
@@ -177,6 +185,7 @@ mod tests {
             (check.call_in_clear(true).as_str(), inside.call_in_clear(true).as_str()),
             ("ehlo check -S mx.alt.test 25", ":check mx.alt.test 25")
         );
+        assert_eq!(lmtp(inside.clone()).call_with_tls(), "ehlo check --tls lmtp://mx.alt.test:25");
         assert_eq!(Place::new("::1", 465).call_in_clear(false), "ehlo smtp://[::1]:465");
         // P14
         assert!(!Place::new("a\x1b[31m", 25).shown().contains('\x1b'));

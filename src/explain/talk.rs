@@ -307,8 +307,8 @@ impl Words<'_> {
             other => diagnosis(
                 format!("TLS cannot be started: {}", other.short()),
                 "This is a matter of this machine; the server has not been asked.",
-                &["A file that was given is not there or not what it should be."],
-                &["Look at --cacert, --cert and --key."],
+                &["A file with certificates is not there, cannot be read in time, or is not what it should be."],
+                &["Look at --cacert, --cert and --key, and at the certificates of this machine."],
             ),
         }
     }

@@ -59,7 +59,11 @@ fn unreachable(attempts: &[Attempt], limit: Duration) -> Failure {
     // What a look-up took was not waited for an answer. Timers are late by some milliseconds, and addresses begin one
     // after the other.
     let tenth = Duration::from_millis(100);
-    let limit = if waited + 3 * tenth < limit { tenth * u32::try_from(waited.as_millis() / 100).unwrap_or(u32::MAX) } else { limit };
+    let limit = match waited {
+        waited if waited + 3 * tenth >= limit => limit,
+        waited if waited < tenth => waited,
+        waited => tenth * u32::try_from(waited.as_millis() / 100).unwrap_or(u32::MAX),
+    };
     let each: Vec<(IpAddr, Failure)> = attempts.iter().map(|tried| (tried.address.ip(), cause_failure(&tried.cause, limit))).collect();
     match &each[..] {
         [] => Failure::NoRoute,

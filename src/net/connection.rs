@@ -226,13 +226,15 @@ impl Connection {
     /// looks like if anything did.
     pub async fn provoke(&mut self, limit: Duration) -> (Vec<u8>, Option<Foreign>) {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        /// A greeting of many lines has its place in it.
+        const MOST: usize = 4096;
         let asked = tls::probe::client_hello(&[0; 32], None);
         let mut answer = Vec::with_capacity(512);
         let stream = &mut self.stream;
         let exchange = async {
             stream.write_all(&asked).await?;
             stream.flush().await?;
-            while answer.len() < answer.capacity() && !shows_what_it_is(&answer) && stream.read_buf(&mut answer).await? > 0 {}
+            while answer.len() < MOST && !shows_what_it_is(&answer) && stream.read_buf(&mut answer).await? > 0 {}
             std::io::Result::Ok(())
         };
         // Whatever ends it, what came until then counts.

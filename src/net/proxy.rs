@@ -7,6 +7,7 @@ use std::net::Ipv6Addr;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tokio_socks::Error as Socks;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
@@ -108,27 +109,28 @@ impl Proxy {
     pub async fn connect(&self, stream: TcpStream, host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Fault> {
         let password = self.password.as_ref().map_or("", |password| password.expose());
         self.can_be_asked(host, password).map_err(Fault::NotAsked)?;
-        if self.kind == Kind::Http {
-            let mut stream = stream;
-            ask_http(&mut stream, &self.request(host, port), self.user.is_some(), deadline).await?;
-            return Ok(stream);
-        }
-        timeout_at(deadline, self.ask_socks(stream, host, port, password)).await.unwrap_or(Err(Fault::Silent))
-    }
-
-    async fn ask_socks(&self, stream: TcpStream, host: &str, port: u16, password: &str) -> Result<TcpStream, Fault> {
+        let place = (host, port);
         match (self.kind, &self.user) {
-            (Kind::Socks5, None) => self.finish(Socks5Stream::connect_with_socket(stream, (host, port)).await, Socks5Stream::into_inner),
+            (Kind::Http, _) => {
+                let mut stream = stream;
+                ask_http(&mut stream, &self.request(host, port), self.user.is_some(), deadline).await?;
+                Ok(stream)
+            }
+            (Kind::Socks5, None) => {
+                let asking = Socks5Stream::connect_with_socket(stream, place);
+                self.finish(timeout_at(deadline, asking).await, Socks5Stream::into_inner)
+            }
             (Kind::Socks5, Some(user)) => {
-                let asked = Socks5Stream::connect_with_password_and_socket(stream, (host, port), user, password).await;
-                self.finish(asked, Socks5Stream::into_inner)
+                let asking = Socks5Stream::connect_with_password_and_socket(stream, place, user, password);
+                self.finish(timeout_at(deadline, asking).await, Socks5Stream::into_inner)
             }
-            (Kind::Socks4 | Kind::Http, None) => {
-                self.finish(Socks4Stream::connect_with_socket(stream, (host, port)).await, Socks4Stream::into_inner)
+            (Kind::Socks4, None) => {
+                let asking = Socks4Stream::connect_with_socket(stream, place);
+                self.finish(timeout_at(deadline, asking).await, Socks4Stream::into_inner)
             }
-            (Kind::Socks4 | Kind::Http, Some(user)) => {
-                let asked = Socks4Stream::connect_with_userid_and_socket(stream, (host, port), user).await;
-                self.finish(asked, Socks4Stream::into_inner)
+            (Kind::Socks4, Some(user)) => {
+                let asking = Socks4Stream::connect_with_userid_and_socket(stream, place, user);
+                self.finish(timeout_at(deadline, asking).await, Socks4Stream::into_inner)
             }
         }
     }
@@ -142,8 +144,8 @@ impl Proxy {
         }
     }
 
-    fn finish<S>(&self, result: Result<S, Socks>, inner: impl FnOnce(S) -> TcpStream) -> Result<TcpStream, Fault> {
-        result.map(inner).map_err(|error| socks_fault(&error, self.kind, self.user.is_some()))
+    fn finish<S>(&self, result: Result<Result<S, Socks>, Elapsed>, inner: impl FnOnce(S) -> TcpStream) -> Result<TcpStream, Fault> {
+        result.map_err(|_| Fault::Silent)?.map(inner).map_err(|error| socks_fault(&error, self.kind, self.user.is_some()))
     }
 
     /// The CONNECT request.
@@ -270,7 +272,7 @@ async fn ask_http<S: AsyncRead + AsyncWrite + Unpin>(
         };
         match fault {
             None => {}
-            Some(fault) if head.is_empty() => return Err(fault),
+            Some(fault) if !head.contains(&b'\n') => return Err(fault),
             // Half an answer may say no, and not yes.
             Some(fault) => return judge(&head, with_login).and(Err(fault)),
         }
@@ -535,7 +537,8 @@ mod tests {
         theirs.write_all(b"HTTP/1.1 403 Forbidden\r\n").await.unwrap();
         let asked = ask_http(&mut ours, &Secret::new("x".to_owned()), false, soon()).await;
         assert_eq!(asked, Err(Fault::Forbidden("403 Forbidden".to_owned())));
-        let (mut ours, _theirs) = tokio::io::duplex(64);
+        let (mut ours, mut theirs) = tokio::io::duplex(64);
+        theirs.write_all(b"HTTP/1.1 4").await.unwrap();
         assert_eq!(ask_http(&mut ours, &Secret::new("x".to_owned()), false, soon()).await, Err(Fault::Silent));
     }
 

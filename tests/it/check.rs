@@ -436,6 +436,18 @@ fn ctrl_c_tells_what_is_done() {
 
 #[cfg(unix)]
 #[test]
+fn roots_that_are_never_read_do_not_move_the_limit() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let roots = folder.path().join("roots");
+    assert!(Command::new("mkfifo").arg(&roots).status().unwrap().success());
+    let server = serve("S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nhold");
+    let words = "FAILED: the root certificates were not read in time (tls, ";
+    check(server.port, &["--timeout", "1"]).env("SSL_CERT_FILE", roots).status(7).out(words).check();
+    server.end();
+}
+
+#[cfg(unix)]
+#[test]
 fn ctrl_c_tells_what_was_waited_for() {
     let silent = serve("hold");
     let running = check(silent.port, &[]).start();

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
@@ -77,6 +77,12 @@ impl Shared {
         let _permit = self.permits.acquire().await.ok();
         let ongoing = self.board.as_ref().map(|board| board.add(endpoint.target.to_string()));
         self.checker.check(endpoint, ongoing).await
+    }
+
+    /// A look-up of this name, when it is its turn; it is under way for as long as the value lives.
+    async fn turn(&self, name: &str) -> (Option<SemaphorePermit<'_>>, Option<Arc<Ongoing>>) {
+        let permit = self.permits.acquire().await.ok();
+        (permit, self.board.as_ref().map(|board| board.add(name.to_owned())))
     }
 
     fn tell(&self, told: Told) {
@@ -202,7 +208,7 @@ async fn expand(shared: &Shared, targets: Vec<Target>) -> Vec<Found> {
 async fn by_mx(shared: &Shared, resolver: &Resolver, targets: Vec<Target>) -> Vec<Found> {
     let Some(first) = targets.first() else { return Vec::new() };
     let name = first.host.clone();
-    let _permit = shared.permits.acquire().await.ok();
+    let _turn = shared.turn(&name).await;
     let began = Instant::now();
     let found = match mail_servers(&name, resolver, began + shared.checker.options.dial.timeout).await {
         Ok(found) => found,
@@ -265,7 +271,7 @@ fn has_addresses(endpoint: &Endpoint, options: &Options) -> bool {
 }
 
 async fn look_up(shared: &Shared, target: &Target, spent: Duration) -> LookedUp {
-    let _permit = shared.permits.acquire().await.ok();
+    let _turn = shared.turn(&target.host).await;
     let dial = &shared.checker.options.dial;
     let began = Instant::now();
     let deadline = began + dial.timeout.saturating_sub(spent);

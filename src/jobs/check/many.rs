@@ -59,7 +59,7 @@ impl Many {
         (self.read && self.batch.len() == 0).then_some(self.begun)
     }
 
-    /// How many endpoints are begun and not finished.
+    /// How many endpoints, or names that are looked up for them, are begun and not finished.
     pub fn under_way(&self) -> u64 {
         self.parallel.saturating_sub(self.shared.permits.available_permits()) as u64
     }

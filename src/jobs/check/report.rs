@@ -466,7 +466,7 @@ pub struct Summary {
     pub duplicates: u64,
     /// A signal ended it, and what was not finished is not in it: the exit status of that.
     pub interrupted: Option<u8>,
-    /// How many endpoints were begun and not finished then.
+    /// How many endpoints, or names that were looked up for them, were begun and not finished then.
     pub under_way: u64,
     /// The first few of them, where they are known by name: what was checked, the phase, how long it had taken so far.
     pub waited_for: Vec<(String, PhaseKind, Duration)>,

@@ -165,7 +165,10 @@ async fn what_comes_in_the_last_moments_is_taken_for_what_it_is() {
         ("wait 30\nS: \nwait 0\nS: 220 mx\nhold", "warn : slow banner", "\x16\x03"),
         ("wait 30\nS: 421 busy\nhold", "FAILED banner: greets with a refusal (421)", "\x16\x03"),
         ("wait 30\nS: hello\nhold", "FAILED banner: not SMTP", "\x16\x03"),
+        ("wait 30\nS: 220-mx\nS! 220-still\nhold", "FAILED banner: no end of the greeting within 30 s", "\x16\x03"),
         // That is about our question.
+        ("wait 30\nS: 500 5.5.1 command unrecognized\nhold", "FAILED banner: no greeting within 30 s", "\x16\x03"),
+        ("wait 30\nS: 250 fine\nhold", "FAILED banner: no greeting within 30 s", "\x16\x03"),
         ("wait 30\nS: 554 SMTP synchronization error\nhold", "FAILED banner: no greeting within 30 s", "\x16\x03"),
     ];
     for (script, want, heard) in table {

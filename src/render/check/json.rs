@@ -101,7 +101,7 @@ fn check(report: &Report) -> Value {
         "offer_in_tls": report.offer_in_tls.as_ref().map(offer),
         "tls": report.tls.as_ref().map(|tls| secured(tls, super::today(report))),
         "login": report.login.as_ref().map(|login| json!({ "mechanism": login.mechanism, "user": login.user })),
-        "reverse_names": report.reverse_names.as_deref().unwrap_or_default(),
+        "reverse_names": report.reverse_names,
         "notices": report.notices.iter().map(notice).collect::<Vec<_>>(),
         "verdict": level(report.verdict.level),
         "sentence": report.verdict.sentence,

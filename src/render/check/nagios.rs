@@ -223,7 +223,12 @@ impl Format for Nagios {
     }
 
     fn end(&mut self, summary: &Summary, to: &mut Written) {
-        let told = self.alone.take().unwrap_or_else(|| self.of_several(summary));
+        let told = match self.alone.take() {
+            Some(alone) => alone,
+            // Given up before there was anything to tell.
+            None if !self.is_list => Told { sentence: "no result".to_owned(), measured: self.time("time", None), below: Vec::new() },
+            None => self.of_several(summary),
+        };
         let mut line = format!("SMTP {} - {}", State::of(summary).name(), told.sentence);
         if summary.bad_lines > 0 {
             let _ = write!(line, "; {} line{} not understood", summary.bad_lines, s(summary.bad_lines));

@@ -215,7 +215,8 @@ impl Format for Text {
         // Of one failure, in case that it remains the only one.
         let wanted = self.wishes.is_list && self.wishes.verbose == 0 && self.advice.is_empty();
         if let Some(failure) = report.verdict.failure.as_ref().filter(|_| wanted) {
-            self.advice = human::diagnosis(&super::diagnose(report, failure, self.wishes.caller)).split_off(1);
+            self.advice = super::last_words(report);
+            self.advice.extend(human::diagnosis(&super::diagnose(report, failure, self.wishes.caller)).into_iter().skip(1));
         }
         if self.wishes.is_list { self.in_table(report, &mut to.out) } else { self.at_length(report, &mut to.out) }
     }

@@ -73,7 +73,7 @@ impl Repl {
 
     fn show(&mut self, written: &Written) {
         if !written.out.is_empty() {
-            self.screen.result(written.out.trim_end_matches('\n'));
+            self.screen.result(written.out.strip_suffix('\n').unwrap_or(&written.out));
         }
     }
 
@@ -93,11 +93,11 @@ impl Repl {
                         .note(format!("The check was given up{}{waited}.", if waited.is_empty() { "" } else { " while waiting for " }));
                     many.give_up().await;
                 }
-                Signal::Interrupt => self.outcome = Some(Outcome::Interrupted),
-                signal => self.outcome = Some(Outcome::Signalled(signal)),
-            }
-            if self.outcome.is_some() {
-                return None;
+                signal => {
+                    let interrupted = signal == Signal::Interrupt;
+                    self.outcome = Some(if interrupted { Outcome::Interrupted } else { Outcome::Signalled(signal) });
+                    return None;
+                }
             }
         }
     }

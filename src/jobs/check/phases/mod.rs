@@ -29,7 +29,7 @@ use crate::target::Protocol;
 use crate::wire::address;
 use crate::wire::code::Class;
 use crate::wire::foreign::Foreign;
-use crate::wire::reply::{Reply, first_reply};
+use crate::wire::reply::{Reply, first_reply, looks_like_reply};
 
 /// What a silent server is asked at the end, by the first message of TLS, is answered within this.
 const PROVOKED: Duration = Duration::from_secs(1);
@@ -244,26 +244,32 @@ impl<'a> Walk<'a> {
         if !matches!(foreign, Some(Foreign::Tls | Foreign::Binary | Foreign::Echo)) {
             self.came = answer.split_inclusive(|&byte| byte == b'\n').map(|line| line.trim_ascii_end().to_vec()).collect();
         }
-        Err(if answer.is_empty() { Failure::NoGreeting(self.options.timeout) } else { Failure::NotSmtp(foreign) })
+        let after = self.options.timeout;
+        Err(match &answer[..] {
+            [] => Failure::NoGreeting(after),
+            answer if looks_like_reply(answer.trim_ascii_start()) => Failure::GreetingUnfinished { after, lines: self.came.clone() },
+            _ => Failure::NotSmtp(foreign),
+        })
     }
 
     /// A greeting when nothing is left of the limit.
     fn greeted_late(&mut self, reply: Reply) -> Result<(), Failure> {
         let limit = self.options.timeout;
         let code = reply.code.number();
-        if reply.is_success() {
+        if reply.has_code(220) {
             self.done(Some(reply));
             let verb = self.report.target.protocol.hello();
             let wants_more = self.options.through >= Through::Hello;
             return if wants_more { Err(Failure::from(TalkFailure::NoTimeLeft { verb, limit })) } else { Ok(()) };
         }
         self.refused(&reply);
-        Err(match reply.class() {
-            // That we talked before the greeting is our doing: it was silent.
-            _ if explain(&Situation::default(), &reply).is_some_and(|fact| fact.is_about_talking_early()) => Failure::NoGreeting(limit),
-            Some(Class::Transient) => Failure::GreetingLater(code),
-            Some(Class::Permanent) => Failure::GreetingRefused(code),
-            _ => Failure::NotSmtp(None),
+        let is_about_us = || explain(&Situation::default(), &reply).is_some_and(|fact| fact.is_about_talking_early());
+        Err(match code {
+            // It answers our question, and has not greeted.
+            200..400 | 500..505 => Failure::NoGreeting(limit),
+            _ if is_about_us() => Failure::NoGreeting(limit),
+            400..500 => Failure::GreetingLater(code),
+            _ => Failure::GreetingRefused(code),
         })
     }
 

@@ -25,9 +25,9 @@ impl Walk<'_> {
             }
             self.begin(PhaseKind::StartTls);
             // The roots are read while the server thinks about it.
-            let checker = self.checker;
+            let (checker, deadline) = (self.checker, self.deadline);
             let asking = async { (self.ask(connection, b"STARTTLS", "STARTTLS").await, Instant::now()) };
-            let ((reply, at), _) = tokio::join!(asking, checker.roots());
+            let ((reply, at), _) = tokio::join!(asking, timeout_at(deadline, checker.roots()));
             let reply = reply?;
             if !reply.has_code(220) {
                 self.refused(&reply);
@@ -51,6 +51,7 @@ impl Walk<'_> {
 
     pub(super) fn handshake<'b>(&'b mut self, connection: &'b mut Connection) -> Boxed<'b, Result<(), Failure>> {
         Box::pin(async move {
+            self.begin(PhaseKind::Handshake);
             let asked = Instant::now();
             let roots = timeout_at(self.deadline, self.checker.roots()).await;
             let roots = roots.unwrap_or_else(|_| Err("the root certificates were not read in time".to_owned()));

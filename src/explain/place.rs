@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::target::SUBMISSIONS;
 use crate::text::printable_str;
+
+/// The port on which TLS from the first byte is taken for granted (RFC 8314 §7.3).
+const SUBMISSIONS: u16 = 465;
 
 /// A server, and what was being done there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -240,6 +240,7 @@ const SCHEMES: &[Scheme] = &[
     Scheme { name: "smtps", port: SUBMISSIONS, implicit_tls: true, protocol: Protocol::Smtp },
     Scheme { name: "submissions", port: SUBMISSIONS, implicit_tls: true, protocol: Protocol::Smtp },
     Scheme { name: "lmtp", port: LMTP, implicit_tls: false, protocol: Protocol::Lmtp },
+    Scheme { name: "lmtps", port: LMTP, implicit_tls: true, protocol: Protocol::Lmtp },
 ];
 
 /// What stands before the path of a socket.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::compare::{Seen, compare};
 use super::options::{Endpoint, Options};
-use super::report::{BadLine, Comparison, MailDomain, PhaseKind, Report};
+use super::report::{BadLine, Comparison, MailDomain, Report, Waiting};
 use super::{Checker, Ongoing, unchecked};
 use crate::explain::failure::Failure;
 use crate::jobs::opening::{dial_failure, mail_server_failure, mx_failure};
@@ -44,12 +44,12 @@ impl Board {
         ongoing
     }
 
-    /// The first few checks that are under way: what is checked, the phase, since when.
-    pub fn under_way(&self) -> Vec<(String, PhaseKind, Duration)> {
+    /// The first few checks that are under way.
+    pub fn under_way(&self) -> Vec<Waiting> {
         const FEW: usize = 3;
         let list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let alive = list.iter().filter_map(Weak::upgrade);
-        alive.map(|one| (one.name.clone(), one.phase(), one.since.elapsed())).take(FEW).collect()
+        alive.map(|one| Waiting { name: one.name.clone(), phase: one.phase(), since: one.since.elapsed() }).take(FEW).collect()
     }
 
     /// The check that has been under way for longest.

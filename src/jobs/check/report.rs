@@ -449,6 +449,17 @@ pub struct BadLine {
     pub words: String,
 }
 
+/// A check, or a look-up for one, that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// What is checked.
+    pub name: String,
+    /// The phase that was begun last.
+    pub phase: PhaseKind,
+    /// How long all has taken so far.
+    pub since: Duration,
+}
+
 /// All of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -468,8 +479,8 @@ pub struct Summary {
     pub interrupted: Option<u8>,
     /// How many endpoints, or names that were looked up for them, were begun and not finished then.
     pub under_way: u64,
-    /// The first few of them, where they are known by name: what was checked, the phase, how long it had taken so far.
-    pub waited_for: Vec<(String, PhaseKind, Duration)>,
+    /// The first few of them, where they are known by name.
+    pub waited_for: Vec<Waiting>,
     /// How long all of it took.
     pub took: Duration,
 }

@@ -4,13 +4,11 @@
 //! Times are milliseconds with a fraction, moments RFC 3339 in UTC. A text of the server that is not UTF-8
 //! stands in base64 under a name that ends in `_b64`. What could act on a terminal is escaped (P14, P15).
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 
 use super::{Format, Written, level, moment, ms, protocol};
 use crate::explain::failure::Class;
-use crate::jobs::check::report::{BadLine, Comparison, Notice, Phase, PhaseKind, Report, ServerCertificate, Summary, Tls, Tried};
+use crate::jobs::check::report::{BadLine, Comparison, Notice, Phase, Report, ServerCertificate, Summary, Tls, Tried, Waiting};
 use crate::net::dial::Cause;
 use crate::net::tls::verdict::Fault;
 use crate::render::{human, tls};
@@ -74,8 +72,8 @@ impl Format for Json {
     }
 }
 
-fn waiting((name, phase, since): &(String, PhaseKind, Duration)) -> Value {
-    json!({ "name": name, "phase": phase.name(), "ms": ms(*since) })
+fn waiting(one: &Waiting) -> Value {
+    json!({ "name": one.name, "phase": one.phase.name(), "ms": ms(one.since) })
 }
 
 fn check(report: &Report) -> Value {
@@ -225,7 +223,10 @@ fn seconds(at: i64) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::jobs::check::report::PhaseKind;
 
     #[test]
     fn times_and_moments_have_one_form() {

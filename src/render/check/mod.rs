@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::explain::failure::{self, Diagnosis, Failure};
 use crate::explain::place::Caller;
-use crate::jobs::check::report::{BadLine, Comparison, Level, PhaseKind, Report, Summary};
+use crate::jobs::check::report::{BadLine, Comparison, Level, Report, Summary, Waiting};
 use crate::jobs::opening;
 use crate::render::{Row, Style, human};
 use crate::target::{Protocol, SUBMISSIONS, Target};
@@ -116,10 +116,8 @@ pub trait Format {
 }
 
 /// `mx:25 (banner, 2 s), mx:587 (connect, 2 s)`: what was waited for when a signal came.
-pub fn waited_for(under_way: &[(String, PhaseKind, Duration)]) -> String {
-    let one = |(name, phase, since): &(String, PhaseKind, Duration)| {
-        format!("{} ({}, {})", printable_str(name), phase.name(), human::duration(*since))
-    };
+pub fn waited_for(under_way: &[Waiting]) -> String {
+    let one = |one: &Waiting| format!("{} ({}, {})", printable_str(&one.name), one.phase.name(), human::duration(one.since));
     under_way.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -186,4 +184,27 @@ fn today(report: &Report) -> i64 {
 /// RFC 3339 in UTC, from milliseconds since 1970.
 fn moment(ms: u64) -> String {
     format!("{}.{:03}Z", human::utc_date(ms / 1000).replacen(' ', "T", 1), ms % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_target_leads_there_again() {
+        let shown = [
+            ("mx.contoso.test", "mx.contoso.test:25"),
+            ("mx.contoso.test:465", "mx.contoso.test:465"),
+            ("smtps://mx.contoso.test:25", "smtps://mx.contoso.test:25"),
+            ("smtp://mx.contoso.test:465", "smtp://mx.contoso.test:465"),
+            ("lmtp://[::1]", "lmtp://[::1]:24"),
+            ("lmtps://mx.contoso.test", "lmtps://mx.contoso.test:24"),
+            ("lmtp:unix:/run/lmtp", "lmtp:unix:/run/lmtp"),
+        ];
+        for (given, want) in shown {
+            let target = Target::parse(given, None).unwrap();
+            assert_eq!(place(&target), want);
+            assert_eq!(Target::parse(want, None), Ok(target), "{given}");
+        }
+    }
 }

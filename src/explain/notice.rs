@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::text::{lossy, printable};
+use crate::text::{lossy, printable, printable_str};
+use crate::wire::code::ReplyCode;
 use crate::wire::keyword::{Capabilities, Keyword};
 use crate::wire::reply::{Oddity, Reply};
 
@@ -152,10 +153,27 @@ fn join_or(words: &[String]) -> String {
     }
 }
 
+/// A reply that cannot answer what it came for (P48). `what` was sent, a verb or `the message`; `due`: the codes that
+/// answer it.
+pub fn out_of_step(code: ReplyCode, what: &str, due: &str) -> String {
+    let what = printable_str(what);
+    if code.number() == 220 {
+        return format!(
+            "220 is a greeting, but the reply to {what} is due: the server is out of step, and later replies may answer earlier commands."
+        );
+    }
+    format!("{code} does not answer {what} ({due} does): the server is out of step, and this counts as no answer.")
+}
+
+/// A reply that counts by its first digit only (RFC 5321 §4.2.1). `usual`: the code to expect there.
+pub fn unusual(code: ReplyCode, usual: u16, what: &str) -> String {
+    format!("{code} is unusual for {} ({usual} is the code); its first digit decides.", printable_str(what))
+}
+
 /// A departure from the grammar, in words.
 pub fn oddity(oddity: Oddity, reply: &Reply) -> String {
     match oddity {
-        Oddity::CodeOutOfRange => format!("{} is no code of SMTP (200 to 559): this is not an SMTP reply.", reply.code),
+        Oddity::CodeOutOfRange => format!("{} is no code of SMTP (200 to 599): this is not an SMTP reply.", reply.code),
         Oddity::CodeChanged { to } => {
             format!("The code changes within the reply, from {} to {to}: a protocol error, and neither counts.", reply.code)
         }

@@ -193,7 +193,7 @@ mod tests {
             ("", "550 5.7.1 Unable to relay", Some("relay-denied")),
             ("EHLO", "503 Command refused, required Proxy negotiation failed", Some("proxy-header-wanted")),
             ("NOOP", "450 x", Some("temporary")),
-            ("NOOP", "599 x", None),
+            ("NOOP", "599 x", Some("permanent")),
             ("NOOP", "559 x", Some("permanent")),
             ("NOOP", "250 ok", None),
         ];

@@ -6,6 +6,7 @@ use super::certificate;
 use super::failure::{Class, Diagnosis, diagnosis, seconds};
 use super::handshake::{self, HandshakeFailure};
 use super::hello::{self, Other};
+use super::notice;
 use super::place::Place;
 use super::reply::{Fact, Situation, explain};
 use crate::text::{days, printable, printable_str};
@@ -58,6 +59,15 @@ pub enum TalkFailure {
         verb: String,
         /// What came.
         line: Vec<u8>,
+    },
+    /// A positive reply that cannot answer this: the server is out of step (P48).
+    OutOfStep {
+        /// The verb.
+        verb: String,
+        /// The codes that answer it.
+        due: String,
+        /// What came.
+        reply: Reply,
     },
     /// A reply that nobody asked for came before the one to this.
     Unasked {
@@ -119,7 +129,7 @@ impl TalkFailure {
                 _ => Class::Refused,
             },
             Self::Silent { .. } | Self::NoTimeLeft { .. } | Self::TooSlow { .. } => Class::Timeout,
-            Self::Lost { .. } | Self::Odd { .. } | Self::Unasked { .. } => Class::Lost,
+            Self::Lost { .. } | Self::Odd { .. } | Self::OutOfStep { .. } | Self::Unasked { .. } => Class::Lost,
             Self::NoStartTls
             | Self::StartTlsRefused(_)
             | Self::Injected
@@ -143,6 +153,7 @@ impl TalkFailure {
             Self::Lost { verb, words: None } => format!("closed instead of the reply to {}", printable_str(verb)),
             Self::Lost { verb, words: Some(_) } => format!("lost instead of the reply to {}", printable_str(verb)),
             Self::Odd { verb, .. } => format!("no SMTP reply to {}", printable_str(verb)),
+            Self::OutOfStep { verb, reply, .. } => format!("out of step: {} to {}", code_of(reply), printable_str(verb)),
             Self::Unasked { reply, .. } => format!("a reply that nobody asked for ({})", code_of(reply)),
             Self::NoStartTls => "no STARTTLS".to_owned(),
             Self::StartTlsRefused(reply) if !reply.is_refusal() => format!("STARTTLS not begun ({})", code_of(reply)),
@@ -169,6 +180,15 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
     match failure {
         TalkFailure::Refused { situation, reply } => words.refused(situation, reply),
         TalkFailure::HelloRefused { verb, reply, other } => hello::diagnose(verb, reply, *other, at),
+        TalkFailure::OutOfStep { verb, due, reply } => diagnosis(
+            format!("{} answers {} with {}", words.place, printable_str(verb), code_of(reply)),
+            &format!("{} {}", said(reply), notice::out_of_step(reply.code, verb, due)),
+            &[
+                "The server, or the proxy before it, sends a reply too many, and each later one answers an earlier command.",
+                "A device on the way answers in its place.",
+            ],
+            &["A session (ehlo HOST PORT) shows who says what, and when."],
+        ),
         TalkFailure::Unasked { verb, reply } => diagnosis(
             format!("{} sends a reply that nobody asked for", words.place),
             &format!("It came before the reply to {}. {}", printable_str(verb), said(reply)),
@@ -459,6 +479,11 @@ mod tests {
             (TalkFailure::Lost { verb: odd(), words: Some(odd()) }, Class::Lost, r"lost instead of the reply to x\x1b[31m"),
             (TalkFailure::Lost { verb: "EHLO".to_owned(), words: None }, Class::Lost, "closed instead of the reply to EHLO"),
             (TalkFailure::Odd { verb: odd(), line: vec![7; 300] }, Class::Lost, r"no SMTP reply to x\x1b[31m"),
+            (
+                TalkFailure::OutOfStep { verb: odd(), due: "2yz".to_owned(), reply: reply("354 \x1b") },
+                Class::Lost,
+                r"out of step: 354 to x\x1b[31m",
+            ),
             (TalkFailure::NoStartTls, Class::Tls, "no STARTTLS"),
             (TalkFailure::StartTlsRefused(reply("454 \x1b")), Class::Tls, "STARTTLS refused (454)"),
             (TalkFailure::Injected, Class::Tls, "plain text behind the 220 to STARTTLS"),

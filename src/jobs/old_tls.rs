@@ -7,7 +7,7 @@ use crate::net::dial::{DialOptions, dial};
 use crate::net::tls::probe::{Answer, ask};
 use crate::net::tls::{TlsCause, TlsFailure, TlsOptions};
 use crate::net::{Connection, Limits};
-use crate::session::{Event, Expected};
+use crate::session::{Event, Expected, Judgement};
 use crate::target::Target;
 use crate::wire::command::Command;
 
@@ -62,7 +62,7 @@ async fn through_starttls(stream: Box<dyn crate::net::connection::Stream>, hello
     let mut connection = Connection::new(stream, Limits::new(Some(LIMIT)));
     loop {
         match connection.next().await {
-            Event::Reply { reply, to, .. } if reply.is_success() => match to {
+            Event::Reply { to, judgement: Judgement::Done, .. } => match to {
                 Expected::Greeting => connection.send(hello.as_bytes()),
                 Expected::Command(Command::Ehlo) => connection.send(b"STARTTLS"),
                 _ => return Some(connection.into_stream()),

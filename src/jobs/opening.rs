@@ -15,7 +15,7 @@ use crate::net::dial::{Attempt, Cause, DialError, DialOptions, Route, SocketFaul
 use crate::net::dns::mx::{MxError, mail_servers};
 use crate::net::dns::{DnsError, Resolver};
 use crate::net::proxy;
-use crate::session::{Ending, Event, Expected};
+use crate::session::{Ending, Event, Expected, Judgement};
 use crate::target::{Protocol, Target};
 use crate::wire::code::Class;
 use crate::wire::reply::Reply;
@@ -212,11 +212,11 @@ pub fn behind_header(failure: Failure, greeting: Option<&Reply>) -> Failure {
 /// What the first event on a new connection means for it: `None` when the server greeted as it should.
 pub fn greeting_failure(event: &Event) -> Option<Failure> {
     match event {
-        Event::Reply { reply, to: Expected::Greeting, .. } => match reply.class() {
-            Some(Class::Success) => None,
-            Some(Class::Transient) => Some(Failure::GreetingLater(reply.code.number())),
-            Some(Class::Permanent) => Some(Failure::GreetingRefused(reply.code.number())),
-            Some(Class::Intermediate) | None => Some(Failure::NotSmtp(None)),
+        Event::Reply { reply, to: Expected::Greeting, judgement, .. } => match judgement {
+            Judgement::Done => None,
+            Judgement::Refused if reply.class() == Some(Class::Transient) => Some(Failure::GreetingLater(reply.code.number())),
+            Judgement::Refused => Some(Failure::GreetingRefused(reply.code.number())),
+            Judgement::Continue | Judgement::OutOfStep | Judgement::Malformed => Some(Failure::NotSmtp(None)),
         },
         Event::Stray { foreign, .. } => Some(Failure::NotSmtp(*foreign)),
         Event::Ended(ending) => match ending {

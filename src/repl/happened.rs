@@ -6,7 +6,7 @@ use crate::explain::notice;
 use crate::explain::reply::{Fact, Situation, explain};
 use crate::net::Connection;
 use crate::render::{Row, Sign, human};
-use crate::session::{Ending, Event, Expected, Security, redact};
+use crate::session::{Ending, Event, Expected, Judgement, Security, redact};
 use crate::text::{printable, printable_str};
 use crate::wire::command::Command;
 use crate::wire::reply::Reply;
@@ -19,7 +19,7 @@ impl Repl {
     /// Shows an event and draws its consequences.
     pub(super) fn happened(&mut self, event: Event) {
         match event {
-            Event::Reply { reply, to, took } => self.replied(&reply, &to, took),
+            Event::Reply { reply, to, judgement, took } => self.replied(&reply, &to, judgement, took),
             Event::Unsolicited(reply) => self.unasked(&reply),
             Event::Stray { line, foreign, to } => self.strayed(&line, foreign, to.as_ref()),
             Event::Ended(ending) => self.ended(&ending),
@@ -27,10 +27,10 @@ impl Repl {
         self.update_log();
     }
 
-    fn replied(&mut self, reply: &Reply, to: &Expected, took: std::time::Duration) {
+    fn replied(&mut self, reply: &Reply, to: &Expected, judgement: Judgement, took: std::time::Duration) {
         if self.keepalives > 0 && *to == Expected::Command(Command::Other("NOOP".to_owned())) {
             self.keepalives -= 1;
-            if reply.is_success() {
+            if judgement == Judgement::Done {
                 return;
             }
         }
@@ -39,13 +39,14 @@ impl Repl {
         if self.settings.timing || took >= SLOW {
             self.screen.note(format!("(reply after {})", human::duration(took)));
         }
-        self.remarks(reply, to);
-        if reply.is_refusal() {
-            self.refused(reply, to);
-        } else if !reply.is_well_formed() {
-            self.stop_script(Outcome::Lost);
+        self.remarks(reply, to, judgement);
+        match judgement {
+            Judgement::Done | Judgement::Continue => {}
+            Judgement::Refused => self.refused(reply, to),
+            Judgement::OutOfStep => self.out_of_step(reply, to),
+            Judgement::Malformed => self.stop_script(Outcome::Lost),
         }
-        self.consequences(reply, to);
+        self.consequences(to, judgement);
     }
 
     fn show_reply(&mut self, reply: &Reply) {
@@ -59,8 +60,12 @@ impl Repl {
     }
 
     /// What is worth noticing about a reply that is no refusal.
-    fn remarks(&mut self, reply: &Reply, to: &Expected) {
+    fn remarks(&mut self, reply: &Reply, to: &Expected, judgement: Judgement) {
+        let done = judgement == Judgement::Done;
         self.tell_oddities(reply);
+        if let Some(usual) = to.usual_instead(reply).filter(|_| *to != Expected::Greeting) {
+            self.screen.note(notice::unusual(reply.code, usual, to.subject()));
+        }
         if let Some(foreign) = foreign::guess(reply.first_text()).filter(|_| !reply.is_well_formed()) {
             self.screen.hint(format!("This looks like {}.", foreign.describe()));
         }
@@ -70,7 +75,7 @@ impl Repl {
                     self.screen.hint(remark);
                 }
             }
-            Expected::Command(Command::Ehlo) if reply.is_success() => {
+            Expected::Command(Command::Ehlo) if done => {
                 if let Some(offer) = self.connection.as_ref().and_then(|connection| connection.session().capabilities()) {
                     let (summary, remarks) = notice::capabilities(offer);
                     self.screen.note(summary);
@@ -78,10 +83,10 @@ impl Repl {
                 }
                 self.compare_offers();
             }
-            Expected::Command(Command::Rcpt(Some(recipient))) if reply.is_success() => self.remark_on_relaying(recipient),
+            Expected::Command(Command::Rcpt(Some(recipient))) if done => self.remark_on_relaying(recipient),
             _ => {}
         }
-        if reply.has_code(334) {
+        if judgement == Judgement::Continue && matches!(to, Expected::Answer(_) | Expected::Command(Command::Auth { .. })) {
             self.show_challenge();
         }
     }
@@ -205,21 +210,20 @@ impl Repl {
         self.session().is_some_and(|session| session.security() != Security::Clear)
     }
 
-    fn consequences(&mut self, reply: &Reply, to: &Expected) {
+    fn consequences(&mut self, to: &Expected, judgement: Judgement) {
+        let done = judgement == Judgement::Done;
         let ends_message = matches!(to, Expected::FinalDot | Expected::Command(Command::Bdat { last: true, .. }));
-        let accepted = ends_message && reply.is_success();
-        self.messages_accepted += u32::from(accepted);
-        self.out_of_step(reply, to);
+        self.messages_accepted += u32::from(ends_message && done);
         match to {
-            Expected::Command(Command::StartTls) if reply.has_code(220) && self.is_encrypted() => {
+            Expected::Command(Command::StartTls) if done && self.is_encrypted() => {
                 self.screen.warning("The server now waits for a second handshake inside TLS, which is never done: nothing more can be said, and the connection is closed. :reconnect opens another.");
                 self.drop_connection("");
                 self.stop_script_always(Outcome::Tls);
             }
-            Expected::Command(Command::Ehlo | Command::Helo) if reply.is_success() => {
+            Expected::Command(Command::Ehlo | Command::Helo) if done => {
                 self.memory.hello_line = Some(self.memory.command.clone());
             }
-            Expected::Command(Command::Data) if reply.has_code(354) => self.begin_message(),
+            Expected::Command(Command::Data) if judgement == Judgement::Continue => self.begin_message(),
             Expected::Command(Command::Data) if !self.is_terminal() && !self.message.streaming && self.tour.is_none() => {
                 self.message.passed_over = Some(0);
             }
@@ -227,23 +231,22 @@ impl Repl {
         }
     }
 
-    /// Success where only another code can be one: the reply belongs to something else (P9, P27).
+    /// A positive reply that cannot answer what was sent: it belongs to something else (P9, P27, P48).
     fn out_of_step(&mut self, reply: &Reply, to: &Expected) {
-        let login = matches!(to, Expected::Answer(_) | Expected::Command(Command::Auth { .. }));
-        let goes_on = reply.is_success()
-            || reply.class() == Some(crate::wire::code::Class::Intermediate) && *to == Expected::Command(Command::StartTls);
-        if !goes_on {
-            return;
-        }
-        if *to == Expected::Command(Command::StartTls) && !reply.has_code(220) {
-            self.screen.hint(format!("{} is no answer to STARTTLS (220 is): nothing is encrypted.", reply.code));
-            self.stop_script_always(Outcome::Tls);
-        } else if login && !reply.has_code(235) && !self.memory.cancelling {
-            self.screen.hint(format!("{} is no answer to AUTH (235 is): you are not logged in.", reply.code));
-            self.stop_script(Outcome::LoginRefused);
-        } else if *to == Expected::Command(Command::Quit) && !reply.has_code(221) {
-            self.screen.hint(format!("{} is no answer to QUIT (221 is): the server is out of step.", reply.code));
-            self.stop_script_always(Outcome::OutOfStep);
+        match to {
+            Expected::Command(Command::StartTls) => {
+                self.screen.hint(format!("{} is no answer to STARTTLS (220 is): nothing is encrypted.", reply.code));
+                self.stop_script_always(Outcome::Tls);
+            }
+            Expected::Answer(_) | Expected::Command(Command::Auth { .. }) if self.memory.cancelling => {}
+            Expected::Answer(_) | Expected::Command(Command::Auth { .. }) => {
+                self.screen.hint(format!("{} is no answer to AUTH (235 is): you are not logged in.", reply.code));
+                self.stop_script(Outcome::LoginRefused);
+            }
+            _ => {
+                self.screen.hint(notice::out_of_step(reply.code, to.subject(), &to.due()));
+                self.stop_script_always(Outcome::OutOfStep);
+            }
         }
     }
 

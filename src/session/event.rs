@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::judgement::Judgement;
 use crate::wire::command::Command;
 use crate::wire::foreign::Foreign;
 use crate::wire::reply::{Reply, TooLong};
@@ -22,6 +23,17 @@ pub enum Expected {
 }
 
 impl Expected {
+    /// What was sent: a verb, or `the message`.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Greeting => "the connection",
+            Self::Command(command) => command.verb(),
+            Self::Answer(_) => "AUTH",
+            Self::FinalDot => "the message",
+            Self::Raw => "these bytes",
+        }
+    }
+
     /// To stand behind "waiting for".
     pub fn describe(&self) -> String {
         match self {
@@ -43,6 +55,8 @@ pub enum Event {
         reply: Reply,
         /// What it answers.
         to: Expected,
+        /// What it means for that.
+        judgement: Judgement,
         /// How long it took.
         took: Duration,
     },

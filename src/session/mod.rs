@@ -5,9 +5,11 @@
 pub mod client;
 pub mod dialogue;
 pub mod event;
+pub mod judgement;
 pub mod redact;
 pub mod server;
 pub mod transcript;
 
 pub use client::{Security, Session, Stage};
 pub use event::{Ending, Event, Expected};
+pub use judgement::Judgement;

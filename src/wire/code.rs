@@ -37,11 +37,9 @@ impl ReplyCode {
         self.0
     }
 
-    /// The class, when the digits are in the range of RFC 5321 §4.2 (`[2-5][0-5][0-9]`).
+    /// The class, for 200 to 599. RFC 5321 §4.2 ends the second digit at 5, but servers refuse with 571, 585 and 591,
+    /// and the first digit is enough to act on (§4.2.1).
     pub const fn class(self) -> Option<Class> {
-        if (self.0 / 10) % 10 > 5 {
-            return None;
-        }
         match self.0 / 100 {
             2 => Some(Class::Success),
             3 => Some(Class::Intermediate),
@@ -63,16 +61,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_follow_the_first_digit_within_the_range() {
+    fn classes_follow_the_first_digit() {
         use Class::{Intermediate, Permanent, Success, Transient};
         let table = [
             ("220", Some(Success)),
             ("354", Some(Intermediate)),
             ("421", Some(Transient)),
             ("559", Some(Permanent)),
+            // P2
+            ("571", Some(Permanent)),
+            ("585", Some(Permanent)),
+            ("591", Some(Permanent)),
+            ("471", Some(Transient)),
+            ("599", Some(Permanent)),
+            ("260", Some(Success)),
             ("150", None),
             ("650", None),
-            ("260", None),
             ("000", None),
         ];
         for (text, class) in table {

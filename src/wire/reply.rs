@@ -4,6 +4,7 @@
 //! Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
 //! Reply-code = %x32-35 %x30-35 %x30-39                        ; RFC 5321 §4.2
 //! ```
+//! A second digit above 5 is taken too: 571, 585 and 591 are refusals that exist.
 //! Nothing is lost and nothing is forbidden: what departs from the grammar is kept and noted, so that
 //! the operator sees it and nobody takes it for success.
 
@@ -102,7 +103,7 @@ impl fmt::Debug for Lines {
 /// A departure from the grammar of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Oddity {
-    /// The code is not in `[2-5][0-5][0-9]`.
+    /// The code is not in `[2-5][0-9][0-9]`.
     CodeOutOfRange,
     /// Another code on a later line of the same reply (RFC 5321 §4.2.1).
     CodeChanged {
@@ -428,7 +429,8 @@ mod tests {
             (b"SSH-2.0-x\r\n", vec![Received::Stray(b"SSH-2.0-x".to_vec())]),
             (b"25\r\n2500 x\r\n", vec![Received::Stray(b"25".to_vec()), Received::Stray(b"2500 x".to_vec())]),
             (b"850 x\r\n", vec![reply(850, &["850 x"], &[CodeOutOfRange])]),
-            (b"260 x\r\n", vec![reply(260, &["260 x"], &[CodeOutOfRange])]),
+            (b"199 x\r\n", vec![reply(199, &["199 x"], &[CodeOutOfRange])]),
+            (b"571 x\r\n", vec![reply(571, &["571 x"], &[])]),
             (b"250OK\r\n", vec![reply(250, &["250OK"], &[MissingSpace])]),
             // P3
             (b"250-a\r\n550 b\r\n", vec![reply(250, &["250-a", "550 b"], &[changed(550)])]),

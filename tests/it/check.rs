@@ -82,6 +82,25 @@ fn each_end_of_a_check_has_its_status_its_sentence_and_its_advice() {
             7,
             &["the certificate is not for 127.0.0.1; the certificate is self-signed (certificate, ", "TLS 1.3, certificate "],
         ),
+        // P48 P55
+        row(
+            "S: 220 mx\nC: EHLO a\nS: 220 mx ESMTP\nhold",
+            6,
+            &["FAILED: out of step: 220 to EHLO (ehlo, ", "220 is a greeting", "<  220 mx ESMTP"],
+        ),
+        row(
+            "S: 220 mx\nC: EHLO a\nS: 354 go\nhold",
+            6,
+            &["FAILED: out of step: 354 to EHLO (ehlo, ", "354 does not answer EHLO (2yz does)"],
+        ),
+        Row {
+            flags: &["--through", "mail"],
+            ..row("S: 220 mx\nC: EHLO a\nS: 250 mx\nC: MAIL FROM:<>\nS: 354 go\nhold", 6, &["FAILED: out of step: 354 to MAIL FROM"])
+        },
+        Row {
+            flags: &["--through", "mail"],
+            ..row("S: 220 mx\nC: EHLO a\nS: 250 mx\nC: MAIL FROM:<>\nS: 571 denied\nC: QUIT\nhold", 1, &["FAILED: MAIL FROM refused (571)"])
+        },
         Row {
             flags: &["-k"],
             ..row(

@@ -55,6 +55,58 @@ fn each_end_of_a_session_has_its_status() {
 }
 
 #[test]
+fn a_command_is_done_only_by_the_class_of_reply_that_it_needs() {
+    // P48 P55: out of step, the session of a script is over, and nothing more is said.
+    let message = "S: 220 mx\nC: MAIL FROM:<a@b.test>\nS: 250 ok\nC: RCPT TO:<c@d.test>\nS: 250 ok\nC: DATA\nS: 354 go\n";
+    let typed = "MAIL FROM:<a@b.test>\nRCPT TO:<c@d.test>\nDATA\ntext\n.\nQUIT\n";
+    let after_message = |reply: &str| format!("{message}message\nS: {reply}\nhold");
+    let table = [
+        ("S: 220 mx\nC: EHLO a\nS: 220 mx ESMTP\nhold".to_owned(), "EHLO a\nQUIT\n", "220 is a greeting, but the reply to EHLO is due"),
+        ("S: 220 mx\nC: EHLO a\nS: 334 go\nhold".to_owned(), "EHLO a\nQUIT\n", "334 does not answer EHLO (2yz does)"),
+        ("S: 220 mx\nC: MAIL FROM:<>\nS: 354 go\nhold".to_owned(), "MAIL FROM:<>\nQUIT\n", "354 does not answer MAIL FROM"),
+        ("S: 220 mx\nC: RCPT TO:<c@d.test>\nS: 354 go\nhold".to_owned(), "RCPT TO:<c@d.test>\nDATA\nx\n.\n", "354 does not answer RCPT TO"),
+        ("S: 220 mx\nC: RCPT TO:<c@d.test>\nS: 221 bye\nhold".to_owned(), "RCPT TO:<c@d.test>\nQUIT\n", "221 does not answer RCPT TO"),
+        ("S: 220 mx\nC: NOOP\nS: 220 mx\nhold".to_owned(), "NOOP\nQUIT\n", "220 is a greeting"),
+        ("S: 220 mx\nC: RSET\nS: 300 what\nhold".to_owned(), "RSET\nQUIT\n", "300 does not answer RSET"),
+        ("S: 220 mx\nC: QUIT\nS: 354 go\nhold".to_owned(), "QUIT\n", "354 does not answer QUIT (221 does)"),
+        (after_message("354 go on"), typed, "354 does not answer the message (2yz does)"),
+        (after_message("334 x"), typed, "334 does not answer the message"),
+        (message.replace("354 go", "250 ok") + "hold", typed, "250 does not answer DATA (354 does)"),
+    ];
+    for (server, input, words) in table {
+        for flags in [&[][..], &["--keep-going"]] {
+            let server = serve(&server);
+            let done = ehlo_to(server.port, flags).stdin(input).status(6).any_out().err(words).check();
+            assert!(!done.err().contains("accepted."), "{}", done.all());
+            let last = server.finish().lines().pop().unwrap_or_default();
+            assert!(input.starts_with("QUIT") || last != "QUIT", "{}", done.all());
+        }
+    }
+}
+
+#[test]
+fn the_first_digit_decides_and_the_usual_code_is_named() {
+    // P48 P2
+    let data = |code: &str| {
+        format!("S: 220 mx\nC: RCPT TO:<c@d.test>\nS: 250 ok\nC: DATA\nS: {code} go\nmessage\nS: 260 queued\nC: QUIT\nS: 221 bye")
+    };
+    let typed = "RCPT TO:<c@d.test>\nDATA\ntext\n.\nQUIT\n";
+    for code in ["352", "300", "399"] {
+        let server = serve(&data(code));
+        let words = format!("{code} is unusual for DATA (354 is the code)");
+        ehlo_to(server.port, &[]).stdin(typed).any_out().err(words).err("1 message accepted").check();
+        server.finish();
+    }
+    for (code, status) in [("571", 1), ("585", 1), ("591", 1), ("471", 9), ("599", 1)] {
+        let server = serve(&format!("S: 220 mx\nC: RCPT TO:<c@d.test>\nS: {code} 5.7.1 denied\nC: QUIT\nS: 221 bye"));
+        let shown = format!("<! {code} 5.7.1 denied\n");
+        let done = ehlo_to(server.port, &[]).stdin("RCPT TO:<c@d.test>\n").status(status).any_err().out(shown).check();
+        assert!(!done.err().contains("no code of SMTP"), "{}", done.all());
+        server.finish();
+    }
+}
+
+#[test]
 fn each_way_of_not_connecting_has_its_status_and_its_words() {
     // P11 P44
     let table = [

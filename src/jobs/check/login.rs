@@ -13,6 +13,7 @@ use crate::secret::Secret;
 use crate::session::Security;
 use crate::session::client::Answer;
 use crate::wire::base64;
+use crate::wire::code;
 use crate::wire::keyword::Capabilities;
 use crate::wire::reply::Reply;
 
@@ -36,7 +37,7 @@ pub(super) async fn log_in(walk: &mut Walk<'_>, connection: &mut Connection, cre
         exchange.client = again.client;
         reply = walk.ask(connection, again.line.expose(), "AUTH").await?;
     }
-    while reply.has_code(334) {
+    while reply.class() == Some(code::Class::Intermediate) {
         let message = match exchange.answer(connection, &login) {
             Ok(message) => message,
             Err(failure) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Awaited, MAX_UNASKED, Security, Session, Stage, Transaction};
 use crate::session::dialogue::Dialogue;
 use crate::session::event::{Ending, Event, Expected};
+use crate::session::judgement::Judgement;
 use crate::session::transcript::What;
 use crate::wire::command::Command;
 use crate::wire::dot::Stuffer;
@@ -127,32 +128,33 @@ impl Session {
                         self.events.push_back(Event::Unsolicited(reply));
                     }
                     Some(Awaited { what, since }) => {
-                        self.apply(&what, &reply);
-                        self.events.push_back(Event::Reply { reply, to: what, took: now.saturating_sub(since) });
+                        let judgement = what.judge(&reply);
+                        self.apply(&what, &reply, judgement);
+                        self.events.push_back(Event::Reply { reply, to: what, judgement, took: now.saturating_sub(since) });
                     }
                 }
             }
         }
     }
 
-    fn apply(&mut self, to: &Expected, reply: &Reply) {
+    fn apply(&mut self, to: &Expected, reply: &Reply, judgement: Judgement) {
         match to {
             Expected::Greeting => {
                 self.stage = Stage::Greeted;
                 self.greeting = Some(reply.clone());
             }
-            Expected::Command(command) => self.apply_command(command, reply),
-            Expected::Answer(mechanism) => self.apply_auth(mechanism, reply),
+            Expected::Command(command) => self.apply_command(command, reply, judgement),
+            Expected::Answer(mechanism) => self.apply_auth(mechanism, reply, judgement),
             Expected::FinalDot => {
-                self.messages_accepted += u32::from(reply.is_success());
+                self.messages_accepted += u32::from(judgement == Judgement::Done);
                 self.transaction = Transaction::default();
             }
             Expected::Raw => {}
         }
     }
 
-    fn apply_command(&mut self, command: &Command, reply: &Reply) {
-        let success = reply.is_success();
+    fn apply_command(&mut self, command: &Command, reply: &Reply, judgement: Judgement) {
+        let success = judgement == Judgement::Done;
         match command {
             Command::Ehlo | Command::Helo if success => {
                 let extended = *command == Command::Ehlo;
@@ -169,11 +171,11 @@ impl Session {
                 let recipient = recipient.clone().unwrap_or_default();
                 if success {
                     self.transaction.accepted.push(recipient);
-                } else if reply.is_refusal() {
+                } else if judgement == Judgement::Refused {
                     self.transaction.refused.push(recipient);
                 }
             }
-            Command::Data if reply.has_code(354) => {
+            Command::Data if judgement == Judgement::Continue => {
                 self.stuffer = Some(Stuffer::default());
                 self.body_bytes = 0;
                 self.stage = Stage::Message;
@@ -183,21 +185,21 @@ impl Session {
                 self.transaction = Transaction::default();
             }
             Command::Rset if success => self.transaction = Transaction::default(),
-            Command::Auth { mechanism, .. } => self.apply_auth(mechanism, reply),
+            Command::Auth { mechanism, .. } => self.apply_auth(mechanism, reply, judgement),
             Command::Quit => self.leaving = true,
-            Command::StartTls if reply.has_code(220) && self.security == Security::Clear => self.starting_tls = true,
+            Command::StartTls if success && self.security == Security::Clear => self.starting_tls = true,
             _ => {}
         }
     }
 
-    fn apply_auth(&mut self, mechanism: &str, reply: &Reply) {
-        if reply.has_code(334) {
+    fn apply_auth(&mut self, mechanism: &str, reply: &Reply, judgement: Judgement) {
+        if judgement == Judgement::Continue {
             let dialogue = self.dialogue.get_or_insert_with(|| Dialogue::begin(mechanism, None).0);
             dialogue.challenged(reply.first_text());
             self.stage = Stage::Auth;
             return;
         }
-        if reply.has_code(235) {
+        if judgement == Judgement::Done {
             self.user = Some(self.claimed_user.clone().unwrap_or_else(|| mechanism.to_ascii_lowercase()));
             self.dialogue = None;
         }

@@ -24,10 +24,11 @@ use crate::net::command::Watch;
 use crate::net::connection::Stream;
 use crate::net::{Connection, Limits};
 use crate::sasl::Channel;
-use crate::session::{Ending, Event, Security};
+use crate::session::{Ending, Event, Expected, Judgement, Security};
 use crate::target::Protocol;
 use crate::wire::address;
 use crate::wire::code::Class;
+use crate::wire::command::Command;
 use crate::wire::foreign::Foreign;
 use crate::wire::reply::{Reply, first_reply, looks_like_reply};
 
@@ -374,6 +375,11 @@ impl<'a> Walk<'a> {
     pub(super) async fn reply(&mut self, connection: &mut Connection, verb: &str) -> Result<Reply, Failure> {
         loop {
             match connection.next().await {
+                // Whether STARTTLS is in step or not, no TLS comes of any reply but 220: the caller says so.
+                Event::Reply { reply, to, judgement: Judgement::OutOfStep, .. } if to != Expected::Command(Command::StartTls) => {
+                    self.refused(&reply);
+                    return Err(Failure::from(TalkFailure::OutOfStep { verb: verb.to_owned(), due: to.due(), reply }));
+                }
                 Event::Reply { reply, .. } => return Ok(reply),
                 Event::Stray { line, to: Some(_), .. } => {
                     self.came.push(line.clone());

@@ -154,7 +154,6 @@ impl Repl {
     /// `*`: gives the login up (RFC 4954 section 4).
     pub(super) async fn cancel_login(&mut self) {
         self.plain_user = None;
-        self.interrupts = 0;
         self.memory.cancelling = true;
         self.give(&Answer::Cancel).await;
         let goes_on = self.session().is_some_and(|session| session.dialogue().is_some());

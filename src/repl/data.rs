@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::message::{self, Body, CHUNK};
 use super::signals::Signal;
-use super::waiting::Woken;
+use super::waiting::{Said, Woken};
 use super::{Outcome, Repl, commands};
 use crate::net::Connection;
 use crate::session::Stage;
@@ -44,16 +44,18 @@ impl Repl {
             self.stream_script_line(&line).await;
             return;
         }
+        // What was pasted is content as it stands (P49); the tour's lines are typed ones.
         let literal = self.from_queue && self.tour.is_none();
         let text = match super::input::read(&line) {
-            super::input::Typed::Local { name, arguments } if !literal => {
+            _ if literal => &line,
+            super::input::Typed::Local { name, arguments } => {
                 commands::run(self, name, arguments).await;
                 return;
             }
             super::input::Typed::Command(rest) if line.starts_with(b"::") => rest,
             _ => &line,
         };
-        if !self.memory.told.quit_in_message && text.eq_ignore_ascii_case(b"QUIT") {
+        if !literal && !self.memory.told.quit_in_message && text.eq_ignore_ascii_case(b"QUIT") {
             self.memory.told.quit_in_message = true;
             self.screen.hint("You are in the message: a lone dot ends it.");
         }
@@ -203,7 +205,10 @@ impl Repl {
             match woken {
                 None => return self.is_open(),
                 Some(Woken::Event(event)) => self.happened(event),
-                Some(Woken::Signal(Signal::Interrupt)) if self.is_terminal() => self.abort_message(true).await,
+                Some(Woken::Signal(Signal::Interrupt)) if self.is_terminal() => {
+                    self.count_interrupt();
+                    self.abort_message(true).await;
+                }
                 Some(Woken::Signal(Signal::Continue)) => {}
                 Some(Woken::Signal(signal)) => {
                     self.drop_connection("");
@@ -229,13 +234,28 @@ impl Repl {
 
     /// `:abort`, Ctrl-C: there is no way back in SMTP but to close.
     pub(super) async fn abort_message(&mut self, ask: bool) {
-        let sure = !ask
-            || self.ask("*  Closing the connection is the only way; nothing is delivered. Close?", false).await == Some(true)
-            || self.interrupts > 1;
-        if sure {
-            self.message.draft.clear();
-            self.drop_connection("Closed without the final dot: nothing is delivered.");
+        let said = if ask {
+            self.ask_or_leave("*  Closing the connection is the only way; nothing is delivered. Close?", false).await
+        } else {
+            Said::Yes
+        };
+        match said {
+            Said::Yes => self.give_message_up(),
+            Said::Left => self.leave_message(),
+            Said::No | Said::Nothing => {}
         }
+    }
+
+    fn give_message_up(&mut self) {
+        self.message.draft.clear();
+        self.drop_connection("Closed without the final dot: nothing is delivered.");
+        self.drop_queue();
+    }
+
+    /// Ctrl-C or Ctrl-D at the question whether to give the message up: the program ends, without the final dot (P32).
+    pub(super) fn leave_message(&mut self) {
+        self.give_message_up();
+        self.outcome.get_or_insert(Outcome::Interrupted);
     }
 
     /// `:sample` before or within the message.

@@ -18,7 +18,7 @@ use zeroize::Zeroize;
 
 use super::helper::Helper;
 use super::screen::Print;
-use super::snapshot::Snapshot;
+use super::snapshot::{Mode, Snapshot};
 use super::terminal::Terminal;
 use crate::secret::Secret;
 
@@ -199,6 +199,9 @@ impl Thread {
         editor.bind_sequence(KeyEvent::ctrl(']'), Cmd::Insert(1, ":".to_owned()));
         // Ctrl-C clears what is typed; only on an empty line it is told.
         editor.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(ClearLine)));
+        // A tab in a message is a tab: a paste that the terminal does not mark comes as keys.
+        let tab = EventHandler::Conditional(Box::new(LiteralTab(Arc::clone(&self.snapshot))));
+        editor.bind_sequence(KeyEvent::from('\t'), tab);
         for line in &self.history {
             add(&mut editor, line);
         }
@@ -217,6 +220,17 @@ impl ConditionalEventHandler for ClearLine {
     }
 }
 
+/// Tab within a message, but for local commands and the names of headers; what remains is left to completion.
+struct LiteralTab(Arc<Mutex<Snapshot>>);
+
+impl ConditionalEventHandler for LiteralTab {
+    fn handle(&self, _: &Event, count: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        let mode = self.0.lock().unwrap_or_else(PoisonError::into_inner).mode;
+        let completes = context.line().starts_with(':') || super::helper::begins_header(context.line());
+        (mode == Mode::Message && !completes).then_some(Cmd::Insert(count, "\t".to_owned()))
+    }
+}
+
 fn add(editor: &mut Rustyline<Helper, MemHistory>, line: &str) {
     // A line that history does not take is no loss.
     let _ = editor.add_history_entry(line);
@@ -227,6 +241,9 @@ fn read_line(editor: &mut Rustyline<Helper, MemHistory>, prompt: &str, styled: &
         Ok(line) => Given::Line(line.into_bytes()),
         Err(ReadlineError::Interrupted) => Given::Interrupted,
         Err(ReadlineError::Eof) => Given::End,
+        Err(ReadlineError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Given::Failed("the terminal sent bytes that are not UTF-8 (such text is sent from a file: :data FILE)".to_owned())
+        }
         Err(error) => Given::Failed(error.to_string()),
     }
 }

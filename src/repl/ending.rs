@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::snapshot::Mode;
+use super::waiting::Said;
 use super::{Outcome, Repl};
 use crate::render::{Row, Sign};
 use crate::session::Stage;
@@ -13,22 +14,22 @@ impl Repl {
             self.outcome = Some(Outcome::Interrupted);
             return;
         }
-        self.interrupts += 1;
         match mode {
+            Mode::Message if self.outcome.is_some() => self.leave_message(),
+            _ if self.outcome.is_some() => {}
             Mode::Answer(_) => self.cancel_login().await,
             Mode::Message => self.abort_message(true).await,
-            Mode::Command | Mode::Question if self.interrupts > 1 => self.outcome = Some(Outcome::Interrupted),
             Mode::Command | Mode::Question => self.screen.note("Ctrl-D or QUIT ends politely; Ctrl-C once more leaves at once."),
         }
     }
 
     pub(super) async fn input_ended(&mut self, mode: Mode) {
         match mode {
-            Mode::Message if self.is_terminal() => {
-                if self.ask("*  End the message and send it?", false).await == Some(true) {
-                    self.message_line(b".".to_vec()).await;
-                }
-            }
+            Mode::Message if self.is_terminal() => match self.ask_or_leave("*  End the message and send it?", false).await {
+                Said::Yes => self.message_line(b".".to_vec()).await,
+                Said::Left => self.leave_message(),
+                Said::No | Said::Nothing => {}
+            },
             Mode::Message => {
                 self.screen.warning(
                     "The input ended inside the message: the connection is closed without the final dot, and nothing is delivered.",

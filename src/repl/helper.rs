@@ -80,6 +80,11 @@ impl Highlighter for Helper {
     }
 }
 
+/// Whether the line of a message is the beginning of a header's name that Tab completes.
+pub(super) fn begins_header(line: &str) -> bool {
+    !line.is_empty() && !starting_with(HEADERS.iter().map(|&header| header.to_owned()), line).is_empty()
+}
+
 /// Where the completed word starts, and what it may become.
 pub(super) fn complete(head: &str, snapshot: &Snapshot) -> (usize, Vec<String>) {
     if let Some(rest) = head.strip_prefix(':') {

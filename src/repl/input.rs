@@ -1,5 +1,6 @@
 //! What a typed or pasted line is, before anything is done about it. Pure functions.
 
+use super::paste::{self, Copied};
 use crate::wire::verb;
 
 /// A line in command mode.
@@ -16,6 +17,9 @@ pub(super) enum Typed<'a> {
     },
     /// `BCC:` and the like: a header where a command belongs.
     Header(&'a str),
+    /// A reply, or a line with the mark of a transcript: whoever pastes a session into a terminal that does not mark
+    /// pastes types such lines.
+    Copied(Copied),
     /// A command, to be sent as typed.
     Command(&'a [u8]),
 }
@@ -41,41 +45,7 @@ pub(super) fn read(line: &[u8]) -> Typed<'_> {
     if word.len() < line.len() && HEADER_WORDS.iter().any(|header| header.eq_ignore_ascii_case(word.trim())) {
         return Typed::Header(word.trim());
     }
-    Typed::Command(line)
-}
-
-/// What a pasted text holds.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Pasted {
-    /// The lines to send, in their order.
-    pub commands: Vec<String>,
-    /// How many lines were pasted, empty ones left out.
-    pub lines: usize,
-}
-
-/// Takes a paste apart. Lines that look like replies are dropped, and the marks that tools put before a
-/// client's lines (`C: `, `> `, `-> `) are taken off, so that a session from a ticket can be replayed.
-pub(super) fn pasted(text: &str) -> Pasted {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let commands = lines.iter().filter_map(|line| command_of(line)).map(str::to_owned).collect();
-    Pasted { commands, lines: lines.len() }
-}
-
-fn command_of(line: &str) -> Option<&str> {
-    let trimmed = line.trim_start();
-    for mark in ["C: ", "> ", "-> ", "~> "] {
-        if let Some(rest) = trimmed.strip_prefix(mark) {
-            return Some(rest.trim_start());
-        }
-    }
-    let shell = ["$ ", "telnet ", "nc ", "openssl ", "Trying ", "Connected to ", "Escape character"];
-    if shell.iter().any(|start| trimmed.starts_with(start)) {
-        return None;
-    }
-    let from_server = ["S: ", "< ", "<- ", "<~ ", "<! ", "<** ", "* ", "! ", "? ", "# ", "=== ", "*** "];
-    let is_reply =
-        trimmed.len() >= 4 && trimmed.as_bytes()[..3].iter().all(u8::is_ascii_digit) && matches!(trimmed.as_bytes()[3], b' ' | b'-');
-    if is_reply || from_server.iter().any(|mark| trimmed.starts_with(mark)) { None } else { Some(line) }
+    paste::copied(line).map_or(Typed::Command(line), Typed::Copied)
 }
 
 /// What history keeps of a line in command mode: nothing that is secret or begins with a space.
@@ -119,18 +89,13 @@ mod tests {
             (b" MAIL FROM:<a@b>", Typed::Command(b" MAIL FROM:<a@b>")),
             (b"BCC:<boss@contoso.test>", Typed::Header("BCC")),
             (b"subject: hi", Typed::Header("subject")),
+            (b"250 ok", Typed::Copied(Copied::Reply)),
+            (b"> NOOP", Typed::Copied(Copied::Marked)),
             (b"\xff\xfe", Typed::Command(b"\xff\xfe")),
         ];
         for (line, want) in table {
             assert_eq!(read(line), *want);
         }
-    }
-
-    #[test]
-    fn a_session_from_a_ticket_becomes_its_commands() {
-        let text = "220 mx ready\nEHLO a\n250-mx\n250 SIZE\n> MAIL FROM:<a@b>\n< 250 ok\nC: RCPT TO:<c@d>\n\n* note\n";
-        let got = pasted(text);
-        assert_eq!(got, Pasted { commands: vec!["EHLO a".to_owned(), "MAIL FROM:<a@b>".to_owned(), "RCPT TO:<c@d>".to_owned()], lines: 8 });
     }
 
     #[test]

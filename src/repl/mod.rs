@@ -19,6 +19,8 @@ mod login;
 mod message;
 mod opening;
 mod outcome;
+mod paste;
+mod pasting;
 mod prompt;
 mod route;
 mod screen;
@@ -109,7 +111,7 @@ pub struct Repl {
     target: Target,
     log: Option<log::Log>,
     /// Lines that wait for their turn: a paste, or type-ahead that was no answer to a question.
-    queue: VecDeque<Vec<u8>>,
+    queue: VecDeque<paste::Queued>,
     /// The line being handled was pasted or queued.
     from_queue: bool,
     secure: secure::Secure,
@@ -119,7 +121,7 @@ pub struct Repl {
     plain_user: Option<String>,
     /// The login that is carried out for the operator.
     carrying: Option<login::Carrying>,
-    /// The header word that was held back; typed again it is sent.
+    /// The line that was held back; typed again it is sent.
     held_back: Option<Vec<u8>>,
     /// The log could not be written: the exit status must say so.
     log_broken: bool,
@@ -267,18 +269,10 @@ impl Repl {
         let queued = self.queue.pop_front();
         self.from_queue = queued.is_some();
         let line = match queued {
-            Some(line) => {
-                if self.is_terminal() {
-                    let text = format!("{}{}", self.prompt(), crate::text::printable(&line));
-                    self.screen.result(&text);
-                }
-                line
-            }
-            None => match self.next_line().await {
-                Some(line) => line,
-                None => return,
-            },
+            Some(queued) => self.take_queued(queued),
+            None => self.next_line().await,
         };
+        let Some(line) = line else { return };
         line.clone_into(&mut self.memory.typed);
         match self.mode() {
             Mode::Command | Mode::Question => self.command_line(line).await,
@@ -293,10 +287,7 @@ impl Repl {
         let mode = self.mode();
         let prompt = self.prompt();
         match self.read(&prompt).await {
-            Given::Line(line) => {
-                self.interrupts = 0;
-                self.take_line(mode, line).await
-            }
+            Given::Line(line) => self.take_line(mode, line).await,
             Given::Password { .. } => None,
             Given::Interrupted => {
                 self.interrupted(mode).await;
@@ -328,17 +319,7 @@ impl Repl {
             }
             return Some(line);
         }
-        if mode == Mode::Message {
-            self.queue.extend(text.lines().map(|line| line.as_bytes().to_vec()));
-            return None;
-        }
-        let pasted = input::pasted(&text);
-        let count = pasted.commands.len();
-        let which = if pasted.lines == count { String::new() } else { format!(", {count} of them commands") };
-        let question = format!("*  {} lines pasted{which}. Send one by one, waiting for each reply?", pasted.lines);
-        if self.ask(&question, true).await == Some(true) {
-            self.queue.extend(pasted.commands.into_iter().map(String::into_bytes));
-        }
+        self.take_paste(mode, &text).await;
         None
     }
 
@@ -360,7 +341,15 @@ impl Repl {
                 self.screen.hint(format!("SMTP has no {word} command: {advice} Enter once more sends the line anyway."));
                 self.held_back = Some(line);
             }
-            input::Typed::Header(_) => self.send_command(&line).await,
+            input::Typed::Copied(copied) if self.is_terminal() && self.held_back.as_deref() != Some(line.as_slice()) => {
+                let what = match copied {
+                    paste::Copied::Reply => "a server's reply",
+                    paste::Copied::Marked => "a line copied from a transcript",
+                };
+                self.screen.hint(format!("That looks like {what}; not sent. Enter it again to send it anyway."));
+                self.held_back = Some(line);
+            }
+            input::Typed::Header(_) | input::Typed::Copied(_) => self.send_command(&line).await,
             input::Typed::Command(command) => {
                 let command = command.to_vec();
                 self.send_command(&command).await;
@@ -416,7 +405,8 @@ impl Repl {
         }
         self.settle().await;
         self.await_farewell().await;
-        if self.in_message() && !self.message.streaming {
+        let pasted = matches!(self.queue.front(), Some(paste::Queued::Content(_)));
+        if self.in_message() && !self.message.streaming && !pasted {
             self.use_prepared().await;
         }
     }

@@ -131,6 +131,7 @@ impl Repl {
         if let Some(true) = self.ask("*  Not sent: the connection is closed. Reconnect and send it?", true).await {
         } else {
             self.screen.note("Not sent. Up brings the line back; :reconnect opens the connection again.");
+            self.drop_queue();
             return false;
         }
         self.reconnect().await && !self.repeats_hello(line)

@@ -1,6 +1,7 @@
 //! The tour: the founding walk-through of mail testing by hand, in twelve steps on the practice server.
 
 use super::Repl;
+use super::paste::Queued;
 use crate::render::Row;
 
 /// One step: what to look at, and what to type.
@@ -65,7 +66,7 @@ impl Repl {
             self.screen.row(Row::block(format!("   {}", step.line)));
         }
         if !terminal {
-            self.queue.push_back(step.line.as_bytes().to_vec());
+            self.queue.push_back(Queued::Command(step.line.as_bytes().to_vec()));
         }
     }
 }

@@ -9,6 +9,17 @@ use super::{Outcome, Repl};
 use crate::net::Connection;
 use crate::session::Event;
 
+/// What a yes-or-no question was answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    Yes,
+    No,
+    /// Ctrl-C or Ctrl-D.
+    Left,
+    /// There is no terminal to ask at, or it is gone.
+    Nothing,
+}
+
 /// What woke the loop.
 pub(super) enum Woken {
     Given(Given),
@@ -87,6 +98,11 @@ impl Repl {
             }
         };
         self.resume();
+        match given {
+            Given::Interrupted => self.count_interrupt(),
+            Given::Line(_) | Given::Password { .. } => self.interrupts = 0,
+            Given::End | Given::Failed(_) => {}
+        }
         if hidden && matches!(given, Given::Interrupted) {
             // The signal that the reader raised must not interrupt what comes next; any other one counts.
             match tokio::time::timeout(Duration::from_millis(50), self.signals.next()).await {
@@ -118,7 +134,12 @@ impl Repl {
                     told = true;
                     self.screen.note(format!("Waiting for {} (Ctrl-C stops waiting).", crate::text::printable_str(&what)));
                 }
-                Woken::Signal(Signal::Interrupt) if self.is_terminal() => self.stop_waiting().await,
+                Woken::Signal(Signal::Interrupt) if self.is_terminal() => {
+                    self.count_interrupt();
+                    if self.outcome.is_none() {
+                        self.stop_waiting().await;
+                    }
+                }
                 Woken::Signal(Signal::Continue) => self.resume(),
                 Woken::Signal(signal) => self.outcome = Some(Outcome::Signalled(signal)),
                 Woken::Given(_) => {}
@@ -161,7 +182,10 @@ impl Repl {
         self.source.ask_line(prompt.clone(), prompt);
         match self.wait_for_operator().await {
             Given::Line(answer) if !answer.trim_ascii().eq_ignore_ascii_case(b"c") => {}
-            Given::Line(_) => self.drop_connection("Closed."),
+            Given::Line(_) => {
+                self.drop_connection("Closed.");
+                self.drop_queue();
+            }
             Given::Interrupted | Given::End => {
                 self.drop_connection("Closed.");
                 self.outcome = Some(Outcome::Interrupted);
@@ -170,11 +194,28 @@ impl Repl {
         }
     }
 
-    /// Asks a yes-or-no question; `None` without a terminal. A line that is no answer is dropped: sent
-    /// later, when nobody thinks of it any more, it would do harm.
+    /// The second Ctrl-C with no line between leaves, whatever the state is (P38).
+    pub(super) fn count_interrupt(&mut self) {
+        self.interrupts += 1;
+        if self.interrupts > 1 && self.is_terminal() {
+            self.outcome.get_or_insert(Outcome::Interrupted);
+        }
+    }
+
+    /// Asks a yes-or-no question; `None` without a terminal. Ctrl-C and Ctrl-D are a no.
     pub(super) async fn ask(&mut self, question: &str, default: bool) -> Option<bool> {
+        match self.ask_or_leave(question, default).await {
+            Said::Yes => Some(true),
+            Said::No | Said::Left => Some(false),
+            Said::Nothing => None,
+        }
+    }
+
+    /// Asks a yes-or-no question. A line that is no answer is dropped: sent later, when nobody thinks of it any more,
+    /// it would do harm.
+    pub(super) async fn ask_or_leave(&mut self, question: &str, default: bool) -> Said {
         if !self.is_terminal() {
-            return None;
+            return Said::Nothing;
         }
         let choice = if default { "[Y/n]" } else { "[y/N]" };
         let question = match (self.screen.style.plain, question.get(..3)) {
@@ -186,13 +227,13 @@ impl Repl {
         loop {
             match self.read(&prompt).await {
                 Given::Line(line) => match line.trim_ascii().to_ascii_lowercase().as_slice() {
-                    b"" => return Some(default),
-                    b"y" | b"yes" => return Some(true),
-                    b"n" | b"no" => return Some(false),
-                    _ => self.screen.note("Dropped, it is no answer: y or n."),
+                    b"" => return if default { Said::Yes } else { Said::No },
+                    b"y" | b"yes" => return Said::Yes,
+                    b"n" | b"no" => return Said::No,
+                    _ => self.screen.note("Please answer y or n."),
                 },
-                Given::Interrupted | Given::End => return Some(false),
-                Given::Password { .. } | Given::Failed(_) => return None,
+                Given::Interrupted | Given::End => return Said::Left,
+                Given::Password { .. } | Given::Failed(_) => return Said::Nothing,
             }
         }
     }

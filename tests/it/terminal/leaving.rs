@@ -184,6 +184,65 @@ fn ctrl_c_and_ctrl_d_at_the_password_cancel_the_login() {
 }
 
 #[test]
+fn a_second_ctrl_c_or_a_ctrl_d_in_the_message_leaves() {
+    // P32 P38
+    for first in [key::CTRL_C, key::CTRL_D] {
+        for second in [key::CTRL_C, key::CTRL_D] {
+            let (server, mut pty) = at_data();
+            pty.send(first);
+            pty.wait_for("[y/N]");
+            pty.send(second);
+            assert_eq!(pty.exit_with_same_modes(), 130, "{first:?} {second:?}");
+            no_message(&server.end());
+        }
+    }
+}
+
+#[test]
+fn a_second_ctrl_c_leaves_also_while_the_message_is_sent() {
+    // P32 P34 P38
+    let (server, mut pty) = begin("S: 220 mx\nC: DATA\nS: 354 go on\nstall", &[]);
+    std::fs::write(pty.folder().join("big.eml"), "0123456789012345678\n".repeat(1 << 20)).unwrap();
+    pty.line(":data big.eml");
+    pty.wait_for("354 go on");
+    pty.send(key::CTRL_C);
+    pty.wait_for("Close? [y/N]");
+    pty.send(key::CTRL_C);
+    assert_eq!(pty.exit_with_same_modes(), 130);
+    no_message(&server.end());
+}
+
+#[test]
+fn a_second_ctrl_c_leaves_wherever_the_first_one_was() {
+    // P38: no line was entered between them.
+    let (server, mut pty) = begin("S: 220 mx\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: *\nS: 501 cancelled\nhold", &[]);
+    pty.line("AUTH LOGIN");
+    pty.wait_at("username>");
+    pty.send(key::CTRL_C);
+    pty.wait_for("501 cancelled");
+    pty.wait_at(&prompt(server.port));
+    pty.send(key::CTRL_C);
+    assert_eq!(pty.exit_with_same_modes(), 130);
+    server.end();
+
+    let (server, mut pty) = at_password("C: *\nhold");
+    pty.send(key::CTRL_C);
+    pty.wait_for("Waiting for");
+    pty.send(key::CTRL_C);
+    assert_eq!(pty.exit_with_same_modes(), 130);
+    server.end();
+
+    let (server, mut pty) = begin("S: 220 mx\nhold", &[]);
+    pty.send(&(key::pasted("NOOP\nRSET\n") + "\r"));
+    pty.wait_for("[Y/n]");
+    pty.send(key::CTRL_C);
+    pty.wait_at(&prompt(server.port));
+    pty.send(key::CTRL_C);
+    assert_eq!(pty.exit_with_same_modes(), 130);
+    assert_eq!(server.end().text(), "");
+}
+
+#[test]
 fn ctrl_c_in_the_message_gives_it_up_after_a_yes() {
     // P32 P38
     let (server, mut pty) = at_data();

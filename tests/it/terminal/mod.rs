@@ -7,6 +7,7 @@ mod leaving;
 mod local;
 mod login;
 mod looks;
+mod pasting;
 mod tls;
 
 /// The prompt when nothing is begun.

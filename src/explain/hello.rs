@@ -3,7 +3,8 @@
 use super::failure::{Diagnosis, diagnosis};
 use super::place::Place;
 use super::reply::{Situation, explain};
-use super::talk::{code_of, of_fact, said};
+use super::talk::{Lacks, code_of, of_fact, quoted, said};
+use crate::text::printable_str;
 use crate::wire::reply::Reply;
 
 /// Whether the other of SMTP and LMTP is spoken there.
@@ -37,8 +38,50 @@ impl Other {
     }
 }
 
+/// What became of HELO after EHLO was refused, when it was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeloEnd {
+    /// It was answered, and not by success.
+    Answered(Reply),
+    /// It was not answered, in a few words.
+    Failed(String),
+}
+
+impl HeloEnd {
+    /// A sentence to stand behind the words of the refusal.
+    fn sentence(&self, refusal: &Reply) -> String {
+        match self {
+            Self::Answered(reply) if reply.lines == refusal.lines => "It answers HELO alike.".to_owned(),
+            Self::Answered(reply) => format!("To HELO, tried after it, it says {}.", quoted(reply.lines.iter())),
+            Self::Failed(words) => format!("HELO was tried after it: {}.", printable_str(words)),
+        }
+    }
+}
+
+/// EHLO is refused, HELO is taken, and what only EHLO offers is wanted.
+pub(super) fn only_helo(reply: &Reply, lacks: Lacks, at: &Place) -> Diagnosis {
+    let refused = diagnose("EHLO", reply, Other::Unlikely, None, at);
+    let (missing, source) = match lacks {
+        Lacks::StartTls => ("STARTTLS", "RFC 3207"),
+        Lacks::Login => ("login", "RFC 4954"),
+    };
+    Diagnosis {
+        headline: format!("{} accepts HELO and refuses EHLO ({}): no {missing} is offered", at.shown(), code_of(reply)),
+        happened: format!("{} Only the reply to EHLO can offer it ({source}).", refused.happened),
+        ..refused
+    }
+}
+
 /// Puts the refusal into words.
-pub(super) fn diagnose(verb: &str, reply: &Reply, other: Other, at: &Place) -> Diagnosis {
+pub(super) fn diagnose(verb: &str, reply: &Reply, other: Other, helo: Option<&HeloEnd>, at: &Place) -> Diagnosis {
+    let mut words = of_refusal(verb, reply, other, at);
+    if let Some(helo) = helo {
+        words.happened = format!("{} {}", words.happened, helo.sentence(reply));
+    }
+    words
+}
+
+fn of_refusal(verb: &str, reply: &Reply, other: Other, at: &Place) -> Diagnosis {
     let headline = format!("{} greets and refuses {verb} ({})", at.shown(), code_of(reply));
     let by_hand = format!("By hand:  ehlo {}", at.arguments());
     let fact = explain(&Situation { verb: verb.to_owned(), ..Situation::default() }, reply);
@@ -97,7 +140,7 @@ mod tests {
         ];
         for (place, verb, text, likely, next) in table {
             let reply = reply(text);
-            let words = diagnose(verb, &reply, Other::guess(verb, &reply, None), &place);
+            let words = diagnose(verb, &reply, Other::guess(verb, &reply, None), None, &place);
             assert!(words.likely[0].starts_with(likely) && words.next[0].contains(next), "{text}: {words:?}");
             assert!(words.headline.contains(&format!("refuses {verb} (")), "{}", words.headline);
         }
@@ -106,5 +149,21 @@ mod tests {
         assert_eq!(guess("LHLO", "500 what", "220 mx.alt.test Cyrus LMTP v3"), Other::Unlikely);
         assert_eq!(guess("LHLO", "500 5.5.2 unknown: LHLO", "220 mx.alt.test ESMTP"), Other::Likely);
         assert_eq!(guess("EHLO", "550 not you", "220 lmtp.alt.test ESMTP"), Other::Unlikely);
+    }
+
+    #[test]
+    fn the_words_of_the_refusal_stay_whatever_becomes_of_helo() {
+        let refusal = reply("550-5.7.1 Not from\r\n550 5.7.1 your address");
+        let table = [
+            (None, ""),
+            (Some(HeloEnd::Answered(refusal.clone())), "It answers HELO alike."),
+            (Some(HeloEnd::Answered(reply("421 later\x1b"))), r#"To HELO, tried after it, it says "421 later\x1b"."#),
+            (Some(HeloEnd::Failed("closed instead of the reply to HELO".to_owned())), "HELO was tried after it: closed instead"),
+        ];
+        for (helo, sentence) in table {
+            let words = diagnose("EHLO", &refusal, Other::Unlikely, helo.as_ref(), &Place::new("mx.alt.test", 25));
+            let says = r#"It says "550-5.7.1 Not from / 550 5.7.1 your address"."#;
+            assert!(words.happened.starts_with(says) && words.happened.contains(sentence), "{}", words.happened);
+        }
     }
 }

@@ -22,6 +22,11 @@ pub fn masked(reply: &Reply) -> Option<String> {
     })
 }
 
+/// EHLO is refused and HELO is taken: the server's words about EHLO.
+pub fn only_helo(refusal: &Reply) -> String {
+    format!("EHLO is refused and HELO is not: no TLS, no login, no size limit can be offered. {}", super::talk::said(refusal))
+}
+
 /// The greeting names what only the inside knows. To who called by a name of the inside that is no news.
 pub fn internal(reply: &Reply, host: &str) -> Option<String> {
     let name = reply.first_text().split(|&b| b == b' ').next().unwrap_or_default();

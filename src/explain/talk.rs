@@ -5,13 +5,22 @@ use std::time::Duration;
 use super::certificate;
 use super::failure::{Class, Diagnosis, diagnosis, seconds};
 use super::handshake::{self, HandshakeFailure};
-use super::hello::{self, Other};
+use super::hello::{self, HeloEnd, Other};
 use super::notice;
 use super::place::Place;
 use super::reply::{Fact, Situation, explain};
 use crate::text::{days, printable, printable_str};
 use crate::wire::code;
 use crate::wire::reply::Reply;
+
+/// What only the reply to EHLO can offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lacks {
+    /// STARTTLS (RFC 3207).
+    StartTls,
+    /// A login (RFC 4954).
+    Login,
+}
 
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +32,7 @@ pub enum TalkFailure {
         /// The refusal.
         reply: Reply,
     },
-    /// EHLO was refused, and where it is known HELO too; or LHLO.
+    /// EHLO or LHLO was refused; where EHLO was refused for good, HELO was tried after it and came to nothing either.
     HelloRefused {
         /// Which.
         verb: &'static str,
@@ -31,6 +40,15 @@ pub enum TalkFailure {
         reply: Reply,
         /// The other of SMTP and LMTP may be spoken there.
         other: Other,
+        /// What became of HELO, where it was tried.
+        helo: Option<HeloEnd>,
+    },
+    /// EHLO was refused and HELO taken, which offers nothing.
+    OnlyHelo {
+        /// The refusal of EHLO.
+        reply: Reply,
+        /// What was wanted and is not offered so.
+        lacks: Lacks,
     },
     /// No complete reply to this within the limit.
     Silent {
@@ -131,6 +149,7 @@ impl TalkFailure {
             Self::Silent { .. } | Self::NoTimeLeft { .. } | Self::TooSlow { .. } => Class::Timeout,
             Self::Lost { .. } | Self::Odd { .. } | Self::OutOfStep { .. } | Self::Unasked { .. } => Class::Lost,
             Self::NoStartTls
+            | Self::OnlyHelo { lacks: Lacks::StartTls, .. }
             | Self::StartTlsRefused(_)
             | Self::Injected
             | Self::Handshake(_)
@@ -138,7 +157,11 @@ impl TalkFailure {
             | Self::TlsOptions(_)
             | Self::Certificate(_)
             | Self::CertificateEnds(_) => Class::Tls,
-            Self::NoLogin { .. } | Self::ClearText { .. } | Self::LoginImpossible(_) | Self::NotTheServer(_) => Class::Login,
+            Self::OnlyHelo { lacks: Lacks::Login, .. }
+            | Self::NoLogin { .. }
+            | Self::ClearText { .. }
+            | Self::LoginImpossible(_)
+            | Self::NotTheServer(_) => Class::Login,
         }
     }
 
@@ -156,6 +179,8 @@ impl TalkFailure {
             Self::OutOfStep { verb, reply, .. } => format!("out of step: {} to {}", code_of(reply), printable_str(verb)),
             Self::Unasked { reply, .. } => format!("a reply that nobody asked for ({})", code_of(reply)),
             Self::NoStartTls => "no STARTTLS".to_owned(),
+            Self::OnlyHelo { reply, lacks: Lacks::StartTls } => format!("no STARTTLS: EHLO refused ({})", code_of(reply)),
+            Self::OnlyHelo { reply, lacks: Lacks::Login } => format!("no login offered: EHLO refused ({})", code_of(reply)),
             Self::StartTlsRefused(reply) if !reply.is_refusal() => format!("STARTTLS not begun ({})", code_of(reply)),
             Self::StartTlsRefused(reply) => format!("STARTTLS refused ({})", code_of(reply)),
             Self::Injected => "plain text behind the 220 to STARTTLS".to_owned(),
@@ -179,7 +204,6 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
     let words = Words { place: at.shown(), at };
     match failure {
         TalkFailure::Refused { situation, reply } => words.refused(situation, reply),
-        TalkFailure::HelloRefused { verb, reply, other } => hello::diagnose(verb, reply, *other, at),
         TalkFailure::OutOfStep { verb, due, reply } => diagnosis(
             format!("{} answers {} with {}", words.place, printable_str(verb), code_of(reply)),
             &format!("{} {}", said(reply), notice::out_of_step(reply.code, verb, due)),
@@ -189,6 +213,8 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
             ],
             &["A session (ehlo HOST PORT) shows who says what, and when."],
         ),
+        TalkFailure::HelloRefused { verb, reply, other, helo } => hello::diagnose(verb, reply, *other, helo.as_ref(), at),
+        TalkFailure::OnlyHelo { reply, lacks } => hello::only_helo(reply, *lacks, at),
         TalkFailure::Unasked { verb, reply } => diagnosis(
             format!("{} sends a reply that nobody asked for", words.place),
             &format!("It came before the reply to {}. {}", printable_str(verb), said(reply)),
@@ -449,7 +475,7 @@ mod tests {
     }
 
     fn hello(text: &str) -> TalkFailure {
-        TalkFailure::HelloRefused { verb: "EHLO", other: Other::Unlikely, reply: reply(text) }
+        TalkFailure::HelloRefused { verb: "EHLO", other: Other::Unlikely, reply: reply(text), helo: None }
     }
 
     #[test]
@@ -485,6 +511,8 @@ mod tests {
                 r"out of step: 354 to x\x1b[31m",
             ),
             (TalkFailure::NoStartTls, Class::Tls, "no STARTTLS"),
+            (TalkFailure::OnlyHelo { reply: reply("550 \x1b"), lacks: Lacks::StartTls }, Class::Tls, "no STARTTLS: EHLO refused (550)"),
+            (TalkFailure::OnlyHelo { reply: reply("550 \x1b"), lacks: Lacks::Login }, Class::Login, "no login offered: EHLO refused (550)"),
             (TalkFailure::StartTlsRefused(reply("454 \x1b")), Class::Tls, "STARTTLS refused (454)"),
             (TalkFailure::Injected, Class::Tls, "plain text behind the 220 to STARTTLS"),
             (

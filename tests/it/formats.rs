@@ -316,6 +316,39 @@ fn a_plugin_tells_what_the_server_said() {
     server.end();
 }
 
+#[test]
+fn a_refusal_of_ehlo_is_not_forgotten_because_helo_was_tried_after_it() {
+    // P44, P54
+    const LINES: &str = "S: 550-5.7.1 Blocked: see\nS: 550 5.7.1 https://list.test/?ip";
+    let schema = jsonschema::validator_for(&strict_schema()).unwrap();
+    let table: &[(&str, i32, &str)] = &[
+        ("C: HELO a\nclose", 1, "refused"),
+        ("C: HELO a\nS: 550 5.7.1 no\nhold", 1, "refused"),
+        ("C: HELO a\nS: 250 mx\nC: QUIT\nS: 221 bye", 0, "null"),
+    ];
+    for (rest, status, failure) in table {
+        for format in ["text", "json", "csv", "nagios"] {
+            let server = serve(&format!("S: 220 mx\nC: EHLO a\n{LINES}\n{rest}"));
+            // A warning has a status of its own there.
+            let status = if format == "nagios" { *status + 1 } else { *status };
+            let done = check(format, &[], &[&format!("127.0.0.1:{}", server.port)]).status(status).any_out().check();
+            for line in ["5.7.1 Blocked: see", "5.7.1 https://list.test/?ip"] {
+                assert!(done.out().contains(line), "{format}: {line}\n{}", done.out());
+            }
+            if format == "json" {
+                let line: Value = serde_json::from_str(done.out().lines().next().unwrap()).unwrap();
+                assert!(schema.is_valid(&line), "{line:#}");
+                assert_eq!(line["failure"].as_str().unwrap_or("null"), *failure, "{line:#}");
+            }
+            server.end();
+        }
+    }
+    // For now: a status of its own, and HELO is not tried.
+    let server = serve("S: 220 mx\nC: EHLO a\nS: 421-4.7.0 Too many\nS: 421 4.7.0 connections\nclose");
+    check("text", &[], &[&format!("127.0.0.1:{}", server.port)]).status(9).out("<! 421-4.7.0 Too many\n<! 421 4.7.0 connections").check();
+    server.finish();
+}
+
 #[cfg(unix)]
 #[test]
 fn a_socket_has_neither_host_nor_port() {

@@ -5,7 +5,7 @@ use super::phases::Walk;
 use super::report::Login as Tried;
 use super::words;
 use crate::explain::failure::Failure;
-use crate::explain::talk::TalkFailure;
+use crate::explain::talk::{Lacks, TalkFailure};
 use crate::jobs::credentials::PasswordSource;
 use crate::net::Connection;
 use crate::sasl::{self, Channel, Client, Login, Mechanism, Needs, Proof, Trouble};
@@ -63,6 +63,9 @@ fn choose(
     let readable_is_safe = security == Security::Verified || walk.options.allow_cleartext;
     let in_tls = security != Security::Clear;
     let none = || {
+        if let Some(reply) = walk.report.hello_refusal().cloned() {
+            return Failure::from(TalkFailure::OnlyHelo { reply, lacks: Lacks::Login });
+        }
         Failure::from(TalkFailure::NoLogin {
             offered: offered.to_vec(),
             wanted: credentials.options.mechanism.map(|known| known.name),

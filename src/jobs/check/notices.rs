@@ -55,8 +55,9 @@ fn greeting(report: &Report, found: &mut Found) {
 }
 
 fn hello(report: &Report, options: &Options, found: &mut Found) {
-    if report.phase(PhaseKind::Hello).is_some_and(|phase| phase.ok) && report.last_offer().is_none() {
-        found.add(NoticeKind::OnlyHelo, "only HELO", "EHLO is refused and HELO is not: no TLS, no login, no size limit can be offered.");
+    if let Some(refusal) = report.hello_refusal() {
+        let code = refusal.status().map_or_else(|| refusal.code.to_string(), |status| format!("{} {status}", refusal.code));
+        found.add(NoticeKind::OnlyHelo, format!("only HELO: EHLO refused ({code})"), notice::only_helo(refusal));
     }
     if let Some(text) = report.last_offer().map(notice::overwritten).unwrap_or_default().into_iter().next() {
         found.add(NoticeKind::MaskedKeywords, "masked keywords", text);

@@ -165,6 +165,8 @@ pub struct Phase {
     pub ok: bool,
     /// The server's reply, where a step has one.
     pub reply: Option<Reply>,
+    /// A refusal beside `reply`, where HELO was tried after EHLO: of EHLO when HELO was taken, else of HELO.
+    pub refused: Option<Reply>,
     /// What came in the place of a reply and is none: lines, the last of which may have no end.
     pub came: Vec<Vec<u8>>,
 }
@@ -172,7 +174,7 @@ pub struct Phase {
 impl Phase {
     /// A step of which no more is known than its times.
     pub(crate) fn timed(kind: PhaseKind, start: Duration, took: Duration, ok: bool) -> Self {
-        Self { kind, start, took, ok, reply: None, came: Vec::new() }
+        Self { kind, start, took, ok, reply: None, refused: None, came: Vec::new() }
     }
 }
 
@@ -418,6 +420,11 @@ impl Report {
     pub fn failed_phase(&self) -> Option<&Phase> {
         let failed = self.verdict.level == Level::Failed;
         self.phases.last().filter(|phase| failed && !phase.ok)
+    }
+
+    /// The refusal of EHLO, where HELO was taken in its place.
+    pub fn hello_refusal(&self) -> Option<&Reply> {
+        self.phase(PhaseKind::Hello).filter(|hello| hello.ok)?.refused.as_ref()
     }
 
     /// The offer that counts: the one inside TLS if there is one.

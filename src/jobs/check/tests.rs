@@ -115,6 +115,10 @@ async fn each_place_where_a_check_can_stop_has_its_phase_and_its_sentence() {
         ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO\nS: 550 no\nC: QUIT", "FAILED ehlo: EHLO refused (550)"),
         ("S: 220 mx\nC: EHLO\nS: 421 no\nC: QUIT", "FAILED ehlo: EHLO refused (421)"),
         ("S: 220 mx\nC: EHLO\nS: 502 what\nC: HELO client.alt.test\nS: 250 mx\nC: QUIT", "warn : only HELO"),
+        ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO", "FAILED ehlo: EHLO refused (550)"),
+        ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO\nhold", "FAILED ehlo: EHLO refused (550)"),
+        ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO\nS: what", "FAILED ehlo: EHLO refused (550)"),
+        ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO\nS: 421 later", "FAILED ehlo: EHLO refused (550)"),
         ("S: 220 mx\nC: EHLO\nhold", "FAILED ehlo: no reply to EHLO within 30 s"),
         ("S: 220 mx\nC: EHLO", "FAILED ehlo: closed instead of the reply to EHLO"),
         ("S: 220 mx\nC: EHLO\nS: what", "FAILED ehlo: no SMTP reply to EHLO"),
@@ -297,6 +301,16 @@ async fn slowness_and_a_missing_starttls_fail_where_that_is_wished() {
     let strict = Options { tls_required: true, ..options() };
     let (report, _) = check_script(strict, "S: 220 mx\nC: EHLO\nS: 250 mx\nC: QUIT").await;
     assert_eq!((shown(&report).as_str(), report.verdict.class()), ("FAILED starttls: no STARTTLS", Some(Class::Tls)));
+    // What is not offered because EHLO is refused has that as its reason.
+    let only_helo = "S: 220 mx\nC: EHLO\nS: 550 5.7.1 banned\nC: HELO\nS: 250 mx\nC: QUIT";
+    let (report, _) = check_script(Options { tls_required: true, ..options() }, only_helo).await;
+    let want = ("FAILED starttls: no STARTTLS: EHLO refused (550 5.7.1)", Some(Class::Tls));
+    assert_eq!((shown(&report).as_str(), report.verdict.class()), want);
+    let login = LoginOptions { is_wanted: true, user: Some("logon".to_owned()), ..LoginOptions::default() };
+    let login = Some(Credentials { options: login, secret: Some(Secret::new("x".to_owned())) });
+    let (report, _) = check_script(Options { login, through: Through::Auth, ..options() }, only_helo).await;
+    let want = ("FAILED auth: no login offered: EHLO refused (550 5.7.1)", Some(Class::Login));
+    assert_eq!((shown(&report).as_str(), report.verdict.class()), want);
 }
 
 // ---- the practice server -----------------------------------------------------------------------

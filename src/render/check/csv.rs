@@ -9,6 +9,7 @@ use super::{Format, Written, level, moment, ms, protocol};
 use crate::explain::failure::Class;
 use crate::jobs::check::report::{PhaseKind, Report, Summary};
 use crate::text::{printable, printable_str};
+use crate::wire::reply::Reply;
 
 /// A column: its name, and its cell for an endpoint.
 type Column = (&'static str, fn(&Report) -> Option<String>);
@@ -47,6 +48,7 @@ const COLUMNS: &[Column] = &[
     ("verified", |report| report.tls.as_ref().map(|tls| tls.is_verified().to_string())),
     ("certificate", |report| report.certificate().map(|certificate| text(&certificate.name))),
     ("days_left", |report| report.certificate().map(|certificate| certificate.days_left.to_string())),
+    ("refusal", |report| refusal(report).map(|reply| text(&said(reply)))),
 ];
 
 /// The format.
@@ -91,6 +93,16 @@ fn text(text: &str) -> String {
 
 fn notices(report: &Report) -> String {
     report.notices.iter().map(|notice| notice.short.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// The refusal that ended the check, or of EHLO where HELO was taken in its place.
+fn refusal(report: &Report) -> Option<&Reply> {
+    report.failed_phase().and_then(|phase| phase.reply.as_ref()).filter(|reply| reply.is_refusal()).or_else(|| report.hello_refusal())
+}
+
+/// All lines of a reply in one: `550-5.7.1 Not from / 550 5.7.1 your address`.
+fn said(reply: &Reply) -> String {
+    reply.lines.iter().map(|line| printable(line).into_owned()).collect::<Vec<_>>().join(" / ")
 }
 
 /// A step that went well.

@@ -136,9 +136,13 @@ fn phase(phase: &Phase) -> Value {
         "ms": ms(phase.took),
         "reply": phase.reply.as_ref().map(reply),
     });
-    if let (Some(members), false) = (members.as_object_mut(), phase.came.is_empty()) {
+    let Some(object) = members.as_object_mut() else { return members };
+    if let Some(refusal) = &phase.refused {
+        object.insert(if phase.ok { "ehlo_refused" } else { "helo_refused" }.to_owned(), reply(refusal));
+    }
+    if !phase.came.is_empty() {
         let (name, came) = texts("came", &phase.came);
-        members.insert(name, came);
+        object.insert(name, came);
     }
     members
 }

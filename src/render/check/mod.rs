@@ -73,12 +73,15 @@ fn diagnose(report: &Report, failure: &Failure, caller: Caller) -> Diagnosis {
     failure::diagnose(failure, &opening::place(&report.target).for_caller(caller))
 }
 
-/// What the server said in the phase that failed: its reply, or the beginning of what is none.
+/// The server's refusal of EHLO where HELO was tried after it, and what it said in the phase that failed: its reply,
+/// or the beginning of what is none.
 fn last_words(report: &Report) -> Vec<Row> {
     const LINES: usize = 5;
     const BYTES: usize = 400;
-    let Some(phase) = report.failed_phase() else { return Vec::new() };
-    let mut rows: Vec<Row> = phase.reply.iter().flat_map(human::reply).collect();
+    let mut rows: Vec<Row> = report.hello_refusal().into_iter().flat_map(human::reply).collect();
+    let Some(phase) = report.failed_phase() else { return rows };
+    let beside = phase.refused.iter().filter(|refusal| phase.reply.as_ref().is_none_or(|reply| reply.lines != refusal.lines));
+    rows.extend(phase.reply.iter().chain(beside).flat_map(human::reply));
     rows.extend(phase.came.iter().take(LINES).map(|line| human::stray(&line[..line.len().min(BYTES)])));
     rows
 }

@@ -16,7 +16,7 @@ use super::options::{Endpoint, Options, Through};
 use super::report::{Phase, PhaseKind, Report};
 use super::{Checker, login};
 use crate::explain::failure::Failure;
-use crate::explain::hello::Other;
+use crate::explain::hello::{HeloEnd, Other};
 use crate::explain::reply::{Situation, explain};
 use crate::explain::talk::TalkFailure;
 use crate::jobs::opening::{behind_header, greeting_failure, without_certificate};
@@ -76,6 +76,8 @@ pub(super) struct Walk<'a> {
     ongoing: Option<Arc<Ongoing>>,
     /// What came in the phase under way and is no reply.
     came: Vec<Vec<u8>>,
+    /// A refusal in the phase under way beside the reply that decides.
+    beside: Option<Reply>,
     /// The program that the connection leads through.
     command: Option<Watch>,
     /// What a login can be bound to.
@@ -95,6 +97,7 @@ impl<'a> Walk<'a> {
             deadline: begun + options.timeout.saturating_sub(endpoint.spent),
             open: None,
             came: Vec::new(),
+            beside: None,
             ongoing,
             command: None,
             channel: Channel::default(),
@@ -173,8 +176,8 @@ impl<'a> Walk<'a> {
 
     fn end_at(&mut self, at: Instant, ok: bool, reply: Option<Reply>) {
         if let Some((kind, since)) = self.open.take() {
-            let came = std::mem::take(&mut self.came);
-            self.report.phases.push(Phase { kind, start: since - self.begun, took: at - since, ok, reply, came });
+            let (came, refused) = (std::mem::take(&mut self.came), self.beside.take());
+            self.report.phases.push(Phase { kind, start: since - self.begun, took: at - since, ok, reply, refused, came });
         }
     }
 
@@ -295,9 +298,17 @@ impl<'a> Walk<'a> {
             return Err(Failure::HeaderNotTaken(reply));
         }
         let may_be_old = self.report.target.protocol == Protocol::Smtp && kind == PhaseKind::Hello;
+        let mut helo = None;
         if may_be_old && reply.class() == Some(Class::Permanent) {
-            let second = self.ask(connection, format!("HELO {}", self.options.hello_name).as_bytes(), "HELO").await?;
-            reply = if second.is_success() { second } else { reply };
+            // Whatever becomes of HELO, the server's words about EHLO are the reason.
+            match self.ask(connection, format!("HELO {}", self.options.hello_name).as_bytes(), "HELO").await {
+                Ok(second) if second.is_success() => self.beside = Some(std::mem::replace(&mut reply, second)),
+                Ok(second) => {
+                    self.beside = Some(second.clone());
+                    helo = Some(HeloEnd::Answered(second));
+                }
+                Err(failure) => helo = Some(HeloEnd::Failed(failure.short())),
+            }
         }
         if !reply.is_success() {
             self.refused(&reply);
@@ -306,7 +317,7 @@ impl<'a> Walk<'a> {
                 return Err(Failure::CertificateWanted(reply.code.to_string()));
             }
             let other = Other::guess(verb, &reply, connection.session().greeting());
-            return Err(refusal(reply, verb, |reply| TalkFailure::HelloRefused { verb, reply, other }));
+            return Err(refusal(reply, verb, |reply| TalkFailure::HelloRefused { verb, reply, other, helo }));
         }
         let offer = connection.session().capabilities().cloned();
         if connection.session().security() == Security::Clear {

@@ -4,7 +4,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Boxed, Walk};
 use crate::explain::failure::Failure;
-use crate::explain::talk::TalkFailure;
+use crate::explain::talk::{Lacks, TalkFailure};
 use crate::jobs::check::report::{PhaseKind, ServerCertificate, Tls};
 use crate::jobs::check::words;
 use crate::jobs::old_tls;
@@ -21,7 +21,9 @@ impl Walk<'_> {
                     return Ok(());
                 }
                 self.begin(PhaseKind::StartTls);
-                return Err(Failure::from(TalkFailure::NoStartTls));
+                let refused = self.report.hello_refusal().cloned();
+                let only_helo = |reply| TalkFailure::OnlyHelo { reply, lacks: Lacks::StartTls };
+                return Err(Failure::from(refused.map_or(TalkFailure::NoStartTls, only_helo)));
             }
             self.begin(PhaseKind::StartTls);
             // The roots are read while the server thinks about it.

@@ -14,6 +14,7 @@ use super::commands::{self, Completes};
 use super::snapshot::{Mode, Snapshot};
 use super::terminal::Terminal;
 use crate::text;
+use crate::wire::address;
 use crate::wire::verb::{self, Verb, When};
 
 /// Header names offered at the beginning of a line of the message.
@@ -136,7 +137,7 @@ fn complete_command(head: &str, snapshot: &Snapshot) -> (usize, Vec<String>) {
 
 /// The address in brackets, then the parameters that EHLO offered.
 fn complete_path(head: &str, opening: usize, verb: &str, snapshot: &Snapshot) -> (usize, Vec<String>) {
-    let Some(closed) = head[opening..].find('>') else {
+    let Some(closed) = address::closing_bracket(&head[opening..]) else {
         let addresses = snapshot.addresses.iter().map(|address| format!("{address}>"));
         return (opening, starting_with(addresses, &head[opening..]));
     };

@@ -139,6 +139,44 @@ fn each_end_of_a_check_has_its_status_its_sentence_and_its_advice() {
 }
 
 #[test]
+fn an_address_goes_out_as_it_was_given_or_is_refused_before_anything_is_connected_to() {
+    // P33
+    let taken = [
+        "\"odd user\"@a.test",
+        "\"a@b\"@a.test",
+        "\"a\\\"b\"@a.test",
+        "o'neil@a.test",
+        "x@[192.0.2.1]",
+        "x@[IPv6:::1]",
+        "postmaster",
+        "@a.test:b@c.test",
+    ];
+    for address in taken {
+        let server = serve("S: 220 mx\nC: EHLO a\nS: 250 mx\nC: *\nS: 250 ok\nC: *\nS: 250 ok\nC: RSET\nS: 250 ok\nC: QUIT\nS: 221 bye");
+        check(server.port, &["--through", "rcpt", "-f", address, "-t", address]).any_out().check();
+        let lines = server.finish().lines();
+        assert_eq!(lines[1..3], [format!("MAIL FROM:<{address}>"), format!("RCPT TO:<{address}>")]);
+    }
+    let refused = [
+        "a b@a.test",
+        "c@a.test> X=1",
+        "c@a.test\r\nDATA",
+        "a@a.test\n",
+        "\"open@a.test",
+        "\"a\"> X=1",
+        "a@b@c.test",
+        "<>",
+        "a@",
+        "@a.test",
+    ];
+    for address in refused {
+        let server = serve("hold");
+        check(server.port, &["--through", "rcpt", "-t", address]).status(2).err("is not an address: ").check();
+        assert_eq!(server.end().connections, 0, "{address}");
+    }
+}
+
+#[test]
 fn a_name_that_tls_cannot_send_is_a_mistake_and_nothing_is_connected_to() {
     // P33
     let server = serve("hold");

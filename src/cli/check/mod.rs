@@ -29,6 +29,7 @@ use crate::render::check::text::Text;
 use crate::render::check::{Apart, Format, Limits, Wishes};
 use crate::secret::Secret;
 use crate::target::Target;
+use crate::wire::address;
 
 /// Endpoints at the same time, unless it is said.
 const PARALLEL: usize = 64;
@@ -185,7 +186,7 @@ fn options(args: &CheckArgs, first: Option<&Target>) -> anyhow::Result<Options> 
         insecure: args.tls.insecure,
         login,
         allow_cleartext: args.login.allow_cleartext,
-        sender: mailbox(args.from.as_deref().unwrap_or_default(), "--from")?,
+        sender: sender(args)?,
         recipient: recipient(args, through)?,
         warn_days: days.map_or(WARN_DAYS, |days| days.warn),
         fail_days: days.and_then(|days| days.fail),
@@ -229,11 +230,18 @@ fn recipient(args: &CheckArgs, through: Through) -> anyhow::Result<String> {
 
 /// An address, with or without its angle brackets; nothing in it may end the line or the path (P33).
 fn mailbox(text: &str, flag: &str) -> anyhow::Result<String> {
-    let bare = text.trim().strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(text.trim());
-    if bare.chars().any(|c| c.is_control() || matches!(c, '<' | '>' | ' ')) || bare.len() > 320 {
-        bail!("{flag}: '{}' is not an address", crate::text::printable_str(text));
-    }
+    let bare = text.trim_matches(' ');
+    let bare = bare.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(bare);
+    address::check(bare).with_context(|| format!("{flag}: '{}' is not an address", crate::text::printable_str(text)))?;
     Ok(bare.to_owned())
+}
+
+/// The sender; empty for the null sender (`<>`, RFC 5321 §4.5.5).
+fn sender(args: &CheckArgs) -> anyhow::Result<String> {
+    match args.from.as_deref() {
+        None | Some("" | "<>") => Ok(String::new()),
+        Some(address) => mailbox(address, "--from"),
+    }
 }
 
 fn credentials(args: &CheckArgs, through: Through) -> anyhow::Result<Option<Credentials>> {

@@ -321,6 +321,11 @@ fn unusual_host(host: &str) -> Result<String, TargetError> {
     if ascii.chars().any(odd) { Err(TargetError::BadHost(host.to_owned())) } else { Ok(ascii) }
 }
 
+/// A mail domain in A-labels (RFC 5891); `None` where it has no such form, or this build can make none.
+pub fn ascii_domain(domain: &str) -> Option<String> {
+    to_ascii(domain).ok()
+}
+
 /// A-labels, as they stand in the DNS (RFC 5891).
 #[cfg(feature = "dns")]
 fn to_ascii(host: &str) -> Result<String, TargetError> {

@@ -94,6 +94,11 @@ pub enum TalkFailure {
         /// What came.
         reply: Reply,
     },
+    /// An address beyond ASCII was to be sent, and the server does not offer SMTPUTF8: the address.
+    NoSmtpUtf8 {
+        /// As the operator gave it.
+        address: String,
+    },
     /// STARTTLS is not offered.
     NoStartTls,
     /// STARTTLS is offered and refused.
@@ -146,6 +151,7 @@ impl TalkFailure {
                 Some(code::Class::Transient) => Class::TryLater,
                 _ => Class::Refused,
             },
+            Self::NoSmtpUtf8 { .. } => Class::Refused,
             Self::Silent { .. } | Self::NoTimeLeft { .. } | Self::TooSlow { .. } => Class::Timeout,
             Self::Lost { .. } | Self::Odd { .. } | Self::OutOfStep { .. } | Self::Unasked { .. } => Class::Lost,
             Self::NoStartTls
@@ -178,6 +184,7 @@ impl TalkFailure {
             Self::Odd { verb, .. } => format!("no SMTP reply to {}", printable_str(verb)),
             Self::OutOfStep { verb, reply, .. } => format!("out of step: {} to {}", code_of(reply), printable_str(verb)),
             Self::Unasked { reply, .. } => format!("a reply that nobody asked for ({})", code_of(reply)),
+            Self::NoSmtpUtf8 { address } => format!("no SMTPUTF8 for {}", printable_str(address)),
             Self::NoStartTls => "no STARTTLS".to_owned(),
             Self::OnlyHelo { reply, lacks: Lacks::StartTls } => format!("no STARTTLS: EHLO refused ({})", code_of(reply)),
             Self::OnlyHelo { reply, lacks: Lacks::Login } => format!("no login offered: EHLO refused ({})", code_of(reply)),
@@ -229,6 +236,12 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
         | TalkFailure::Lost { .. }
         | TalkFailure::Odd { .. }
         | TalkFailure::TooSlow { .. } => words.connection(failure),
+        TalkFailure::NoSmtpUtf8 { address } => diagnosis(
+            format!("{} does not offer SMTPUTF8, which {} needs", words.place, printable_str(address)),
+            "The address is beyond ASCII, and MAIL must then declare SMTPUTF8 (RFC 6531). Nothing was sent.",
+            &["Internationalized mail is not enabled on the server, or its software does not support it."],
+            &["Use an address in ASCII.", "On the server: Postfix smtputf8_enable = yes, and SMTPUTF8 in the reply to EHLO."],
+        ),
         TalkFailure::NoStartTls | TalkFailure::StartTlsRefused(_) | TalkFailure::Injected => words.starttls(failure),
         TalkFailure::Handshake(failure) => handshake::diagnose(failure, at),
         TalkFailure::OldTls(_) | TalkFailure::TlsOptions(_) => words.tls(failure),
@@ -510,6 +523,7 @@ mod tests {
                 Class::Lost,
                 r"out of step: 354 to x\x1b[31m",
             ),
+            (TalkFailure::NoSmtpUtf8 { address: odd() }, Class::Refused, r"no SMTPUTF8 for x\x1b[31m"),
             (TalkFailure::NoStartTls, Class::Tls, "no STARTTLS"),
             (TalkFailure::OnlyHelo { reply: reply("550 \x1b"), lacks: Lacks::StartTls }, Class::Tls, "no STARTTLS: EHLO refused (550)"),
             (TalkFailure::OnlyHelo { reply: reply("550 \x1b"), lacks: Lacks::Login }, Class::Login, "no login offered: EHLO refused (550)"),

@@ -84,6 +84,17 @@ pub fn local_part(address: &str) -> &str {
     split(address).0
 }
 
+/// The address with its domain in ASCII, made by `to_ascii`; `None` where the local part is beyond ASCII, which has no
+/// other form, or the domain cannot be made so.
+pub fn in_ascii(address: &str, to_ascii: impl Fn(&str) -> Option<String>) -> Option<String> {
+    if address.is_ascii() {
+        return Some(address.to_owned());
+    }
+    let domain = domain(address)?;
+    let before = address.strip_suffix(domain).filter(|before| before.is_ascii())?;
+    to_ascii(domain).map(|domain| format!("{before}{domain}"))
+}
+
 /// Why a text is no address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressError {

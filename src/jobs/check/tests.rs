@@ -53,7 +53,7 @@ fn options() -> Options {
 /// A server that follows lines: `S: text`, `S! text` without a line end, `LF text` with half of one, `C: beginning of a line`, `wait 5`
 /// (seconds), `hold`; then it closes. Gives what the client said.
 async fn play(script: &'static str, mut stream: DuplexStream) -> String {
-    let mut said = String::new();
+    let mut said = Vec::new();
     for step in script.lines() {
         match step.split_at_checked(3) {
             Some(("S: ", text)) => stream.write_all(format!("{text}\r\n").as_bytes()).await.unwrap(),
@@ -61,21 +61,19 @@ async fn play(script: &'static str, mut stream: DuplexStream) -> String {
             Some(("LF ", text)) => stream.write_all(format!("{text}\n").as_bytes()).await.unwrap(),
             Some(("C: ", start)) => {
                 let from = said.len();
-                while !said[from..].ends_with('\n') {
-                    let byte = stream.read_u8().await.unwrap();
-                    said.push(char::from(byte));
+                while !said[from..].ends_with(b"\n") {
+                    said.push(stream.read_u8().await.unwrap());
                 }
-                assert!(said[from..].starts_with(start), "{start} was wanted, and {} came", &said[from..]);
+                let line = String::from_utf8_lossy(&said[from..]);
+                assert!(line.starts_with(start), "{start} was wanted, and {line} came");
             }
             _ if step == "hold" => {
-                let mut rest = Vec::new();
-                let _ = stream.read_to_end(&mut rest).await;
-                said.push_str(&String::from_utf8_lossy(&rest));
+                let _ = stream.read_to_end(&mut said).await;
             }
             _ => sleep(Duration::from_secs(step.strip_prefix("wait ").unwrap().parse().unwrap())).await,
         }
     }
-    said
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 /// Checks a server in memory; gives what it heard too.
@@ -265,6 +263,37 @@ async fn a_transaction_is_begun_and_taken_back_and_no_message_is_sent() {
     for (through, script, want, said) in table {
         let (report, heard) = check_script(Options { through: *through, ..options() }, script).await;
         assert_eq!((shown(&report).as_str(), heard.as_str()), (*want, *said));
+    }
+}
+
+#[cfg(feature = "dns")]
+#[tokio::test(start_paused = true)]
+async fn smtputf8_is_declared_where_an_address_needs_it_and_nowhere_else() {
+    const OFFERED: &str =
+        "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 SMTPUTF8\nC: MAIL\nS: 250 ok\nC: RCPT\nS: 250 ok\nC: RSET\nS: 250 ok\nC: QUIT";
+    const TAKEN: &str = "S: 220 mx\nC: EHLO\nS: 250 mx\nC: MAIL\nS: 250 ok\nC: RCPT\nS: 250 ok\nC: RSET\nS: 250 ok\nC: QUIT";
+    const NOTHING: &str = "S: 220 mx\nC: EHLO\nS: 250 mx\nC: QUIT";
+    let fine = "MAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\n";
+    let table = [
+        (OFFERED, "a@a.test", "b@b.test", fine),
+        (OFFERED, "gr\u{e5}@a.test", "b@b.test", "MAIL FROM:<gr\u{e5}@a.test> SMTPUTF8\r\nRCPT TO:<b@b.test>\r\n"),
+        (OFFERED, "", "\u{3b4}@b.test", "MAIL FROM:<> SMTPUTF8\r\nRCPT TO:<\u{3b4}@b.test>\r\n"),
+        (OFFERED, "a@a.test", "b@b\u{fc}cher.test", "MAIL FROM:<a@a.test> SMTPUTF8\r\nRCPT TO:<b@b\u{fc}cher.test>\r\n"),
+        (TAKEN, "a@a.test", "b@b.test", fine),
+        (TAKEN, "a@b\u{fc}cher.test", "b@b.test", "MAIL FROM:<a@xn--bcher-kva.test>\r\nRCPT TO:<b@b.test>\r\n"),
+        (TAKEN, "", "b@b\u{fc}cher.test", "MAIL FROM:<>\r\nRCPT TO:<b@xn--bcher-kva.test>\r\n"),
+        (NOTHING, "gr\u{e5}@a.test", "b@b.test", ""),
+        (NOTHING, "a@a.test", "\u{3b4}@b.test", ""),
+    ];
+    for (script, sender, recipient, want) in table {
+        let (sender, recipient) = (sender.to_owned(), recipient.to_owned());
+        let options = Options { through: Through::Recipient, sender, recipient, ..options() };
+        let (report, said) = check_script(options, script).await;
+        assert_eq!(report.verdict.level == Level::Failed, want.is_empty(), "{report:?}");
+        assert!(want.is_empty() || said.contains(want), "{said}");
+        if want.is_empty() {
+            assert!(shown(&report).starts_with("FAILED mail: no SMTPUTF8 for ") && !said.contains("MAIL"), "{} {said}", shown(&report));
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::net::connection::Stream;
 use crate::net::{Connection, Limits};
 use crate::sasl::Channel;
 use crate::session::{Ending, Event, Expected, Judgement, Security};
-use crate::target::Protocol;
+use crate::target::{Protocol, ascii_domain};
 use crate::wire::address;
 use crate::wire::code::Class;
 use crate::wire::command::Command;
@@ -339,12 +339,17 @@ impl<'a> Walk<'a> {
                 self.done(Some(reply));
             }
             if through >= Through::Mail {
-                let line = format!("MAIL FROM:<{}>", self.options.sender);
-                self.command(connection, PhaseKind::Mail, &line, "MAIL FROM", &self.options.sender).await?;
-            }
-            if through >= Through::Recipient {
-                let line = format!("RCPT TO:<{}>", self.options.recipient);
-                self.command(connection, PhaseKind::Recipient, &line, "RCPT TO", &self.options.recipient).await?;
+                let recipient = if through >= Through::Recipient { &self.options.recipient } else { "" };
+                let offers_utf8 = connection.session().capabilities().is_some_and(|offer| offer.has("SMTPUTF8"));
+                let paths = paths(&self.options.sender, recipient, offers_utf8);
+                self.begin(PhaseKind::Mail);
+                let Paths { sender, recipient, parameter } = paths.map_err(|address| Failure::from(TalkFailure::NoSmtpUtf8 { address }))?;
+                let line = format!("MAIL FROM:<{sender}>{parameter}");
+                self.command(connection, PhaseKind::Mail, &line, "MAIL FROM", &sender).await?;
+                if through >= Through::Recipient {
+                    let line = format!("RCPT TO:<{recipient}>");
+                    self.command(connection, PhaseKind::Recipient, &line, "RCPT TO", &recipient).await?;
+                }
             }
             Ok(())
         })
@@ -424,6 +429,27 @@ impl<'a> Walk<'a> {
         self.came = ending.into_partial();
         failure
     }
+}
+
+/// The addresses as they go out, and what MAIL says of them.
+#[derive(Debug, PartialEq, Eq)]
+struct Paths {
+    sender: String,
+    recipient: String,
+    /// With the space before it.
+    parameter: &'static str,
+}
+
+/// Addresses beyond ASCII need SMTPUTF8, which MAIL declares for the recipients too (RFC 6531 §3.4). Where it is not
+/// offered, a domain can still be said in A-labels. `Err`: the address that cannot be said.
+fn paths(sender: &str, recipient: &str, offers_utf8: bool) -> Result<Paths, String> {
+    let is_ascii = sender.is_ascii() && recipient.is_ascii();
+    if is_ascii || offers_utf8 {
+        let parameter = if is_ascii { "" } else { " SMTPUTF8" };
+        return Ok(Paths { sender: sender.to_owned(), recipient: recipient.to_owned(), parameter });
+    }
+    let in_ascii = |text: &str| address::in_ascii(text, ascii_domain).ok_or_else(|| text.to_owned());
+    Ok(Paths { sender: in_ascii(sender)?, recipient: in_ascii(recipient)?, parameter: "" })
 }
 
 /// A reply that says no; one that says neither yes nor no is out of place.

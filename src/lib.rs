@@ -3,6 +3,7 @@
 //! The modules form floors; each imports only from those above it in this list. The first groups are
 //! sans-IO: fed bytes and moments, asked what to do next.
 
+pub mod host;
 pub mod secret;
 pub mod target;
 pub mod text;

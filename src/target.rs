@@ -1,9 +1,11 @@
 //! Where to connect: `host`, `host:port`, `[v6]:port`, `smtp://host`, `lmtp://host`, a service name for the
 //! port; `unix:/path` and, as Postfix writes it, `lmtp:unix:/path` for a socket of this machine.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::host::{address_and_zone, in_url, ip_of, out_of_url};
 use crate::text::{cut, printable_str};
 
 /// The default port: SMTP (RFC 5321 §4.5.4.2).
@@ -164,7 +166,8 @@ impl Target {
         }
         let (scheme, rest) = split_scheme(host)?;
         let (host, inner) = split_port(rest)?;
-        let host = check_host(host)?;
+        let host = if scheme.is_some() { out_of_url(host) } else { Cow::Borrowed(host) };
+        let host = check_host(&host)?;
         let inner = inner.map(parse_port_list).transpose()?;
         let outer = port.map(|p| parse_port_list(p.trim())).transpose()?;
         let ports = match (inner, outer) {
@@ -196,9 +199,9 @@ impl Target {
         Ok(Self { protocol, socket: Some(path), ..Self::new("localhost", SMTP) })
     }
 
-    /// The address, when the host is one rather than a name.
+    /// The address, when the host is one rather than a name; its zone is not part of it.
     pub fn address(&self) -> Option<IpAddr> {
-        self.host.parse().ok()
+        ip_of(&self.host)
     }
 }
 
@@ -214,9 +217,10 @@ impl fmt::Display for Target {
         if lmtp {
             f.write_str("lmtp://")?;
         }
-        let v6 = self.host.parse::<Ipv6Addr>().is_ok();
+        let v6 = self.address().is_some_and(|address| address.is_ipv6());
         match (self.port, v6) {
-            (port, true) if port == usual && lmtp => write!(f, "[{}]", self.host),
+            (port, _) if lmtp && port == usual => f.write_str(&in_url(&self.host)),
+            (port, _) if lmtp => write!(f, "{}:{port}", in_url(&self.host)),
             (port, _) if port == usual => f.write_str(&self.host),
             (port, true) => write!(f, "[{}]:{port}", self.host),
             (port, false) => write!(f, "{}:{port}", self.host),
@@ -268,7 +272,7 @@ fn split_scheme(text: &str) -> Result<(Option<Scheme>, &str), TargetError> {
 fn split_port(text: &str) -> Result<(&str, Option<&str>), TargetError> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or_else(|| TargetError::BadHost(text.to_owned()))?;
-        if host.parse::<IpAddr>().is_err() {
+        if ip_of(host).is_none() {
             return Err(TargetError::BadHost(text.to_owned()));
         }
         return match after.strip_prefix(':') {
@@ -277,7 +281,8 @@ fn split_port(text: &str) -> Result<(&str, Option<&str>), TargetError> {
             None => Err(TargetError::BadHost(text.to_owned())),
         };
     }
-    if text.parse::<Ipv6Addr>().is_ok() {
+    // What stands behind the percent sign is looked at with the host.
+    if text.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()) {
         return Ok((text, None));
     }
     match text.split_once(':') {
@@ -294,6 +299,9 @@ fn check_host(host: &str) -> Result<String, TargetError> {
     // The old form of an IPv4 address as one number is meant by nobody.
     if host.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(TargetError::Number(host.to_owned()));
+    }
+    if address_and_zone(host).is_some() {
+        return Ok(host.to_owned());
     }
     let is_usual = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':'));
     let ascii = if is_usual { host.to_owned() } else { unusual_host(host)? };
@@ -316,7 +324,7 @@ fn unusual_host(host: &str) -> Result<String, TargetError> {
     }
     let ascii = if host.is_ascii() { host.to_owned() } else { to_ascii(host)? };
     let odd = |c: char| {
-        c.is_control() || c.is_whitespace() || matches!(c, '/' | '@' | '<' | '>' | ',' | ';' | '"' | '\\' | '?' | '#' | '[' | ']')
+        c.is_control() || c.is_whitespace() || matches!(c, '/' | '%' | '@' | '<' | '>' | ',' | ';' | '"' | '\\' | '?' | '#' | '[' | ']')
     };
     if ascii.chars().any(odd) { Err(TargetError::BadHost(host.to_owned())) } else { Ok(ascii) }
 }
@@ -485,6 +493,31 @@ mod tests {
     fn the_port_is_shown_unless_it_is_25() {
         for (text, shown) in [("h:25", "h"), ("h:587", "h:587"), ("[::1]:587", "[::1]:587"), ("::1", "::1")] {
             assert_eq!(Target::parse(text, None).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_link_local_address_keeps_its_zone_and_what_is_shown_leads_there_again() {
+        for (given, port, host, shown) in [
+            ("fe80::1%lo", None, "fe80::1%lo", "fe80::1%lo"),
+            ("fe80::1%12", None, "fe80::1%12", "fe80::1%12"),
+            ("fe80::1%eth0.100", Some("587"), "fe80::1%eth0.100", "[fe80::1%eth0.100]:587"),
+            ("[fe80::1%br-lan]:2525", None, "fe80::1%br-lan", "[fe80::1%br-lan]:2525"),
+            ("[fe80::1%25]", None, "fe80::1%25", "fe80::1%25"),
+            ("smtp://[fe80::1%25lo]:2525", None, "fe80::1%lo", "[fe80::1%lo]:2525"),
+            ("smtp://[fe80::1%lo]", None, "fe80::1%lo", "fe80::1%lo"),
+            ("smtp://[fe80::1%25]", None, "fe80::1%25", "fe80::1%25"),
+            ("lmtp://[fe80::1%25lo]", None, "fe80::1%lo", "lmtp://[fe80::1%25lo]"),
+            ("lmtp://[fe80::1%25251]:25", None, "fe80::1%251", "lmtp://[fe80::1%25251]:25"),
+        ] {
+            let target = Target::parse(given, port).unwrap();
+            assert_eq!((target.host.as_str(), target.to_string().as_str()), (host, shown), "{given}");
+            assert_eq!(Target::parse(shown, None).unwrap(), target, "{shown}");
+            assert_eq!(target.address(), "fe80::1".parse().ok());
+        }
+        // P33
+        for given in ["fe80::1%", "[fe80::1%]", "fe80::1%a b", "fe80::1%lo/x", "fe80::1%a%b", "127.0.0.1%lo", "mx%lo", "[fe80::1%\r\n]"] {
+            assert!(Target::parse(given, None).is_err(), "{given:?}");
         }
     }
 }

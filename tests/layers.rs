@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// The modules, their floors, and what a module may not name although its floor is lower or the same.
 const FLOORS: &[(&str, u8, &[&str])] = &[
-    ("secret", 0, &["text", "target"]),
-    ("text", 0, &["secret", "target"]),
+    ("secret", 0, &["text", "target", "host"]),
+    ("host", 0, &["secret", "text", "target"]),
+    ("text", 0, &["secret", "target", "host"]),
     // `target` shows what it refuses through `text`.
     ("target", 0, &["secret"]),
     ("wire", 1, &["sasl", "target"]),

@@ -53,7 +53,16 @@ pub(super) fn diagnose(failure: &Failure, place: &Place) -> Diagnosis {
                 "A route of this machine discards what goes there (Linux: ip route ... blackhole).",
                 "The address is none to connect to, such as a link-local one of IPv6 without its interface.",
             ],
-            &["Look at the routes of this machine: ip route get ADDRESS (Windows: route print)"],
+            &[
+                "Look at the routes of this machine: ip route get ADDRESS (Windows: route print)",
+                "A link-local address is given with its interface: fe80::1%eth0",
+            ],
+        ),
+        Failure::UnknownZone(zone) => diagnosis(
+            format!("This machine has no interface '{}', by which {at} would be reached", printable_str(zone)),
+            "What stands behind the % of an IPv6 address names a network interface of this machine. Nothing was sent.",
+            &["A typing error.", "The interface has another name here, or is gone."],
+            &["List the interfaces: ip -6 addr (Windows: netsh interface ipv6 show interfaces)"],
         ),
         Failure::Unreached(addresses) => several(addresses, place),
         Failure::ConnectTimedOut(after) => diagnosis(

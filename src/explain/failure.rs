@@ -33,6 +33,8 @@ pub enum Failure {
     HostUnreachable,
     /// Cut as soon as it stood.
     ConnectReset,
+    /// The address has a zone, and this machine has no such interface: the zone.
+    UnknownZone(String),
     /// Nothing can be sent to the address, in the system's words.
     Unusable(String),
     /// Several addresses, which fail in different ways.
@@ -155,6 +157,7 @@ impl Failure {
             | Self::NoRoute
             | Self::HostUnreachable
             | Self::ConnectReset
+            | Self::UnknownZone(_)
             | Self::Unusable(_)
             | Self::Unreached(_)
             | Self::ConnectTimedOut(_)
@@ -189,6 +192,7 @@ impl Failure {
             Self::NoRoute => "no route from here",
             Self::HostUnreachable => "the host cannot be reached",
             Self::ConnectReset => "the connection was reset",
+            Self::UnknownZone(zone) => return format!("this machine has no interface '{}'", printable_str(zone)),
             Self::Unreached(addresses) => {
                 return format!("none of its {} addresses can be connected to: {}", addresses.len(), connecting::ways(addresses));
             }
@@ -495,6 +499,7 @@ mod tests {
             Failure::HostUnreachable,
             Failure::ConnectReset,
             Failure::Unusable("x".to_owned()),
+            Failure::UnknownZone("x\x1b".to_owned()),
             Failure::Unreached(vec![(IpAddr::from([192, 0, 2, 17]), Failure::Refused)]),
             Failure::ConnectTimedOut(some),
             Failure::Prohibited,

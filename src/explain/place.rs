@@ -1,7 +1,6 @@
 //! Where something failed, as far as what is said of it depends on that.
 
-use std::net::IpAddr;
-
+use crate::host::{in_url, ip_of};
 use crate::text::printable_str;
 
 /// The port on which TLS from the first byte is taken for granted (RFC 8314 §7.3).
@@ -74,7 +73,7 @@ impl Place {
 
     /// The host was given as a name, not as an address.
     pub fn is_name(&self) -> bool {
-        self.socket.is_none() && self.host.parse::<IpAddr>().is_err()
+        self.socket.is_none() && ip_of(&self.host).is_none()
     }
 
     /// `mx.contoso.test port 25`, `unix:/run/smtp`: to stand in a sentence.
@@ -154,8 +153,7 @@ impl Place {
     }
 
     fn as_url(&self, scheme: &str) -> String {
-        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
-        format!("{scheme}://{open}{}{close}:{}", self.host, self.port)
+        format!("{scheme}://{}:{}", in_url(&self.host), self.port)
     }
 }
 

@@ -43,6 +43,7 @@ pub fn dial_failure(error: &DialError, target: &Target, options: &DialOptions) -
         DialError::NoAddress { other_family } => Failure::NoAddress { other_family: *other_family },
         DialError::Resolver(words) => Failure::Resolver(words.clone()),
         DialError::ResolverSilent => Failure::ResolverSilent,
+        DialError::UnknownZone(zone) => Failure::UnknownZone(zone.clone()),
         DialError::Unreachable(attempts) => unreachable(attempts, options.timeout),
         DialError::Socket(fault) => route(&way, socket_trouble(fault)),
         DialError::ProxyUnreachable(inner) => route(&way, Trouble::ProxyUnreachable(proxy_words(inner, options))),

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::files;
+use crate::host::without_zone;
 use crate::secret;
 
 /// The most that is kept of what the program says; the newest stays.
@@ -67,7 +68,9 @@ impl Template {
     /// written around `%h`, the shell must find nothing in it.
     pub fn fill(&self, host: &str, port: u16) -> Result<String, Fault> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-        if host.is_empty() || host.starts_with('-') || !host.chars().all(plain) {
+        // The percent sign of a zone is nothing to a Unix shell; that of Windows reads more in it.
+        let bare = if cfg!(unix) { without_zone(host) } else { host };
+        if host.is_empty() || host.starts_with('-') || !bare.chars().all(plain) {
             return Err(Fault::OddHost);
         }
         let mut out = String::new();
@@ -291,8 +294,10 @@ mod tests {
         for text in ["", "  ", "nc %", "nc %r", "nc %%%"] {
             assert!(Template::parse(text).is_err(), "{text:?}");
         }
+        #[cfg(unix)]
+        assert_eq!(fill("ssh -W [%h]:%p jump", "fe80::1%eth0").unwrap(), "ssh -W [fe80::1%eth0]:25 jump");
         // P33: nothing that a shell reads, in quotes or out of them.
-        for host in ["$(id)", "`id`", "a'b", "a&b", "a|b", "-oProxyCommand=id", "a%b", "a!b", "a*b", "ü", ""] {
+        for host in ["$(id)", "`id`", "a'b", "a&b", "a|b", "-oProxyCommand=id", "a%b", "fe80::1%$(id)", "a!b", "a*b", "ü", ""] {
             assert_eq!(fill("nc %h %p", host), Err(Fault::OddHost), "{host:?}");
         }
     }

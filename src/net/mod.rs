@@ -9,5 +9,6 @@ pub mod header;
 pub mod proxy;
 pub mod resolve;
 pub mod tls;
+pub mod zone;
 
 pub use connection::{Connection, Limits};

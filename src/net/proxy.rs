@@ -12,7 +12,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_socks::Error as Socks;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
 
+use crate::host::{in_url, ip_of, without_zone};
 use crate::secret::Secret;
+use crate::target::Target;
 use crate::text::{cut, printable_str};
 
 /// Where a proxy listens when its port is not given (the IANA registry's socks).
@@ -90,13 +92,17 @@ impl Proxy {
             None => (None, rest),
         };
         let place = place.strip_suffix('/').unwrap_or(place);
-        let target = crate::target::Target::parse(place, None).map_err(|error| format!("the proxy: {error}"))?;
+        if place.contains("://") {
+            return Err("a proxy is written socks5://HOST:PORT or http://HOST:PORT".to_owned());
+        }
+        // As a URL, in which the zone of an address is written %25eth0.
+        let target = Target::parse(&format!("smtp://{place}"), None).map_err(|error| format!("the proxy: {error}"))?;
         let port = match (kind, has_port(place)) {
             (_, true) => target.port,
             (Kind::Http, false) => return Err("the port of the proxy is missing: http://HOST:PORT".to_owned()),
             (_, false) => SOCKS_PORT,
         };
-        if target.socket.is_some() || place.contains("://") {
+        if target.socket.is_some() {
             return Err("a proxy is written socks5://HOST:PORT or http://HOST:PORT".to_owned());
         }
         Ok(Self { kind, host: target.host, port, user, password: None })
@@ -139,6 +145,7 @@ impl Proxy {
     fn can_be_asked(&self, host: &str, password: &str) -> Result<(), &'static str> {
         match self.kind {
             Kind::Socks5 if self.user.is_some() && !(1..=255).contains(&password.len()) => Err("SOCKS 5 takes passwords of 1 to 255 bytes"),
+            _ if without_zone(host) != host => Err("the zone of an address (%interface) has a meaning on this machine only"),
             Kind::Socks4 if host.parse::<Ipv6Addr>().is_ok() => Err("SOCKS 4 has no IPv6 addresses"),
             Kind::Socks5 | Kind::Socks4 | Kind::Http => Ok(()),
         }
@@ -169,8 +176,7 @@ impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = SCHEMES.iter().find(|(_, kind)| *kind == self.kind).map_or("", |(name, _)| *name);
         let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        write!(f, "{scheme}://{user}{host}:{}", self.port)
+        write!(f, "{scheme}://{user}{}:{}", in_url(&self.host), self.port)
     }
 }
 
@@ -184,7 +190,7 @@ fn unknown_scheme(scheme: &str) -> String {
 
 fn has_port(place: &str) -> bool {
     let after = place.rsplit_once(']').map_or(place, |(_, after)| after);
-    after.contains(':') && place.parse::<Ipv6Addr>().is_err()
+    after.contains(':') && ip_of(place).is_none()
 }
 
 /// The user name of the URL, its `%XX` undone.

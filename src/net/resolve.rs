@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::lookup_host;
@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::dial::{DialError, DialOptions, Family};
 use super::dns::{DnsError, Resolver};
+use super::zone::socket_address;
 
 /// The addresses of a host, in the order in which they are to be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +30,10 @@ pub struct Resolved {
 /// All of [`DialError`] that is about names.
 pub async fn resolve(host: &str, port: u16, options: &DialOptions, deadline: Instant) -> Result<Resolved, DialError> {
     let started = Instant::now();
-    let (mut all, aliases) = match (host.parse::<IpAddr>(), &options.resolver) {
-        (Ok(ip), _) => (vec![SocketAddr::new(ip, port)], Vec::new()),
-        (Err(_), Some(resolver)) => at_server(host, port, resolver, options.family, deadline).await?,
-        (Err(_), None) => (by_system(host, port, deadline).await?, Vec::new()),
+    let (mut all, aliases) = match (socket_address(host, port), &options.resolver) {
+        (Some(address), _) => (vec![address.map_err(DialError::UnknownZone)?], Vec::new()),
+        (None, Some(resolver)) => at_server(host, port, resolver, options.family, deadline).await?,
+        (None, None) => (by_system(host, port, deadline).await?, Vec::new()),
     };
     // From an IPv4 address nothing can reach an IPv6 address: where there is one of its kind the others do not count.
     let of_bind = |address: &SocketAddr| options.bind.is_none_or(|local| local.is_ipv4() == address.is_ipv4());

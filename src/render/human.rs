@@ -7,6 +7,7 @@ use super::description;
 use super::style::{Row, Sign};
 use crate::explain::failure::Diagnosis;
 use crate::explain::reply::{Fact, Situation};
+use crate::host::shown_ip;
 use crate::jobs::check::words;
 use crate::net::dial::{Attempt, Cause};
 use crate::sasl::Description;
@@ -114,7 +115,7 @@ pub fn attempt(attempt: &Attempt) -> Row {
         Cause::TimedOut => format!("no answer within {}", duration(attempt.took)),
         other => words::cause(other),
     };
-    Row::note(format!("{} port {}: {words}", attempt.address.ip(), attempt.address.port()))
+    Row::note(format!("{} port {}: {words}", shown_ip(&attempt.address), attempt.address.port()))
 }
 
 /// The end of a connection, in one sentence, behind what had come of a reply.

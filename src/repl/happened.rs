@@ -116,7 +116,7 @@ impl Repl {
             session.and_then(|session| session.greeting()).map(|reply| String::from_utf8_lossy(reply.first_text()).to_lowercase());
         let greeted = greeting.as_deref().and_then(|text| text.split(' ').next()).unwrap_or_default().to_owned();
         let lower = domain.to_lowercase();
-        let is_name = |name: &str| name.contains('.') && name.parse::<std::net::IpAddr>().is_err();
+        let is_name = |name: &str| name.contains('.') && crate::host::ip_of(name).is_none();
         let related = |name: &str| registered(name) == registered(&lower) || lower.ends_with(&format!(".{name}"));
         let names: Vec<&str> = [greeted.as_str(), self.target.host.as_str()].into_iter().filter(|name| is_name(name)).collect();
         if names.is_empty() || names.iter().any(|name| related(&name.to_lowercase())) {

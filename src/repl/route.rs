@@ -11,6 +11,7 @@ use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
 use crate::explain::route::{RouteFailure, Trouble};
+use crate::host::{ip_of, shown_ip};
 use crate::jobs::opening::{self, command_silent, dial_failure, mail_server_failure, mx_failure, or_mail_domain};
 use crate::net::Connection;
 use crate::net::command::how_it_ended;
@@ -97,7 +98,7 @@ impl Repl {
             self.screen
                 .hint("One MX record is \"0 .\", which must stand alone (RFC 7505): senders may give up or pass over it. Delete it.");
         }
-        let odd = found.servers.iter().find(|mx| mx.host.parse::<std::net::IpAddr>().is_ok());
+        let odd = found.servers.iter().find(|mx| ip_of(&mx.host).is_some());
         if let Some(mx) = odd {
             self.screen.hint(format!(
                 "An MX record names the address {}, and must name a host (RFC 5321 sec. 5.1): senders do not find it.",
@@ -172,9 +173,9 @@ impl Repl {
         let text = match (&peer, &self.options.dial.route) {
             (Peer::Socket, _) => format!("Connected to {} in {took}", place(&self.target)),
             (Peer::Address(address), _) => match self.target.address() {
-                Some(ip) => format!("Connected to {ip} port {} in {took}", address.port()),
+                Some(_) => format!("Connected to {} port {} in {took}", self.target.host, address.port()),
                 None => {
-                    format!("{} is {}; connected to port {} in {took}", printable_str(&self.target.host), address.ip(), address.port())
+                    format!("{} is {}; connected to port {} in {took}", printable_str(&self.target.host), shown_ip(address), address.port())
                 }
             },
             (Peer::Proxy(_), Route::Proxy(proxy)) => {
@@ -275,10 +276,12 @@ impl Telling {
         let detail = self.several || self.verbose;
         match event {
             DialEvent::Resolved(resolved) => self.resolved(resolved),
-            DialEvent::Trying(address) if self.verbose => vec![Row::note(format!("{} port {}: connecting", address.ip(), address.port()))],
+            DialEvent::Trying(address) if self.verbose => {
+                vec![Row::note(format!("{} port {}: connecting", shown_ip(address), address.port()))]
+            }
             DialEvent::Failed(attempt) if detail => vec![human::attempt(attempt)],
             DialEvent::PassedOver(address) if detail => {
-                vec![Row::note(format!("{} port {}: no answer until another address connected", address.ip(), address.port()))]
+                vec![Row::note(format!("{} port {}: no answer until another address connected", shown_ip(address), address.port()))]
             }
             DialEvent::Header(words) => vec![Row::note(format!("PROXY header sent: {words}"))],
             DialEvent::Proxied { took } if self.verbose => vec![Row::note(format!("The proxy answered in {}", human::duration(*took)))],
@@ -300,9 +303,9 @@ impl Telling {
                 rows.push(Row::hint("An MX record must not name an alias (RFC 2181 sec. 10.3): some senders do not follow it."));
             }
         }
-        let by_name = self.whom.parse::<std::net::IpAddr>().is_err();
+        let by_name = ip_of(&self.whom).is_none();
         if by_name && (self.several || self.verbose) {
-            let list = resolved.addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
+            let list = resolved.addresses.iter().map(shown_ip).collect::<Vec<_>>().join(", ");
             let took = if self.verbose { format!(" ({})", human::duration(resolved.took)) } else { String::new() };
             rows.push(Row::note(format!("{whom} is {list}{took}")));
         }

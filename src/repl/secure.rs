@@ -218,7 +218,7 @@ impl Repl {
     fn name_to_send(&self) -> Option<String> {
         let host = self.options.practice.unwrap_or(&self.target.host);
         let name = self.options.tls.server_name.as_deref().unwrap_or(host);
-        (!self.options.tls.no_sni && name.parse::<std::net::IpAddr>().is_err()).then(|| name.to_owned())
+        (!self.options.tls.no_sni && crate::host::ip_of(name).is_none()).then(|| name.to_owned())
     }
 
     /// Nothing in common: a second connection finds out what the server speaks instead.

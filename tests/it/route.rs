@@ -317,6 +317,42 @@ fn a_name_is_looked_up_at_the_given_name_server() {
     assert!(names.questions() >= 4);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_link_local_address_is_given_with_its_interface() {
+    // Nothing has this address: how it fails is for the system to say, but it was understood.
+    for args in [&["fe80::1%lo", "2"][..], &["[fe80::1%lo]:2"], &["smtp://[fe80::1%25lo]:2"], &["fe80::1%1", "2"]] {
+        let done = ehlo(args.iter().copied().chain(["--connect-timeout", "1"])).status(4).any_out().any_err().check();
+        assert!(done.err().contains("fe80::1%") && !done.err().contains("interface"), "{}", done.err());
+    }
+    let words = "This machine has no interface 'no-such', by which fe80::1%no-such port 25 would be reached";
+    ehlo(["fe80::1%no-such"]).status(4).any_out().err(words).check();
+    ehlo(["check", "[fe80::1%no-such]:25"]).status(4).out("FAILED: this machine has no interface 'no-such' (connect, ").check();
+    let done = ehlo(["check", "--json", "-i", "-"]).stdin("fe80::1%no-such").status(4).any_out().check();
+    assert!(done.out().contains(r#""host":"fe80::1%no-such""#) && done.out().contains(r#""port":25"#), "{}", done.out());
+    for flag in ["--bind", "--resolver"] {
+        ehlo(["mx.alt.test", flag, "fe80::1%no-such"]).status(2).any_out().err("this machine has no interface 'no-such'").check();
+    }
+    ehlo(["mx.alt.test", "--proxy", "socks5://[fe80::1%25no-such]:1080"]).status(4).any_out().err("no interface 'no-such'").check();
+    let server = serve("hold");
+    let proxy = format!("http://127.0.0.1:{}", server.port);
+    ehlo(["fe80::1%lo", "--proxy", &proxy]).status(4).any_out().err("on this machine only").check();
+    server.end();
+    // The interface of an address that needs none is of no account.
+    let Ok(listener) = std::net::TcpListener::bind("[::1]:0") else { return };
+    let place = format!("[::1%lo]:{}", listener.local_addr().unwrap().port());
+    let greeting = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"220 mx\r\n").unwrap();
+        let mut heard = [0; 6];
+        stream.read_exact(&mut heard).unwrap();
+        stream.write_all(b"221 bye\r\n").unwrap();
+    });
+    ehlo([place]).any_out().err("Connected to ::1%lo port ").check();
+    greeting.join().unwrap();
+}
+
 #[test]
 fn what_does_not_go_together_is_refused() {
     for (args, words) in [

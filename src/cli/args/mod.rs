@@ -1,6 +1,6 @@
 //! The command line, as clap sees it.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -64,8 +64,8 @@ pub struct DialArgs {
     pub ipv6: bool,
 
     /// Connect from this local address
-    #[arg(short, long, value_name = "ADDRESS", help_heading = "Connection", hide_short_help = true)]
-    pub bind: Option<IpAddr>,
+    #[arg(short, long, value_name = "ADDRESS", help_heading = "Connection", value_parser = crate::net::zone::parse_address, hide_short_help = true)]
+    pub bind: Option<SocketAddr>,
 
     /// Seconds to wait for the connection [default: 30]
     #[arg(long, value_name = "SECS", help_heading = "Connection", value_parser = seconds, hide_short_help = true)]

@@ -278,12 +278,18 @@ async fn look_up(shared: &Shared, target: &Target, spent: Duration) -> LookedUp 
     (resolve(&target.host, target.port, dial, deadline).await, began.elapsed())
 }
 
+/// The address, its zone kept.
+fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
+}
+
 fn each_address(endpoint: Endpoint, (result, took): &LookedUp, options: &Options) -> Vec<Found> {
     let target = &endpoint.target;
     match result {
         Ok(resolved) => {
             let of = |address: &SocketAddr| Endpoint {
-                address: Some(SocketAddr::new(address.ip(), target.port)),
+                address: Some(with_port(*address, target.port)),
                 aliases: resolved.aliases.clone(),
                 spent: endpoint.spent + *took,
                 ..endpoint.clone()

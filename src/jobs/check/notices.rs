@@ -6,6 +6,7 @@ use super::options::{Options, Through};
 use super::report::{Notice, NoticeKind, PhaseKind, Report};
 use super::words;
 use crate::explain::notice;
+use crate::host::shown_ip;
 use crate::net::dial::Route;
 use crate::net::tls::verdict::is_expired;
 use crate::target::Protocol;
@@ -142,14 +143,14 @@ fn way(report: &Report, options: &Options, found: &mut Found) {
     let reached = report.attempts.iter().any(|tried| tried.cause.is_none());
     for tried in report.attempts.iter().filter(|_| reached) {
         if let Some(cause) = &tried.cause {
-            let (ip, words) = (tried.address.ip(), words::cause(cause));
+            let (ip, words) = (shown_ip(&tried.address), words::cause(cause));
             let whose = if matches!(options.dial.route, Route::Proxy(_)) { "proxy" } else { "host" };
             let text = format!("{ip} port {}: {words}. Another address of the {whose} answers.", tried.address.port());
             found.add(NoticeKind::DeadAddress, format!("{ip}: {words}"), text);
         }
     }
     for address in &report.passed_over {
-        let (ip, port) = (address.ip(), address.port());
+        let (ip, port) = (shown_ip(address), address.port());
         let text = format!("{ip} port {port} had not answered when another address connected: --all-addresses tells whether it is dead.");
         found.add(NoticeKind::SilentAddress, format!("{ip}: no answer yet"), text);
     }

@@ -5,7 +5,7 @@ mod race;
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use super::dns::Resolver;
 use super::header::Header;
 use super::proxy::{self, Proxy};
 use super::resolve::{Resolved, resolve};
+use crate::host::ip_of;
 use crate::target::Target;
 
 /// So many files a server takes while it is looked up and connected to: two attempts at the same time, or the questions
@@ -57,7 +58,7 @@ pub struct DialOptions {
     /// Which addresses may be used; of a proxy, its own.
     pub family: Family,
     /// The local address to connect from.
-    pub bind: Option<IpAddr>,
+    pub bind: Option<SocketAddr>,
     /// The limit for all phases together: resolving, connecting, the proxy, the header.
     pub timeout: Duration,
     /// Who resolves names; the system when it is left open.
@@ -166,6 +167,8 @@ pub enum DialError {
     Resolver(String),
     /// The resolver gave no answer in time.
     ResolverSilent,
+    /// The address has a zone, and this machine has no such interface.
+    UnknownZone(String),
     /// Every address failed.
     Unreachable(Vec<Attempt>),
     /// The socket cannot be connected to.
@@ -347,7 +350,7 @@ async fn reach(
 ) -> Result<(Reached, Option<Duration>), DialError> {
     let resolved = resolve(host, port, options, deadline).await?;
     tell(DialEvent::Resolved(&resolved));
-    let by_name = host.parse::<IpAddr>().is_err();
+    let by_name = ip_of(host).is_none();
     let reached = race(resolved.addresses, options.bind, deadline, tell).await?;
     tell(DialEvent::Connected { address: reached.address, took: reached.took });
     Ok((reached, by_name.then_some(resolved.took)))

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
@@ -26,7 +26,7 @@ pub(super) struct Reached {
 /// Connects to the first address that answers; each is told of.
 pub(super) async fn race(
     addresses: Vec<SocketAddr>,
-    bind: Option<IpAddr>,
+    bind: Option<SocketAddr>,
     deadline: Instant,
     tell: &mut (dyn FnMut(DialEvent<'_>) + Send),
 ) -> Result<Reached, DialError> {
@@ -76,7 +76,7 @@ pub(super) async fn race(
 }
 
 /// Connects to one address.
-pub(super) async fn attempt(address: SocketAddr, bind: Option<IpAddr>, deadline: Instant) -> Result<Reached, Attempt> {
+pub(super) async fn attempt(address: SocketAddr, bind: Option<SocketAddr>, deadline: Instant) -> Result<Reached, Attempt> {
     let started = Instant::now();
     let failed = |cause| Attempt { address, cause, took: started.elapsed() };
     match timeout_at(deadline, connect(address, bind, deadline)).await {
@@ -86,11 +86,11 @@ pub(super) async fn attempt(address: SocketAddr, bind: Option<IpAddr>, deadline:
     }
 }
 
-async fn connect(address: SocketAddr, bind: Option<IpAddr>, deadline: Instant) -> Result<TcpStream, Cause> {
+async fn connect(address: SocketAddr, bind: Option<SocketAddr>, deadline: Instant) -> Result<TcpStream, Cause> {
     let new = if address.is_ipv4() { TcpSocket::new_v4 } else { TcpSocket::new_v6 };
     let socket = files::open(deadline, new).await.map_err(|error| cause(&error))?;
     if let Some(local) = bind {
-        socket.bind(SocketAddr::new(local, 0)).map_err(|error| Cause::BadLocalAddress(system_words(&error)))?;
+        socket.bind(local).map_err(|error| Cause::BadLocalAddress(system_words(&error)))?;
     }
     let stream = socket.connect(address).await.map_err(|error| cause(&error))?;
     // A command is one small write that must not wait for others (Nagle).

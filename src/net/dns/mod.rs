@@ -17,9 +17,11 @@ pub mod mx;
 mod tests;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 pub use client::Resolver;
+
+use super::zone::parse_socket_address;
 
 /// The answer to a question; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,17 +98,11 @@ impl fmt::Display for DnsError {
 
 impl std::error::Error for DnsError {}
 
-/// Reads the address of a name server: `192.0.2.53`, `192.0.2.53:5353`, `[2001:db8::53]:53`, `2001:db8::53`.
+/// Reads the address of a name server: `192.0.2.53`, `192.0.2.53:5353`, `[2001:db8::53]:53`, `fe80::53%eth0`.
 ///
 /// # Errors
 /// In words: what was given is no address.
 pub fn parse_server(text: &str) -> Result<SocketAddr, String> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(ip, 53));
-    }
-    text.parse()
-        .ok()
-        .filter(|address: &SocketAddr| address.port() > 0)
-        .ok_or_else(|| "give the address of a name server, such as 192.0.2.53 or 192.0.2.53:5353".to_owned())
+    let usage = || Err("give the address of a name server, such as 192.0.2.53 or 192.0.2.53:5353".to_owned());
+    parse_socket_address(text, 53).unwrap_or_else(usage)
 }

@@ -1,6 +1,7 @@
 //! The resolver against a name server of the tests, over UDP on loopback.
 #![cfg(feature = "dns")]
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,6 +10,7 @@ use super::mx::{MxError, mail_servers};
 use super::*;
 use crate::net::dial::{DialOptions, Family};
 use crate::net::resolve::resolve;
+use crate::net::zone::parse_address;
 
 #[allow(unreachable_pub)]
 #[path = "../../../tests/it/support/dns.rs"]
@@ -94,7 +96,7 @@ async fn a_name_server_from_before_edns_is_asked_again_without_it() {
 #[tokio::test]
 async fn an_address_of_the_other_version_is_none_for_who_is_bound_to_one() {
     let (server, resolver) = zone();
-    let options = |bind: &str| DialOptions { bind: bind.parse().ok(), resolver: Some(resolver.clone()), ..DialOptions::default() };
+    let options = |bind: &str| DialOptions { bind: parse_address(bind).ok(), resolver: Some(resolver.clone()), ..DialOptions::default() };
     for (bind, want) in [("", 2), ("127.0.0.1", 1), ("::1", 1)] {
         let found = resolve("mx1.contoso.test", 25, &options(bind), soon()).await.unwrap();
         assert_eq!(found.addresses.len(), want, "{bind}");

@@ -13,6 +13,7 @@ pub mod probe;
 pub mod verdict;
 mod verifier;
 
+use crate::host::without_zone;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -275,7 +276,7 @@ pub async fn connect(
 ) -> Result<(Box<dyn Stream>, TlsReport), TlsFailure> {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let wrong = |words: String| TlsFailure { cause: TlsCause::Options(words), client_certificate_asked: false };
-    let name = options.server_name.as_deref().unwrap_or(host);
+    let name = options.server_name.as_deref().unwrap_or_else(|| without_zone(host));
     let server_name = server_name(name).map_err(wrong)?;
     #[cfg(feature = "legacy-tls")]
     if options.wants_legacy() {

@@ -7,6 +7,7 @@ use csv::Writer;
 
 use super::{Format, Written, level, moment, ms, protocol};
 use crate::explain::failure::Class;
+use crate::host::shown_ip;
 use crate::jobs::check::report::{PhaseKind, Report, Summary};
 use crate::text::{printable, printable_str};
 use crate::wire::reply::Reply;
@@ -22,7 +23,7 @@ const COLUMNS: &[Column] = &[
     ("protocol", |report| Some(protocol(&report.target).to_owned())),
     ("mail_domain", |report| report.domain.as_ref().map(|domain| text(&domain.name))),
     ("preference", |report| report.domain.as_ref().filter(|domain| !domain.implicit).map(|domain| domain.preference.to_string())),
-    ("address", |report| report.address.map(|address| address.ip().to_string())),
+    ("address", |report| report.address.as_ref().map(shown_ip)),
     ("verdict", |report| Some(level(report.verdict.level).to_owned())),
     ("failure", |report| report.verdict.class().map(|class| class.name().to_owned())),
     ("phase", |report| report.failed_phase().map(|phase| phase.kind.name().to_owned())),

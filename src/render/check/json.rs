@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Format, Written, level, moment, ms, protocol};
 use crate::explain::failure::Class;
+use crate::host::shown_ip;
 use crate::jobs::check::report::{BadLine, Comparison, Notice, Phase, Report, ServerCertificate, Summary, Tls, Tried, Waiting};
 use crate::net::dial::Cause;
 use crate::net::tls::verdict::Fault;
@@ -89,10 +90,10 @@ fn check(report: &Report) -> Value {
             "implicit": domain.implicit,
             "ms": ms(domain.took),
         })),
-        "address": report.address.map(|address| address.ip().to_string()),
+        "address": report.address.as_ref().map(shown_ip),
         "attempts": report.attempts.iter().map(attempt).collect::<Vec<_>>(),
-        "passed_over": report.passed_over.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>(),
-        "addresses": report.addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>(),
+        "passed_over": report.passed_over.iter().map(shown_ip).collect::<Vec<_>>(),
+        "addresses": report.addresses.iter().map(shown_ip).collect::<Vec<_>>(),
         "aliases": report.aliases,
         "phases": report.phases.iter().map(phase).collect::<Vec<_>>(),
         "offer": report.offer.as_ref().map(offer),
@@ -125,7 +126,7 @@ fn attempt(tried: &Tried) -> Value {
         Some(Cause::BadLocalAddress(words)) => (Some("bad-local-address"), Some(words)),
         Some(Cause::Other(words)) => (Some("other"), Some(words)),
     };
-    json!({ "address": tried.address.ip().to_string(), "port": tried.address.port(), "cause": cause, "text": words, "ms": ms(tried.took) })
+    json!({ "address": shown_ip(&tried.address), "port": tried.address.port(), "cause": cause, "text": words, "ms": ms(tried.took) })
 }
 
 fn phase(phase: &Phase) -> Value {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::explain::failure::{self, Diagnosis, Failure};
 use crate::explain::place::Caller;
+use crate::host::in_url;
 use crate::jobs::check::report::{BadLine, Comparison, Level, Report, Summary, Waiting};
 use crate::jobs::opening;
 use crate::render::{Row, Style, human};
@@ -138,11 +139,12 @@ fn write_place(target: &Target, out: &mut String) {
         out.push_str(&printable_str(&target.to_string()));
         return;
     }
+    let host = printable_str(&target.host);
     // Plain SMTP says nothing, and neither does TLS on the port of TLS.
     if target.protocol != Protocol::Smtp || target.implicit_tls != (target.port == SUBMISSIONS) {
-        let _ = write!(out, "{}://", protocol(target));
+        let _ = write!(out, "{}://{}:{}", protocol(target), in_url(&host), target.port);
+        return;
     }
-    let host = printable_str(&target.host);
     let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
     let _ = write!(out, "{open}{host}{close}:{}", target.port);
 }
@@ -201,6 +203,8 @@ mod tests {
             ("smtps://mx.contoso.test:25", "smtps://mx.contoso.test:25"),
             ("smtp://mx.contoso.test:465", "smtp://mx.contoso.test:465"),
             ("lmtp://[::1]", "lmtp://[::1]:24"),
+            ("[fe80::1%lo]:2525", "[fe80::1%lo]:2525"),
+            ("smtps://[fe80::1%25lo]:25", "smtps://[fe80::1%25lo]:25"),
             ("lmtps://mx.contoso.test", "lmtps://mx.contoso.test:24"),
             ("lmtp:unix:/run/lmtp", "lmtp:unix:/run/lmtp"),
         ];

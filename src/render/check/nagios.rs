@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{Apart, Format, Limits, Written, place, s};
 use crate::explain::place::Caller;
+use crate::host::shown_ip;
 use crate::jobs::check::report::{BadLine, Comparison, Level, PhaseKind, Report, Summary};
 use crate::render::human;
 use crate::text::printable_str;
@@ -183,7 +184,7 @@ impl Nagios {
     fn name(&self, report: &Report) -> String {
         let domain = report.domain.as_ref().filter(|domain| self.apart.by_domain && domain.name != report.target.host);
         let domain = domain.map(|domain| format!("{} ", domain.name)).unwrap_or_default();
-        let address = report.address.filter(|_| self.apart.by_address).map(|address| format!(" ({})", address.ip()));
+        let address = report.address.filter(|_| self.apart.by_address).map(|address| format!(" ({})", shown_ip(&address)));
         format!("{domain}{}{}", place(&report.target), address.unwrap_or_default())
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{Apart, Format, Written, protocol};
 use crate::explain::failure::Class;
+use crate::host::shown_ip;
 use crate::jobs::check::report::{Level, PhaseKind, Report, Summary};
 use crate::text::printable_str;
 
@@ -84,7 +85,7 @@ impl Prometheus {
             labels.push(label("mail_domain", report.domain.as_ref().map_or(host, |domain| &domain.name)));
         }
         if self.apart.by_address {
-            labels.push(label("address", &report.address.map(|address| address.ip().to_string()).unwrap_or_default()));
+            labels.push(label("address", &report.address.as_ref().map(shown_ip).unwrap_or_default()));
         }
         labels.join(",")
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Format, Wishes, Written, place, s, write_place};
 use crate::explain::notice;
+use crate::host::shown_ip;
 use crate::jobs::check::report::{BadLine, Comparison, Level, NoticeKind, PhaseKind, Report, Summary};
 use crate::jobs::check::words;
 use crate::render::{Row, human, style, tls};
@@ -77,7 +78,7 @@ impl Text {
 
     /// `mail.contoso.test:25 (192.0.2.25)  ok`; what does not fit stands below.
     fn headline(&self, report: &Report, out: &mut String) {
-        let address = report.address.map(|address| address.ip().to_string()).filter(|ip| *ip != report.target.host);
+        let address = report.address.filter(|address| report.target.address() != Some(address.ip())).map(|address| shown_ip(&address));
         let address = address.map(|ip| format!(" ({ip})")).unwrap_or_default();
         let place = format!("{}{}{address}", self.time(report), place(&report.target));
         let verdict = &report.verdict;
@@ -302,13 +303,13 @@ fn attempts(report: &Report, verbose: bool) -> Vec<Row> {
     }
     let row = |tried: &crate::jobs::check::report::Tried| {
         let words = tried.cause.as_ref().map_or_else(|| "connected".to_owned(), words::cause);
-        Row::block(format!("{} port {}: {words} ({})", tried.address.ip(), tried.address.port(), human::duration(tried.took)))
+        Row::block(format!("{} port {}: {words} ({})", shown_ip(&tried.address), tried.address.port(), human::duration(tried.took)))
     };
     let mut rows: Vec<Row> = report.attempts.iter().map(row).collect();
     let was_tried =
         |address: &SocketAddr| report.attempts.iter().any(|tried| tried.address == *address) || report.passed_over.contains(address);
     let others = report.addresses.iter().filter(|address| verbose && !was_tried(address));
-    rows.extend(others.map(|address| Row::block(format!("{} port {}: not tried", address.ip(), address.port()))));
+    rows.extend(others.map(|address| Row::block(format!("{} port {}: not tried", shown_ip(address), address.port()))));
     rows
 }
 
@@ -363,8 +364,8 @@ fn note(report: &Report, many_domains: bool, out: &mut String) {
         Some(domain) => add(&format!("MX {}", domain.preference)),
         None => {}
     }
-    if let Some(address) = report.address.filter(|address| report.target.host.parse() != Ok(address.ip())) {
-        add(&address.ip().to_string());
+    if let Some(address) = report.address.filter(|address| report.target.address() != Some(address.ip())) {
+        add(&shown_ip(&address));
     }
     match report.verdict.level {
         Level::Ok => {

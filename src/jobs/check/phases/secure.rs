@@ -5,6 +5,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{Boxed, Walk};
 use crate::explain::failure::Failure;
 use crate::explain::talk::{Lacks, TalkFailure};
+use crate::host::ip_of;
 use crate::jobs::check::report::{PhaseKind, ServerCertificate, Tls};
 use crate::jobs::check::words;
 use crate::jobs::old_tls;
@@ -96,7 +97,7 @@ impl Walk<'_> {
     fn sent_name(&self) -> Option<String> {
         let tls = &self.options.tls;
         let name = tls.server_name.clone().unwrap_or_else(|| self.report.target.host.clone());
-        Some(name).filter(|name| !tls.no_sni && name.parse::<std::net::IpAddr>().is_err())
+        Some(name).filter(|name| !tls.no_sni && ip_of(name).is_none())
     }
 
     fn certificate(&mut self, report: &TlsReport) -> Result<(), Failure> {

@@ -164,7 +164,7 @@ fn note(report: &mut Report, by_proxy: bool, ongoing: Option<&Ongoing>, event: &
 fn failed_in(error: &DialError) -> PhaseKind {
     match error {
         DialError::NoSuchName | DialError::NoAddress { .. } | DialError::Resolver(_) | DialError::ResolverSilent => PhaseKind::Resolve,
-        DialError::Unreachable(_) | DialError::Socket(_) | DialError::Header(_) => PhaseKind::Connect,
+        DialError::UnknownZone(_) | DialError::Unreachable(_) | DialError::Socket(_) | DialError::Header(_) => PhaseKind::Connect,
         DialError::ProxyUnreachable(_) | DialError::Proxy(_) | DialError::Command(_) => PhaseKind::Proxy,
     }
 }

@@ -116,6 +116,7 @@ async fn each_place_where_a_check_can_stop_has_its_phase_and_its_sentence() {
         ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO", "FAILED ehlo: EHLO refused (550)"),
         ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO\nhold", "FAILED ehlo: EHLO refused (550)"),
         ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO\nS: what", "FAILED ehlo: EHLO refused (550)"),
+        ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO\nS: 354 what", "FAILED ehlo: EHLO refused (550)"),
         ("S: 220 mx\nC: EHLO\nS: 550 no\nC: HELO\nS: 421 later", "FAILED ehlo: EHLO refused (550)"),
         ("S: 220 mx\nC: EHLO\nhold", "FAILED ehlo: no reply to EHLO within 30 s"),
         ("S: 220 mx\nC: EHLO", "FAILED ehlo: closed instead of the reply to EHLO"),

@@ -307,7 +307,15 @@ impl<'a> Walk<'a> {
                     self.beside = Some(second.clone());
                     helo = Some(HeloEnd::Answered(second));
                 }
-                Err(failure) => helo = Some(HeloEnd::Failed(failure.short())),
+                Err(failure) => {
+                    // What is no answer to HELO has ended the phase: it stands beside the refusal, not in its place.
+                    if self.open.is_none()
+                        && let Some(phase) = self.report.phases.last_mut()
+                    {
+                        phase.refused = phase.reply.replace(reply.clone());
+                    }
+                    helo = Some(HeloEnd::Failed(failure.short()));
+                }
             }
         }
         if !reply.is_success() {

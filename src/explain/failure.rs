@@ -258,7 +258,7 @@ pub fn diagnose(failure: &Failure, place: &Place) -> Diagnosis {
         | Failure::GreetingRefused(_)
         | Failure::GreetingLater(_) => words.greeting(failure),
         Failure::HeaderNotTaken(reply) => words.header(reply),
-        Failure::BehindHeader(failure) => behind_header(diagnose(failure, place)),
+        Failure::BehindHeader(failure) => behind_header(diagnose(failure, &place.clone().after_header())),
         Failure::Route(failure) => route::diagnose(failure, place),
         Failure::Talk(failure) => talk::diagnose(failure, place),
         _ => connecting::diagnose(failure, place),
@@ -287,6 +287,12 @@ pub(super) fn seconds(duration: Duration) -> String {
     } else {
         format!("{} s", ms / 1000)
     }
+}
+
+/// A likely cause where a server is silent, or closes without a word, before anything was said.
+pub(super) fn header_expected(words: &mut Diagnosis) {
+    words.likely.push("The port is for a load balancer, and the server waits for its PROXY protocol header.".to_owned());
+    words.next.push("Does a load balancer stand before this port?  --proxy-protocol v1 (or v2) sends its header.".to_owned());
 }
 
 /// What fails on a connection that began with a header may fail because of it.
@@ -354,7 +360,21 @@ impl Words<'_> {
         }
     }
 
+    /// Silence and a silent end before the greeting, which a port for load balancers only brings about too.
     fn greeting(&self, failure: &Failure) -> Diagnosis {
+        let mut words = self.no_greeting(failure);
+        // Inside TLS the header would have come before the handshake.
+        let fits = match failure {
+            Failure::NoGreeting(_) | Failure::ClosedAtOnce { partial: false } | Failure::LostAtOnce(_) => !self.place.implicit_tls,
+            _ => false,
+        };
+        if fits && !self.place.behind_header {
+            header_expected(&mut words);
+        }
+        words
+    }
+
+    fn no_greeting(&self, failure: &Failure) -> Diagnosis {
         let Self { place, at, .. } = self;
         let other = if place.port() == 587 { 25 } else { 587 };
         // LMTP has no other port, and neither has a socket.
@@ -546,5 +566,42 @@ mod tests {
         let words = diagnose(&failure, &Place::new("mx.alt.test", 25));
         assert!(words.likely[0].contains("--proxy-protocol") && words.next[0].contains("--proxy-protocol"), "{words:?}");
         assert_eq!((failure.class(), failure.short().as_str()), (Class::Lost, "closed before the greeting"));
+    }
+
+    #[test]
+    fn a_port_for_load_balancers_is_among_the_causes_of_silence_unless_a_header_was_sent() {
+        // P54
+        use super::super::handshake::Why;
+        let lost = || Failure::LostAtOnce("connection reset".to_owned());
+        let silent = || Failure::NoGreeting(Duration::from_secs(60));
+        let closed = |partial| Failure::ClosedAtOnce { partial };
+        let handshake = |why| {
+            let failure = super::super::handshake::HandshakeFailure { words: "x".to_owned(), why, narrowed_by: Vec::new() };
+            Failure::from(TalkFailure::Handshake(failure))
+        };
+        let mx = || Place::new("mx.alt.test", 25);
+        let inside = || mx().speaking(false, true);
+        let table = [
+            (silent(), mx(), true),
+            (closed(false), mx(), true),
+            (lost(), mx(), true),
+            (closed(true), mx(), false),
+            (silent(), inside(), false),
+            (handshake(Why::Cut), inside(), true),
+            (handshake(Why::Silent), inside(), true),
+            (handshake(Why::NothingInCommon), inside(), false),
+            // It has greeted, and answered STARTTLS.
+            (handshake(Why::Cut), mx(), false),
+            (Failure::GreetingRefused(554), mx(), false),
+        ];
+        let flag = |list: &[String]| list.iter().filter(|text| text.contains("--proxy-protocol v1")).count();
+        for (failure, place, want) in table {
+            let words = diagnose(&failure, &place);
+            let named = words.likely.last().is_some_and(|cause| cause.contains("PROXY protocol"));
+            assert_eq!((named, flag(&words.next)), (want, usize::from(want)), "{failure:?}: {words:?}");
+            // Who has sent one is not told to.
+            let behind = diagnose(&Failure::BehindHeader(Box::new(failure)), &place);
+            assert_eq!(flag(&behind.next), 0, "{behind:?}");
+        }
     }
 }

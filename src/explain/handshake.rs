@@ -1,6 +1,6 @@
 //! Why a TLS handshake came to nothing.
 
-use super::failure::{Diagnosis, diagnosis};
+use super::failure::{Diagnosis, diagnosis, header_expected};
 use super::place::Place;
 use crate::text::printable_str;
 
@@ -50,7 +50,12 @@ pub(super) fn diagnose(failure: &HandshakeFailure, place: &Place) -> Diagnosis {
         likely.insert(0, format!("Your own {flags}: the server speaks nothing of what that leaves over."));
         next.insert(0, format!("Leave out {flags}."));
     }
-    Diagnosis { likely, next, ..diagnosis(headline(failure, place), happened(failure.why, place), &[], &[]) }
+    let mut words = Diagnosis { likely, next, ..diagnosis(headline(failure, place), happened(failure.why, place), &[], &[]) };
+    // Its header would come before TLS.
+    if place.implicit_tls && !place.behind_header && matches!(failure.why, Why::Cut | Why::Silent) {
+        header_expected(&mut words);
+    }
+    words
 }
 
 fn headline(failure: &HandshakeFailure, place: &Place) -> String {

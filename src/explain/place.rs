@@ -16,6 +16,8 @@ pub struct Place {
     pub lmtp: bool,
     /// TLS from the first byte.
     pub implicit_tls: bool,
+    /// The connection began with our header of the PROXY protocol.
+    pub behind_header: bool,
     /// How what can be called is named.
     caller: Caller,
 }
@@ -35,7 +37,15 @@ pub enum Caller {
 impl Place {
     /// A port of a host, for a session in SMTP.
     pub fn new(host: &str, port: u16) -> Self {
-        Self { host: printable_str(host).into_owned(), port, socket: None, lmtp: false, implicit_tls: false, caller: Caller::Session }
+        Self {
+            host: printable_str(host).into_owned(),
+            port,
+            socket: None,
+            lmtp: false,
+            implicit_tls: false,
+            behind_header: false,
+            caller: Caller::Session,
+        }
     }
 
     /// A socket of this machine in the place of the port.
@@ -48,6 +58,12 @@ impl Place {
     #[must_use]
     pub fn speaking(self, lmtp: bool, implicit_tls: bool) -> Self {
         Self { lmtp, implicit_tls, ..self }
+    }
+
+    /// Where the connection began with our header of the PROXY protocol.
+    #[must_use]
+    pub fn after_header(self) -> Self {
+        Self { behind_header: true, ..self }
     }
 
     /// For somebody else than who began a session.

@@ -19,6 +19,11 @@ use crate::support::scripted::{Scripted, closed_port, serve};
 
 pub(crate) const FINE: &str = "S: 220 mx.contoso.test ESMTP\nC: EHLO a\nS: 250-mx.contoso.test\nS: 250 SIZE 10\nC: QUIT\nS: 221 bye";
 
+/// A text as it was before it was wrapped.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn check(port: u16, flags: &[&str]) -> Run {
     let place = format!("127.0.0.1:{port}");
     ehlo(["check", "--ehlo", "a"].into_iter().chain(flags.iter().copied()).chain([place.as_str()]).map(str::to_owned).collect::<Vec<_>>())
@@ -213,6 +218,30 @@ fn a_reply_that_nobody_asked_for_is_told_and_421_is_421_at_any_moment() {
     for (script, flags, status, words) in table {
         let server = serve(script);
         words.iter().fold(check(server.port, flags).status(*status), |run, word| run.out(*word)).check();
+        server.end();
+    }
+}
+
+#[test]
+fn a_port_for_load_balancers_is_among_the_causes_of_a_silent_end_and_of_silence() {
+    // P54
+    let words = "The port is for a load balancer, and the server waits for its PROXY protocol header.";
+    for (script, flags, status) in [("close", &[][..], 6), ("hold", &["--timeout", "1"], 5)] {
+        let server = serve(script);
+        let done = check(server.port, flags).status(status).any_out().check();
+        // As a cause among others, and not the first of them.
+        assert!(
+            one_line(&done.out()).contains(words)
+                && one_line(&done.out()).contains("--proxy-protocol v1 (or v2)")
+                && !done.out().contains("1. The port is for"),
+            "{}",
+            done.out()
+        );
+        server.end();
+        let server = serve(script);
+        let port = server.port.to_string();
+        let done = ehlo(["127.0.0.1", &port].iter().chain(flags)).status(status).any().check();
+        assert!(one_line(&done.err()).contains(words), "{}", done.err());
         server.end();
     }
 }

@@ -49,6 +49,42 @@ pub fn out_of_url(host: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether a name or an address means the machine of whoever uses it, wherever that is: `localhost` and what is below it
+/// (RFC 6761 §6.3), the names that systems set beside it, loopback and unspecified addresses.
+pub fn is_own_machine(host: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "localhost",
+        "localhost.localdomain",
+        "localhost4",
+        "localhost4.localdomain4",
+        "localhost6",
+        "localhost6.localdomain6",
+        "ip6-localhost",
+        "ip6-loopback",
+    ];
+    if let Some(ip) = ip_of(host) {
+        return is_loopback(ip);
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let below = name.rsplit_once('.').is_some_and(|(_, last)| last.eq_ignore_ascii_case("localhost"));
+    below || NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Loopback addresses, and unspecified ones, which lead there on many systems.
+pub fn is_loopback(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || address.is_unspecified()
+}
+
+/// Addresses that nobody outside can reach: private, unique local and link-local ones (RFC 1918, RFC 4193, RFC 3927,
+/// RFC 4291 §2.5.6).
+pub fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +122,32 @@ mod tests {
         }
         // Many leave the percent sign as it is.
         assert_eq!((out_of_url("fe80::1%lo"), out_of_url("fe80::1%25")), ("fe80::1%lo".into(), "fe80::1%25".into()));
+    }
+
+    #[test]
+    fn who_is_meant_by_a_host_is_told_from_its_name_or_address() {
+        let own = [
+            "localhost",
+            "LOCALHOST.",
+            "localhost.localdomain",
+            "mx.localhost",
+            "ip6-localhost",
+            "127.0.0.1",
+            "127.8.9.10",
+            "::1",
+            "0.0.0.0",
+            "::",
+            "::ffff:127.0.0.1",
+        ];
+        assert!(own.into_iter().all(is_own_machine));
+        let others =
+            ["mx.contoso.test", "localhost.contoso.test", "notlocalhost", "mx.localhosts", "10.0.0.1", "2001:db8::1", "fe80::1%lo"];
+        assert!(!others.into_iter().any(is_own_machine));
+        let private = |address: &str| is_private(address.parse().unwrap());
+        assert!(
+            ["10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.1.1", "fc00::1", "fd12::1", "fe80::1", "::ffff:10.0.0.1"].map(private)
+                == [true; 8]
+        );
+        assert!(["192.0.2.1", "2001:db8::1", "127.0.0.1", "172.32.0.1"].map(private) == [false; 4]);
     }
 }

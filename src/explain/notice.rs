@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::host::{is_loopback, is_private};
 use crate::text::{lossy, printable, printable_str};
 use crate::wire::code::ReplyCode;
 use crate::wire::keyword::{Capabilities, Keyword};
@@ -57,10 +58,42 @@ fn is_internal_name(name: &str) -> bool {
 
 /// Private, link-local or loopback.
 fn is_internal(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
-        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
+    is_private(address) || is_loopback(address)
+}
+
+/// What an MX record says that names the machine of whoever follows it.
+pub fn mx_names_own_machine(host: &str) -> String {
+    format!(
+        "The MX record names {}, which is the sender's own machine: each sender that follows it connects to itself, and the mail loops or bounces.",
+        printable(host.as_bytes())
+    )
+}
+
+/// What the address of a mail server that an MX record names is to others; `itself`: we have reached this machine
+/// itself.
+pub fn mx_address(host: &str, address: IpAddr, itself: bool) -> Option<String> {
+    let host = printable(host.as_bytes());
+    if is_loopback(address) {
+        return Some(format!("{host} is {address}, a loopback address: who looks it up here reaches their own machine."));
     }
+    if itself {
+        return Some(format!("{host} is {address}, an address of this machine itself."));
+    }
+    is_private(address).then(|| format!("{host} is {address}, a private address: it cannot be reached from the internet."))
+}
+
+/// What stands behind a list of mail servers that is not whole.
+pub fn mx_left_out(domain: &str, shown: usize, left_out: usize) -> String {
+    format!(
+        "{} has {} mail servers: only the first {shown} in order of preference are looked at, and {left_out} are left out.",
+        printable(domain.as_bytes()),
+        shown + left_out
+    )
+}
+
+/// The same of the addresses of a name.
+pub fn addresses_left_out(host: &str, shown: usize, left_out: usize) -> String {
+    format!("{} has {} addresses: only {shown} are looked at, and {left_out} are left out.", printable(host.as_bytes()), shown + left_out)
 }
 
 /// Keywords that a device on the way has overwritten.

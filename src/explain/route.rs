@@ -75,17 +75,27 @@ pub enum Trouble {
         /// The name exists.
         exists: bool,
     },
+    /// The MX record names the machine of whoever follows it.
+    OwnMachine,
     /// So many mail servers, and none of them was reached.
     NoMailServer(usize),
     /// The host has no address, but these mail servers.
     MailDomain(Vec<String>),
 }
 
+/// In a few words, of an MX record.
+pub const MX_NAMES_OWN_MACHINE: &str = "MX names the sender's own machine";
+
 impl Trouble {
     /// The kind of failure.
     pub(super) fn class(&self) -> Class {
         match self {
-            Self::NullMx | Self::NoSuchDomain | Self::MxWithoutAddress { .. } | Self::NoMxAnswer(_) | Self::MailDomain(_) => Class::Dns,
+            Self::NullMx
+            | Self::NoSuchDomain
+            | Self::OwnMachine
+            | Self::MxWithoutAddress { .. }
+            | Self::NoMxAnswer(_)
+            | Self::MailDomain(_) => Class::Dns,
             Self::CommandSilent(_) => Class::Timeout,
             _ => Class::Connect,
         }
@@ -120,6 +130,7 @@ impl Trouble {
             Self::NoMxAnswer(words) => return with("MX not looked up", words),
             Self::MxWithoutAddress { exists: true } => "the mail server has no address",
             Self::MxWithoutAddress { .. } => "the mail server does not exist",
+            Self::OwnMachine => MX_NAMES_OWN_MACHINE,
             Self::NoMailServer(_) => "no mail server can be reached",
             Self::MailDomain(_) => "a mail domain, not a host (--mx)",
         };
@@ -152,10 +163,14 @@ pub(super) fn diagnose(failure: &RouteFailure, place: &Place) -> Diagnosis {
         | Trouble::NoSuchDomain
         | Trouble::NoMxAnswer(_)
         | Trouble::MxWithoutAddress { .. }
+        | Trouble::OwnMachine
         | Trouble::NoMailServer(_)
         | Trouble::MailDomain(_) => words.domain(trouble),
     }
 }
+
+/// So many mail servers are named in a sentence.
+const FEW: usize = 8;
 
 struct Words<'a> {
     way: &'a str,
@@ -405,6 +420,15 @@ impl Words<'_> {
                 &["A typing error in the MX record, or in the name of the host.", "The address record was deleted."],
                 &["Set an address for the host, or name another one in the MX record."],
             ),
+            Trouble::OwnMachine => diagnosis(
+                format!("The MX record names {domain}, which is the sender's own machine"),
+                "What answered here is this machine, not a mail server of the domain. Each sender that follows the record connects to itself.",
+                &[
+                    "The record was copied from the server's own settings.",
+                    "The domain should take no mail: a null MX (\"0 .\", RFC 7505) says that.",
+                ],
+                &["Name the mail server in the MX record by its own full name."],
+            ),
             Trouble::NoMailServer(count) => diagnosis(
                 format!("None of the {count} mail servers of {domain} can be reached"),
                 "Each was tried in order of preference; what happened stands above.",
@@ -415,10 +439,11 @@ impl Words<'_> {
                 &["Does any other server answer on 25?", "From another network?"],
             ),
             Trouble::MailDomain(servers) => {
-                let servers: Vec<_> = servers.iter().map(|server| printable_str(server)).collect();
+                let shown: Vec<_> = servers.iter().take(FEW).map(|server| printable_str(server)).collect();
+                let more = if servers.len() > FEW { format!(" and {} more", servers.len() - FEW) } else { String::new() };
                 diagnosis(
                     format!("{domain} is a mail domain, not a host: it has no address, but mail servers"),
-                    &format!("Its mail goes to {}.", servers.join(", ")),
+                    &format!("Its mail goes to {}{more}.", shown.join(", ")),
                     &["Mail servers have names of their own, which the MX records of the domain tell."],
                     &[&self.place.call_by_mx(domain)],
                 )
@@ -470,6 +495,7 @@ mod tests {
             Trouble::NoMxAnswer(odd()),
             Trouble::MxWithoutAddress { exists: true },
             Trouble::MxWithoutAddress { exists: false },
+            Trouble::OwnMachine,
             Trouble::NoMailServer(3),
             Trouble::MailDomain(vec![odd()]),
         ];

@@ -1,7 +1,7 @@
 //! From a name to addresses: by the system's resolver, as other programs do it, or at a name server of the
 //! operator's choice.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,14 +10,17 @@ use tokio::net::lookup_host;
 use tokio::time::{Instant, timeout_at};
 
 use super::dial::{DialError, DialOptions, Family};
+use super::dns::mx::MOST;
 use super::dns::{DnsError, Resolver};
 use super::zone::socket_address;
 
 /// The addresses of a host, in the order in which they are to be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
-    /// Never empty, each once, the families taking turns.
+    /// Never empty, at most [`MOST`], each once, the families taking turns.
     pub addresses: Vec<SocketAddr>,
+    /// So many more there are, which are not tried.
+    pub left_out: usize,
     /// The names that CNAME records led to; the system's resolver does not tell them.
     pub aliases: Vec<String>,
     /// How long it took.
@@ -46,11 +49,13 @@ pub async fn resolve(host: &str, port: u16, options: &DialOptions, deadline: Ins
         Family::V4 => address.is_ipv4(),
         Family::V6 => address.is_ipv6(),
     });
-    let addresses = interleave(wanted);
+    let mut addresses = interleave(wanted);
     if addresses.is_empty() {
         return Err(DialError::NoAddress { other_family });
     }
-    Ok(Resolved { addresses, aliases, took: started.elapsed() })
+    let left_out = addresses.len().saturating_sub(MOST);
+    addresses.truncate(MOST);
+    Ok(Resolved { addresses, left_out, aliases, took: started.elapsed() })
 }
 
 async fn by_system(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, DialError> {
@@ -94,12 +99,8 @@ fn resolver_error(error: &io::Error) -> DialError {
 
 /// The resolver's order, with the families taking turns (RFC 8305 §4); doubles are left out.
 fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    let mut unique: Vec<SocketAddr> = Vec::new();
-    for address in addresses {
-        if !unique.contains(&address) {
-            unique.push(address);
-        }
-    }
+    let mut known = HashSet::new();
+    let unique: Vec<SocketAddr> = addresses.filter(|address| known.insert(*address)).collect();
     if unique.len() < 2 {
         return unique;
     }

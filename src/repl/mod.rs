@@ -109,6 +109,8 @@ pub struct Repl {
     /// The program that the connection leads through.
     command: Option<crate::net::command::Watch>,
     target: Target,
+    /// An MX record led to the target, and it is not connected yet.
+    by_mx: bool,
     log: Option<log::Log>,
     /// Lines that wait for their turn: a paste, or type-ahead that was no answer to a question.
     queue: VecDeque<paste::Queued>,
@@ -200,6 +202,7 @@ impl Repl {
             connection: None,
             command: None,
             target,
+            by_mx: false,
             log: None,
             queue: VecDeque::new(),
             from_queue: false,

@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
+use crate::explain::notice;
 use crate::explain::route::{RouteFailure, Trouble};
-use crate::host::{ip_of, shown_ip};
+use crate::host::{ip_of, is_own_machine, shown_ip};
 use crate::jobs::opening::{self, command_silent, dial_failure, mail_server_failure, mx_failure, or_mail_domain};
 use crate::net::Connection;
 use crate::net::command::how_it_ended;
@@ -70,7 +71,10 @@ impl Repl {
             let target = self.target.clone();
             let failure = match self.dial(&target, &options, true).await {
                 Err(failure) => mail_server_failure(failure, &target.host),
-                dialed => return dialed,
+                dialed => {
+                    self.by_mx = !found.implicit;
+                    return dialed;
+                }
             };
             if count == 1 {
                 return Err(failure);
@@ -94,9 +98,15 @@ impl Repl {
         let shown = if self.options.verbose > 0 { list.len() } else { list.len().min(MANY) };
         let more = if shown < list.len() { format!(" and {} more", list.len() - shown) } else { String::new() };
         self.screen.note(format!("The mail of {domain} goes to {}{more}.", list[..shown].join(", ")));
+        if found.left_out > 0 {
+            self.screen.note(notice::mx_left_out(&domain, list.len(), found.left_out));
+        }
         if found.null_among_others {
             self.screen
                 .hint("One MX record is \"0 .\", which must stand alone (RFC 7505): senders may give up or pass over it. Delete it.");
+        }
+        if let Some(mx) = found.servers.iter().find(|mx| is_own_machine(&mx.host)) {
+            self.screen.hint(notice::mx_names_own_machine(&mx.host));
         }
         let odd = found.servers.iter().find(|mx| ip_of(&mx.host).is_some());
         if let Some(mx) = odd {
@@ -168,7 +178,7 @@ impl Repl {
 
     /// Takes over a stream that stands.
     pub(super) fn connected(&mut self, dialed: Dialed) {
-        let Dialed { stream, peer, timings } = dialed;
+        let Dialed { stream, peer, local, timings } = dialed;
         let took = human::duration(timings.after_name());
         let text = match (&peer, &self.options.dial.route) {
             (Peer::Socket, _) => format!("Connected to {} in {took}", place(&self.target)),
@@ -185,6 +195,12 @@ impl Repl {
             (Peer::Command(_), _) => format!("{}: the command has been started; the server is behind it", place(&self.target)),
         };
         self.screen.note(&text);
+        if let (true, Peer::Address(address)) = (std::mem::take(&mut self.by_mx), &peer)
+            && !is_own_machine(&self.target.host)
+            && let Some(remark) = notice::mx_address(&self.target.host, address.ip(), local.is_some_and(|local| local.ip() == address.ip()))
+        {
+            self.screen.note(remark);
+        }
         let mut connection = Connection::new(stream, self.options.limits);
         connection.note(text);
         self.connection = Some(connection);
@@ -308,6 +324,9 @@ impl Telling {
             let list = resolved.addresses.iter().map(shown_ip).collect::<Vec<_>>().join(", ");
             let took = if self.verbose { format!(" ({})", human::duration(resolved.took)) } else { String::new() };
             rows.push(Row::note(format!("{whom} is {list}{took}")));
+        }
+        if resolved.left_out > 0 {
+            rows.push(Row::note(notice::addresses_left_out(&self.whom, resolved.addresses.len(), resolved.left_out)));
         }
         rows
     }

@@ -907,6 +907,82 @@ mod names {
     }
 
     #[test]
+    fn an_mx_record_that_names_the_senders_own_machine_is_no_success() {
+        // P44, P54
+        let zone = "own.test MX 10 localhost\nlocalhost A 127.0.0.1\nliteral.test MX 10 127.0.0.1\n\
+                    fine.test MX 10 mx1.fine.test\nmx1.fine.test A 127.0.0.1";
+        let names = name_server(zone);
+        let own = "which is the sender's own machine: each sender that follows it connects to itself";
+        let loopback = "mx1.fine.test is 127.0.0.1, a loopback address";
+        let failed = "MX names the sender's own machine";
+        for (domain, words, failure) in
+            [("own.test", own, Some(failed)), ("literal.test", own, Some(failed)), ("fine.test", loopback, None)]
+        {
+            let (status, plugin) = if failure.is_some() { (3, 2) } else { (0, 1) };
+            let run = |flags: &[&str], status| {
+                let server = serve(FINE);
+                let done = look(&names, domain, server.port, &[&["--mx"], flags].concat()).status(status).any_out().check();
+                server.end();
+                one_line(&done.out())
+            };
+            let text = run(&["-v"], status);
+            assert!(text.contains(words) && failure.is_none_or(|words| text.contains(words)), "{text}");
+            let json = run(&["--json"], status);
+            let kind = if failure.is_some() { r#""kind":"mail-domain""# } else { r#""kind":"mail-server-address""# };
+            assert!(json.contains(words) && json.contains(kind), "{json}");
+            let csv = run(&["--format", "csv"], status);
+            assert!(csv.contains(failure.unwrap_or("loopback address")), "{csv}");
+            let nagios = run(&["--format", "nagios"], plugin);
+            assert!(failure.is_none_or(|words| nagios.contains(words)), "{nagios}");
+            let server = serve("S: 220 mx\nC: QUIT\nS: 221 bye");
+            let port = server.port.to_string();
+            ehlo(["--mx", domain, &port, "--resolver", &names.address.to_string()]).any_out().err(words).check();
+            server.finish();
+        }
+        // Its own machine is what the operator named.
+        let names = name_server("localhost A 127.0.0.1");
+        let server = serve(FINE);
+        let done = look(&names, "localhost", server.port, &["--mx"]).any_out().check();
+        assert!(!done.out().contains("own machine"), "{}", done.out());
+        server.end();
+    }
+
+    #[test]
+    fn a_domain_with_very_many_mail_servers_costs_few_questions() {
+        // P52
+        let mut zone = "m.t TCP\n".to_owned();
+        (0..2000).for_each(|number| zone.push_str(&format!("m.t MX {} {number}.t\n", 200 - number / 10)));
+        let names = name_server(&zone);
+        let words = "m.t has 2000 mail servers: only the first 50 in order of preference are looked at, and 1950 are left out.";
+        let done = look(&names, "m.t", closed_port(), &["--mx"]).status(3).out(words).check();
+        assert!(done.out().contains(" 1990.t:") && !done.out().contains(" 1000.t:") && done.out().contains("50 hosts: "), "{}", done.out());
+        // MX over UDP (and then over TCP), A and AAAA of each.
+        assert!((1..=101).contains(&names.questions()), "{}", names.questions());
+        let done = look(&names, "m.t", closed_port(), &["--mx", "--json"]).status(3).any_out().check();
+        assert!(done.out().contains(r#""left_out":1950"#) && one_line(&done.out()).contains(words), "{}", done.out());
+        let asked = names.questions();
+        ehlo(["--mx", "m.t", "--resolver", &names.address.to_string()]).status(4).any_out().err(words).check();
+        assert!(names.questions() - asked <= 101, "{}", names.questions() - asked);
+    }
+
+    #[test]
+    fn no_more_than_so_many_addresses_of_a_name_are_looked_at() {
+        // P52
+        let zone: String = (1..=60).map(|last| format!("many.test A 127.0.1.{last}\n")).collect();
+        let names = name_server(&zone);
+        let words = "many.test has 60 addresses: only 50 are looked at, and 10 are left out.";
+        let flags = ["--all-addresses", "--format", "json"];
+        let done = look(&names, "many.test", closed_port(), &flags).status(4).any_out().check();
+        assert_eq!(done.out().matches(r#""event":"check""#).count(), 50);
+        assert!(done.out().contains(words), "{}", done.out());
+        let done = look(&names, "many.test", closed_port(), &["--json"]).status(4).any_out().check();
+        assert!(done.out().contains(words) && done.out().contains(r#""addresses_left_out":10"#), "{}", done.out());
+        assert_eq!(done.out().matches(r#""cause":"refused""#).count(), 50);
+        let (port, resolver) = (closed_port().to_string(), names.address.to_string());
+        ehlo(["many.test", &port, "--resolver", &resolver]).status(4).any_out().err(words).check();
+    }
+
+    #[test]
     fn the_rows_of_several_domains_say_which_one() {
         let names = name_server(ZONE);
         let (server, other) = (serve(&format!("{FINE}\nagain\n{FINE}")), closed_port());

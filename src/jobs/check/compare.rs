@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::report::{Comparison, PhaseKind, Report};
 use crate::explain::failure::Failure;
+use crate::explain::notice;
 use crate::text::printable_str;
 
 /// An endpoint, as far as it is compared.
@@ -15,6 +16,10 @@ pub(super) struct Seen {
     /// It is one of several addresses that are checked apart.
     apart: bool,
     domain: Option<String>,
+    /// So many more mail servers the domain has.
+    servers_left_out: usize,
+    /// So many more addresses the host has.
+    addresses_left_out: usize,
     how: How,
     short: String,
 }
@@ -58,6 +63,8 @@ impl Seen {
             address: report.address.map(|address| address.ip()),
             apart,
             domain: report.domain.as_ref().map(|domain| domain.name.clone()),
+            servers_left_out: report.domain.as_ref().map_or(0, |domain| domain.left_out),
+            addresses_left_out: report.addresses_left_out,
             how,
             short: report.verdict.sentence.clone(),
         }
@@ -141,6 +148,9 @@ fn addresses(host: &str, port: u16, seen: &[&Seen], sentences: &mut Vec<String>)
     if seen.len() < 2 {
         return;
     }
+    if let Some(left_out) = seen.iter().map(|one| one.addresses_left_out).find(|count| *count > 0) {
+        sentences.push(notice::addresses_left_out(host, seen.len(), left_out));
+    }
     let host = printable_str(host);
     let dead: Vec<&&Seen> = seen.iter().filter(|one| one.is_dead()).collect();
     let alive = seen.len() - dead.len();
@@ -182,6 +192,9 @@ fn addresses(host: &str, port: u16, seen: &[&Seen], sentences: &mut Vec<String>)
 
 fn mail_servers(domain: &str, seen: &[Seen], sentences: &mut Vec<String>) {
     let hosts = distinct(seen, |one| &one.host);
+    if let Some(left_out) = seen.iter().map(|one| one.servers_left_out).find(|count| *count > 0) {
+        sentences.push(notice::mx_left_out(domain, hosts.len(), left_out));
+    }
     if hosts.len() < 2 {
         return;
     }
@@ -239,7 +252,17 @@ mod tests {
             How::Other => "the name does not exist",
         };
         let address = address.parse().ok();
-        Seen { host: host.to_owned(), port, address, apart: address.is_some(), domain: None, how, short: short.to_owned() }
+        Seen {
+            host: host.to_owned(),
+            port,
+            address,
+            apart: address.is_some(),
+            domain: None,
+            servers_left_out: 0,
+            addresses_left_out: 0,
+            how,
+            short: short.to_owned(),
+        }
     }
 
     fn said(list: &[Seen]) -> String {

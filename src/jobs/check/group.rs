@@ -222,6 +222,7 @@ async fn by_mx(shared: &Shared, resolver: &Resolver, targets: Vec<Target>) -> Ve
                 preference: mx.preference,
                 implicit: found.implicit,
                 null_among_others: found.null_among_others,
+                left_out: found.left_out,
                 took,
             }),
             spent: took,
@@ -291,6 +292,7 @@ fn each_address(endpoint: Endpoint, (result, took): &LookedUp, options: &Options
             let of = |address: &SocketAddr| Endpoint {
                 address: Some(with_port(*address, target.port)),
                 aliases: resolved.aliases.clone(),
+                addresses_left_out: resolved.left_out,
                 spent: endpoint.spent + *took,
                 ..endpoint.clone()
             };

@@ -28,6 +28,7 @@ use phases::Walk;
 pub use report::{Comparison, Level, Notice, NoticeKind, Phase, PhaseKind, Report, Summary, Verdict};
 
 use crate::explain::failure::{Class, Failure};
+use crate::explain::route::{RouteFailure, Trouble};
 use crate::explain::talk::TalkFailure;
 use crate::net::tls::{Roots, load_roots};
 
@@ -102,6 +103,12 @@ fn judge(report: &mut Report, options: &Options, result: Result<(), Failure>) {
     let result = match too_slow {
         Some(limit) => Err(Failure::from(TalkFailure::TooSlow { took: report.took, limit })),
         None => result,
+    };
+    // To have reached oneself is no success of a mail domain, whatever answered.
+    let result = if result.is_ok() && report.is_own_machine_by_mx() {
+        Err(Failure::Route(RouteFailure { way: report.target.host.clone(), trouble: Trouble::OwnMachine }))
+    } else {
+        result
     };
     report.notices = notices::all(report, options);
     if report.tries > 1 {

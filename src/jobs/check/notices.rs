@@ -1,12 +1,14 @@
 //! What is worth noticing in a check that went well, or went some way.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::options::{Options, Through};
 use super::report::{Notice, NoticeKind, PhaseKind, Report};
 use super::words;
 use crate::explain::notice;
-use crate::host::shown_ip;
+use crate::explain::route::MX_NAMES_OWN_MACHINE;
+use crate::host::{is_loopback, shown_ip};
 use crate::net::dial::Route;
 use crate::net::tls::verdict::is_expired;
 use crate::target::Protocol;
@@ -154,7 +156,19 @@ fn way(report: &Report, options: &Options, found: &mut Found) {
         let text = format!("{ip} port {port} had not answered when another address connected: --all-addresses tells whether it is dead.");
         found.add(NoticeKind::SilentAddress, format!("{ip}: no answer yet"), text);
     }
+    // Of each address of a host that is checked by itself the comparison tells.
+    if report.addresses_left_out > 0 && !options.all_addresses {
+        let text = notice::addresses_left_out(&report.target.host, report.addresses.len(), report.addresses_left_out);
+        found.add(NoticeKind::AddressesLeftOut, format!("{} more addresses", report.addresses_left_out), text);
+    }
     let Some(domain) = report.domain.as_ref().filter(|domain| !domain.implicit) else { return };
+    if report.is_own_machine_by_mx() {
+        found.add(NoticeKind::MailDomain, MX_NAMES_OWN_MACHINE, notice::mx_names_own_machine(&report.target.host));
+    } else if let Some(address) = report.address
+        && let Some(text) = notice::mx_address(&report.target.host, address.ip(), report.reached_itself)
+    {
+        found.add(NoticeKind::MailServerAddress, address_word(address.ip(), report.reached_itself), text);
+    }
     if let Some(alias) = report.aliases.last() {
         let text = format!(
             "{} is an alias (CNAME) of {}: an MX record must not name an alias (RFC 2181 section 10.3), and some senders do not follow it.",
@@ -176,6 +190,14 @@ fn way(report: &Report, options: &Options, found: &mut Found) {
             printable_str(&domain.name)
         );
         found.add(NoticeKind::MailDomain, "MX names an address", text);
+    }
+}
+
+fn address_word(address: IpAddr, itself: bool) -> &'static str {
+    match () {
+        () if is_loopback(address) => "loopback address",
+        () if itself => "this machine itself",
+        () => "private address",
     }
 }
 

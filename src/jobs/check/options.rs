@@ -99,6 +99,8 @@ pub struct Endpoint {
     pub domain: Option<MailDomain>,
     /// The names that CNAME records led to, where they were looked up before.
     pub aliases: Vec<String>,
+    /// So many more addresses the name has, which are not looked at.
+    pub addresses_left_out: usize,
     /// How much of the limit such look-ups took.
     pub spent: Duration,
 }
@@ -106,6 +108,6 @@ pub struct Endpoint {
 impl Endpoint {
     /// A host and a port.
     pub fn new(target: Target) -> Self {
-        Self { target, address: None, domain: None, aliases: Vec::new(), spent: Duration::ZERO }
+        Self { target, address: None, domain: None, aliases: Vec::new(), addresses_left_out: 0, spent: Duration::ZERO }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::options::Endpoint;
 use super::words;
 use crate::explain::failure::{Class, Failure, USAGE};
+use crate::host::is_own_machine;
 use crate::net::dial::Cause;
 use crate::net::tls::verdict::Fault;
 use crate::target::Target;
@@ -32,6 +33,10 @@ pub struct Report {
     pub passed_over: Vec<SocketAddr>,
     /// The addresses of the name, where there are several; with a proxy those of the proxy.
     pub addresses: Vec<SocketAddr>,
+    /// So many more addresses the name has, which are not looked at.
+    pub addresses_left_out: usize,
+    /// The address that was reached is one of this machine itself.
+    pub reached_itself: bool,
     /// The names that CNAME records led to.
     pub aliases: Vec<String>,
     /// The phases that were begun, in their order; after one that failed there is none, but for a certificate whose
@@ -72,6 +77,8 @@ pub struct MailDomain {
     pub implicit: bool,
     /// Among its MX records there is one that says that no mail is taken, which then means nothing.
     pub null_among_others: bool,
+    /// So many more mail servers it has, which are not looked at.
+    pub left_out: usize,
     /// How long it took to look them up; that is before the check, and not part of its time.
     pub took: Duration,
 }
@@ -277,6 +284,10 @@ pub enum NoticeKind {
     Odd,
     /// Something about the MX record that led here: a host that is a CNAME.
     MailDomain,
+    /// A mail server that an MX record names is at an address that leads elsewhere for others: loopback, private.
+    MailServerAddress,
+    /// A name has more addresses than are looked at.
+    AddressesLeftOut,
     /// Another address of the host was tried and is dead.
     DeadAddress,
     /// Another address of the host was tried and had not answered when this one connected.
@@ -299,6 +310,8 @@ impl NoticeKind {
         !matches!(
             self,
             Self::SilentAddress
+                | Self::MailServerAddress
+                | Self::AddressesLeftOut
                 | Self::OtherNameInHello
                 | Self::ReverseName
                 | Self::LoginOutsideTlsToo
@@ -322,6 +335,8 @@ impl NoticeKind {
             Self::StartTlsInTls => "starttls-in-tls",
             Self::Odd => "odd",
             Self::MailDomain => "mail-domain",
+            Self::MailServerAddress => "mail-server-address",
+            Self::AddressesLeftOut => "addresses-left-out",
             Self::DeadAddress => "dead-address",
             Self::SilentAddress => "silent-address",
             Self::OtherNameInHello => "other-name-in-ehlo",
@@ -376,6 +391,11 @@ impl Level {
 }
 
 impl Report {
+    /// An MX record led here, and names the machine of whoever follows it.
+    pub fn is_own_machine_by_mx(&self) -> bool {
+        self.domain.as_ref().is_some_and(|domain| !domain.implicit) && is_own_machine(&self.target.host)
+    }
+
     /// An endpoint of which nothing is known yet.
     pub(crate) fn of(endpoint: &Endpoint) -> Self {
         Self {
@@ -385,6 +405,8 @@ impl Report {
             attempts: Vec::new(),
             passed_over: Vec::new(),
             addresses: Vec::new(),
+            addresses_left_out: endpoint.addresses_left_out,
+            reached_itself: false,
             aliases: endpoint.aliases.clone(),
             phases: Vec::with_capacity(4),
             offer: None,

@@ -220,6 +220,8 @@ pub struct Dialed {
     pub stream: Box<dyn Stream>,
     /// The other end.
     pub peer: Peer,
+    /// Our end; that of the connection to the proxy where there is one, nothing for a socket or a program.
+    pub local: Option<SocketAddr>,
     /// The phases.
     pub timings: Timings,
 }
@@ -241,7 +243,7 @@ pub async fn dial(target: &Target, options: &DialOptions, tell: &mut (dyn FnMut(
             let started = Instant::now();
             let stream = connect_socket(path, deadline).await.map_err(DialError::Socket)?;
             let timings = Timings { connect: started.elapsed(), ..Timings::default() };
-            complete(stream, None, Peer::Socket, timings, options, deadline, tell).await.map_err(DialError::Header)
+            complete(stream, Ends::default(), Peer::Socket, timings, options, deadline, tell).await.map_err(DialError::Header)
         }
         (None, Route::Direct) => {
             let (reached, resolve) = reach(&target.host, target.port, options, deadline, tell).await?;
@@ -255,7 +257,7 @@ pub async fn dial(target: &Target, options: &DialOptions, tell: &mut (dyn FnMut(
         (None, Route::Command(template)) => {
             let line = template.fill(&target.host, target.port).map_err(DialError::Command)?;
             let (stream, watch) = command::start(&line).map_err(DialError::Command)?;
-            complete(Box::new(stream), None, Peer::Command(watch), Timings::default(), options, deadline, tell)
+            complete(Box::new(stream), Ends::default(), Peer::Command(watch), Timings::default(), options, deadline, tell)
                 .await
                 .map_err(DialError::Header)
         }
@@ -275,15 +277,24 @@ pub async fn dial_address(address: SocketAddr, options: &DialOptions, deadline: 
     completed.map_err(|words| Attempt { address, cause: Cause::Other(words), took: started.elapsed() })
 }
 
-/// The local end and the other one.
-fn ends(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
-    stream.local_addr().ok().zip(stream.peer_addr().ok())
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ends {
+    /// Ours.
+    local: Option<SocketAddr>,
+    /// Ours and the server's, where they are the ends of one connection.
+    both: Option<(SocketAddr, SocketAddr)>,
+}
+
+fn ends(stream: &TcpStream) -> Ends {
+    let local = stream.local_addr().ok();
+    Ends { local, both: local.zip(stream.peer_addr().ok()) }
 }
 
 /// What remains when the stream stands: the header. The system's words when it breaks there.
 async fn complete(
     mut stream: Box<dyn Stream>,
-    ends: Option<(SocketAddr, SocketAddr)>,
+    ends: Ends,
     peer: Peer,
     timings: Timings,
     options: &DialOptions,
@@ -291,7 +302,7 @@ async fn complete(
     tell: &mut (dyn FnMut(DialEvent<'_>) + Send),
 ) -> Result<Dialed, String> {
     if let Some(header) = &options.header {
-        let (bytes, words) = header.encode(ends);
+        let (bytes, words) = header.encode(ends.both);
         let sending = async {
             stream.write_all(&bytes).await?;
             stream.flush().await
@@ -300,7 +311,7 @@ async fn complete(
         sent.map_err(|error| system_words(&error))?;
         tell(DialEvent::Header(&words));
     }
-    Ok(Dialed { stream, peer, timings })
+    Ok(Dialed { stream, peer, local: ends.local, timings })
 }
 
 async fn through(
@@ -313,11 +324,12 @@ async fn through(
     let reached = reach(&proxy.host, proxy.port, options, deadline, tell).await;
     let (reached, resolve) = reached.map_err(|error| DialError::ProxyUnreachable(Box::new(error)))?;
     let started = Instant::now();
+    // Whom the server sees is the proxy's matter: nothing true could stand in a header.
+    let ends = Ends { both: None, ..ends(&reached.stream) };
     let stream = proxy.connect(reached.stream, &target.host, target.port, deadline).await.map_err(DialError::Proxy)?;
     let timings = Timings { resolve, connect: reached.took, proxy: Some(started.elapsed()) };
     tell(DialEvent::Proxied { took: started.elapsed() });
-    // Whom the server sees is the proxy's matter: nothing true could stand in a header.
-    complete(Box::new(stream), None, Peer::Proxy(reached.address), timings, options, deadline, tell).await.map_err(DialError::Header)
+    complete(Box::new(stream), ends, Peer::Proxy(reached.address), timings, options, deadline, tell).await.map_err(DialError::Header)
 }
 
 #[cfg(unix)]

@@ -130,7 +130,9 @@ fn answer(packet: &[u8], rows: &[Vec<String>], tcp: bool) -> Option<Vec<u8>> {
     }
     // The identifier; a response with recursion; one question, the answers.
     let mut reply = packet[..2].to_vec();
-    reply.extend([0x81 | truncated, 0x80 | code, 0, 1, 0, u8::try_from(answers.len()).unwrap(), 0, 0, 0, 0]);
+    reply.extend([0x81 | truncated, 0x80 | code, 0, 1]);
+    reply.extend(u16::try_from(answers.len()).unwrap().to_be_bytes());
+    reply.extend([0, 0, 0, 0]);
     reply.extend(&packet[12..end + 4]);
     reply.extend(answers.concat());
     Some(reply)

@@ -15,6 +15,7 @@ use crate::net::command::how_it_ended;
 use crate::net::connection::Stream;
 use crate::net::dial::{DialError, DialEvent, DialOptions, Dialed, Peer, Route, dial, dial_address};
 use crate::net::dns::DnsError;
+use crate::net::dns::mx::MOST;
 
 impl Walk<'_> {
     pub(super) async fn connect(&mut self, endpoint: &Endpoint) -> Result<Dialed, Failure> {
@@ -79,7 +80,7 @@ impl Walk<'_> {
     }
 
     pub(super) fn connected(&mut self, dialed: Dialed) -> Box<dyn Stream> {
-        let Dialed { stream, peer, timings } = dialed;
+        let Dialed { stream, peer, local, timings } = dialed;
         self.open = None;
         let mut start = Duration::ZERO;
         if let Some(resolve) = timings.resolve {
@@ -97,6 +98,7 @@ impl Walk<'_> {
             Peer::Address(address) | Peer::Proxy(address) => {
                 // Which address the proxy connects to it does not tell.
                 self.report.address = matches!(peer, Peer::Address(_)).then_some(address);
+                self.report.reached_itself = self.report.address.is_some() && local.is_some_and(|local| local.ip() == address.ip());
                 self.report.attempts.push(Tried { address, cause: None, took: timings.connect });
             }
             Peer::Socket => {}
@@ -127,7 +129,7 @@ impl Walk<'_> {
         let (Some(resolver), Some(address)) = (&self.options.reverse, self.report.address) else { return };
         let deadline = self.deadline.min(Instant::now() + Duration::from_secs(3));
         self.report.reverse_names = match resolver.ptr(address.ip(), deadline).await {
-            Ok(answer) => Some(answer.records),
+            Ok(answer) => Some(answer.records.into_iter().take(MOST).collect()),
             Err(DnsError::NoSuchName | DnsError::NoData { .. }) => Some(Vec::new()),
             // Nobody knows.
             Err(_) => None,
@@ -142,6 +144,7 @@ fn note(report: &mut Report, by_proxy: bool, ongoing: Option<&Ongoing>, event: &
             if resolved.addresses.len() > 1 {
                 report.addresses.clone_from(&resolved.addresses);
             }
+            report.addresses_left_out = resolved.left_out;
             if !resolved.aliases.is_empty() && !by_proxy {
                 report.aliases.clone_from(&resolved.aliases);
             }

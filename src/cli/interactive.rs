@@ -9,6 +9,7 @@ use super::args::{ChannelBinding, DialArgs, LoginArgs, OutputArgs, SessionArgs, 
 use super::{check_session, complain, exit, password, style};
 use crate::jobs::credentials::{LoginOptions, PasswordSource};
 use crate::net::Limits;
+use crate::net::hello_name::HelloName;
 use crate::net::tls::files::Identity;
 use crate::net::tls::{TlsOptions, Version};
 use crate::repl::{History, Options, Outcome, Repl, Screen, Source, Terminal, history_path};
@@ -63,7 +64,7 @@ fn options(target: Target, dial: &DialArgs, session: SessionArgs, output: &Outpu
         mx: dial.mx,
         dial: dial_options,
         limits: Limits::new(session.timeout),
-        hello_name: session.hello_name.unwrap_or_else(own_name),
+        hello_name: hello_name(session.hello_name),
         login,
         log: session.log,
         allow_cleartext: session.login.allow_cleartext,
@@ -190,13 +191,7 @@ pub(super) fn no_core_dumps() {
     }
 }
 
-/// This machine's name, for EHLO.
-pub(super) fn own_name() -> String {
-    #[cfg(unix)]
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    #[cfg(not(unix))]
-    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
-    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let name: String = name.chars().filter(|c| fine(*c)).collect();
-    if name.is_empty() { "localhost".to_owned() } else { name }
+/// The name for EHLO: as it was given, or this machine's own.
+pub(super) fn hello_name(given: Option<String>) -> HelloName {
+    given.map_or_else(HelloName::of_this_machine, HelloName::Fixed)
 }

@@ -291,8 +291,8 @@ pub(super) fn seconds(duration: Duration) -> String {
 
 /// A likely cause where a server is silent, or closes without a word, before anything was said.
 pub(super) fn header_expected(words: &mut Diagnosis) {
-    words.likely.push("The port is for a load balancer, and the server waits for its PROXY protocol header.".to_owned());
-    words.next.push("Does a load balancer stand before this port?  --proxy-protocol v1 (or v2) sends its header.".to_owned());
+    words.likely.push("It waits for a PROXY header, as behind a load balancer.".to_owned());
+    words.next.push("If it is behind a load balancer: --proxy-protocol v1 (or v2)".to_owned());
 }
 
 /// What fails on a connection that began with a header may fail because of it.
@@ -597,7 +597,7 @@ mod tests {
         let flag = |list: &[String]| list.iter().filter(|text| text.contains("--proxy-protocol v1")).count();
         for (failure, place, want) in table {
             let words = diagnose(&failure, &place);
-            let named = words.likely.last().is_some_and(|cause| cause.contains("PROXY protocol"));
+            let named = words.likely.last().is_some_and(|cause| cause.contains("PROXY header"));
             assert_eq!((named, flag(&words.next)), (want, usize::from(want)), "{failure:?}: {words:?}");
             // Who has sent one is not told to.
             let behind = diagnose(&Failure::BehindHeader(Box::new(failure)), &place);

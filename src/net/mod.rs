@@ -6,6 +6,7 @@ pub mod dial;
 pub mod dns;
 mod files;
 pub mod header;
+pub mod hello_name;
 pub mod proxy;
 pub mod resolve;
 pub mod tls;

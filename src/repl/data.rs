@@ -265,7 +265,7 @@ impl Repl {
         message::sample(
             transaction.sender.as_deref().unwrap_or_default(),
             &transaction.accepted,
-            &self.options.hello_name,
+            &self.hello_name,
             now,
             &crate::render::human::utc_date(now),
         )

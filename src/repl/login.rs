@@ -6,6 +6,7 @@ use super::editor::Given;
 use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::jobs::credentials::{PasswordSource, first_line};
+use crate::net::hello_name::workstation;
 use crate::sasl::{self, Channel, Client, Login, Mechanism, Needs, Party, Proof, Trouble};
 use crate::secret::Secret;
 use crate::session::client::Answer;
@@ -195,7 +196,7 @@ impl Repl {
             secret: None,
             host: self.options.tls.server_name.as_deref().or(self.options.practice).unwrap_or(&self.target.host).to_owned(),
             port: self.target.port,
-            workstation: self.options.hello_name.split('.').next().unwrap_or_default().to_ascii_uppercase(),
+            workstation: workstation(&self.hello_name),
             random,
             now: super::now_ms(),
             channel: self.channel(),

@@ -49,6 +49,7 @@ pub use terminal::Terminal;
 use crate::explain::reply::Situation;
 use crate::jobs::credentials::LoginOptions;
 use crate::net::dial::DialOptions;
+use crate::net::hello_name::HelloName;
 use crate::net::tls::TlsOptions;
 use crate::net::{Connection, Limits};
 use crate::session::{Session, Stage, redact};
@@ -69,7 +70,7 @@ pub struct Options {
     /// How long to wait for replies.
     pub limits: Limits,
     /// The name to say in EHLO.
-    pub hello_name: String,
+    pub hello_name: HelloName,
     /// Log in once connected, or what `:auth` needs.
     pub login: LoginOptions,
     /// Write a log there.
@@ -109,6 +110,8 @@ pub struct Repl {
     /// The program that the connection leads through.
     command: Option<crate::net::command::Watch>,
     target: Target,
+    /// What is said in EHLO on this connection.
+    hello_name: String,
     /// An MX record led to the target, and it is not connected yet.
     by_mx: bool,
     log: Option<log::Log>,
@@ -191,6 +194,7 @@ impl Repl {
     pub fn new(options: Options, screen: Screen, source: Source, terminal: Option<Terminal>, history: History) -> std::io::Result<Self> {
         let target = options.target.clone();
         let tour = options.tour.then(tour::Tour::default);
+        let hello_name = options.hello_name.on(None);
         Ok(Self {
             settings: Settings { raw_answers: options.raw, ..Settings::default() },
             options,
@@ -202,6 +206,7 @@ impl Repl {
             connection: None,
             command: None,
             target,
+            hello_name,
             by_mx: false,
             log: None,
             queue: VecDeque::new(),

@@ -192,7 +192,7 @@ impl Repl {
             self.screen.note("Nothing is open. :reconnect opens the connection again.");
             return;
         }
-        let line = format!("{} {}", self.target.protocol.hello(), self.options.hello_name);
+        let line = format!("{} {}", self.target.protocol.hello(), self.hello_name);
         if self.is_terminal() {
             self.show_sent(line.as_bytes());
         }

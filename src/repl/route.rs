@@ -179,6 +179,7 @@ impl Repl {
     /// Takes over a stream that stands.
     pub(super) fn connected(&mut self, dialed: Dialed) {
         let Dialed { stream, peer, local, timings } = dialed;
+        self.hello_name = self.options.hello_name.on(local);
         let took = human::duration(timings.after_name());
         let text = match (&peer, &self.options.dial.route) {
             (Peer::Socket, _) => format!("Connected to {} in {took}", place(&self.target)),

@@ -227,7 +227,7 @@ impl Repl {
             return None;
         }
         let name = self.name_to_send();
-        let (target, dial, hello) = (self.target.clone(), self.options.dial.clone(), self.options.hello_name.clone());
+        let (target, dial, hello) = (self.target.clone(), self.options.dial.clone(), self.hello_name.clone());
         old_tls::what_it_speaks(failure, &target, &dial, &hello, name.as_deref()).await
     }
 

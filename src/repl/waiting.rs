@@ -35,7 +35,7 @@ impl Repl {
             snapshot.prompt_width = crate::text::width(prompt);
             snapshot.hints = self.settings.hints && !self.options.raw;
             snapshot.lmtp = self.target.protocol == crate::target::Protocol::Lmtp;
-            snapshot.own_name.clone_from(&self.options.hello_name);
+            snapshot.own_name.clone_from(&self.hello_name);
             snapshot.addresses.clone_from(&self.memory.addresses);
             snapshot.update(self.connection.as_ref().map(Connection::session));
         });

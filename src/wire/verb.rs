@@ -47,7 +47,7 @@ pub const VERBS: &[Verb] = &[
         example: "EHLO client.alt.test",
         source: "RFC 5321 sec. 4.1.1.1",
         summary: "says who you are and asks what the server offers",
-        details: "The name should be this machine's full name; some servers check it. The answer lists the extensions.",
+        details: "The name should be this machine's full name, or its address in brackets; some servers check it. The answer lists the extensions.",
         when: When::Greeting,
     },
     Verb {

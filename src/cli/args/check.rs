@@ -94,7 +94,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "DAYS[,DAYS]", value_parser = days)]
     pub cert_days: Option<Days>,
 
-    /// Name to say in EHLO [default: this machine's full name]
+    /// Name to say in EHLO [default: this machine's full name or address]
     #[arg(long = "ehlo", alias = "helo", value_name = "NAME", env = "EHLO_NAME", hide_env_values = true, help_heading = "Connection")]
     pub hello_name: Option<String>,
 

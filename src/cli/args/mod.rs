@@ -105,7 +105,7 @@ pub struct DialArgs {
 /// Flags of a session.
 #[derive(Debug, Args)]
 pub struct SessionArgs {
-    /// Name to say in EHLO [default: this machine's full name]
+    /// Name to say in EHLO [default: this machine's full name or address]
     #[arg(long = "ehlo", alias = "helo", value_name = "NAME", env = "EHLO_NAME", hide_env_values = true, help_heading = "Connection")]
     pub hello_name: Option<String>,
 

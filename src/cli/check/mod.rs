@@ -181,7 +181,7 @@ fn options(args: &CheckArgs, first: Option<&Target>) -> anyhow::Result<Options> 
         tls_required: args.tls.starttls || args.through == Some(Phase::Tls),
         dial,
         timeout,
-        hello_name: args.hello_name.clone().unwrap_or_else(interactive::own_name),
+        hello_name: interactive::hello_name(args.hello_name.clone()),
         tls: interactive::tls_options(&args.tls)?,
         insecure: args.tls.insecure,
         login,

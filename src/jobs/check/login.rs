@@ -8,6 +8,7 @@ use crate::explain::failure::Failure;
 use crate::explain::talk::{Lacks, TalkFailure};
 use crate::jobs::credentials::PasswordSource;
 use crate::net::Connection;
+use crate::net::hello_name::workstation;
 use crate::sasl::{self, Channel, Client, Login, Mechanism, Needs, Proof, Trouble};
 use crate::secret::Secret;
 use crate::session::Security;
@@ -115,7 +116,7 @@ fn prepare(walk: &Walk<'_>, credentials: &Credentials, channel: Channel) -> Resu
         secret,
         host: walk.options.tls.server_name.clone().unwrap_or_else(|| target.host.clone()),
         port: target.port,
-        workstation: walk.options.hello_name.split('.').next().unwrap_or_default().to_ascii_uppercase(),
+        workstation: workstation(&walk.hello_name),
         random,
         now: words::now_ms(),
         channel: Channel { wanted: credentials.options.binding, ..channel },

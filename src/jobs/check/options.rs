@@ -7,6 +7,7 @@ use super::report::MailDomain;
 use crate::jobs::credentials::LoginOptions;
 use crate::net::dial::DialOptions;
 use crate::net::dns::Resolver;
+use crate::net::hello_name::HelloName;
 use crate::net::tls::TlsOptions;
 use crate::secret::Secret;
 use crate::target::Target;
@@ -48,7 +49,7 @@ pub struct Options {
     /// The one limit for all phases of an endpoint together.
     pub timeout: Duration,
     /// The name to say in EHLO.
-    pub hello_name: String,
+    pub hello_name: HelloName,
     /// How TLS is to be spoken.
     pub tls: TlsOptions,
     /// Go on in spite of a certificate's faults, and only warn of them.

@@ -32,7 +32,7 @@ fn options() -> Options {
         tls_required: false,
         dial: DialOptions { timeout, ..DialOptions::default() },
         timeout,
-        hello_name: "client.alt.test".to_owned(),
+        hello_name: "client.alt.test".into(),
         tls: TlsOptions::default(),
         insecure: false,
         login: None,

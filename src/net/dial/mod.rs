@@ -282,13 +282,12 @@ pub async fn dial_address(address: SocketAddr, options: &DialOptions, deadline: 
 struct Ends {
     /// Ours.
     local: Option<SocketAddr>,
-    /// Ours and the server's, where they are the ends of one connection.
-    both: Option<(SocketAddr, SocketAddr)>,
+    /// The server's; not that of a proxy.
+    server: Option<SocketAddr>,
 }
 
 fn ends(stream: &TcpStream) -> Ends {
-    let local = stream.local_addr().ok();
-    Ends { local, both: local.zip(stream.peer_addr().ok()) }
+    Ends { local: stream.local_addr().ok(), server: stream.peer_addr().ok() }
 }
 
 /// What remains when the stream stands: the header. The system's words when it breaks there.
@@ -302,7 +301,7 @@ async fn complete(
     tell: &mut (dyn FnMut(DialEvent<'_>) + Send),
 ) -> Result<Dialed, String> {
     if let Some(header) = &options.header {
-        let (bytes, words) = header.encode(ends.both);
+        let (bytes, words) = header.encode(ends.local.zip(ends.server));
         let sending = async {
             stream.write_all(&bytes).await?;
             stream.flush().await
@@ -325,7 +324,7 @@ async fn through(
     let (reached, resolve) = reached.map_err(|error| DialError::ProxyUnreachable(Box::new(error)))?;
     let started = Instant::now();
     // Whom the server sees is the proxy's matter: nothing true could stand in a header.
-    let ends = Ends { both: None, ..ends(&reached.stream) };
+    let ends = Ends { server: None, ..ends(&reached.stream) };
     let stream = proxy.connect(reached.stream, &target.host, target.port, deadline).await.map_err(DialError::Proxy)?;
     let timings = Timings { resolve, connect: reached.took, proxy: Some(started.elapsed()) };
     tell(DialEvent::Proxied { took: started.elapsed() });

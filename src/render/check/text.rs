@@ -353,7 +353,7 @@ fn note(report: &Report, many_domains: bool, out: &mut String) {
     let from = out.len();
     let mut add = |words: &str| {
         let separator = if out.len() > from { "; " } else { "" };
-        if !out[from..].ends_with(words) {
+        if !out[from..].split("; ").any(|known| known == words) {
             out.push_str(separator);
             out.push_str(words);
         }

@@ -77,9 +77,11 @@ pub(super) struct Walk<'a> {
     /// What came in the phase under way and is no reply.
     came: Vec<Vec<u8>>,
     /// A refusal in the phase under way beside the reply that decides.
-    beside: Option<Reply>,
+    beside: Option<Box<Reply>>,
     /// The program that the connection leads through.
     command: Option<Watch>,
+    /// What is said in EHLO on this connection.
+    pub(super) hello_name: String,
     /// What a login can be bound to.
     pub(super) channel: Channel,
 }
@@ -98,6 +100,7 @@ impl<'a> Walk<'a> {
             open: None,
             came: Vec::new(),
             beside: None,
+            hello_name: options.hello_name.on(None),
             ongoing,
             command: None,
             channel: Channel::default(),
@@ -176,7 +179,7 @@ impl<'a> Walk<'a> {
 
     fn end_at(&mut self, at: Instant, ok: bool, reply: Option<Reply>) {
         if let Some((kind, since)) = self.open.take() {
-            let (came, refused) = (std::mem::take(&mut self.came), self.beside.take());
+            let (came, refused) = (std::mem::take(&mut self.came), self.beside.take().map(|reply| *reply));
             self.report.phases.push(Phase { kind, start: since - self.begun, took: at - since, ok, reply, refused, came });
         }
     }
@@ -292,7 +295,7 @@ impl<'a> Walk<'a> {
     async fn hello(&mut self, connection: &mut Connection, kind: PhaseKind) -> Result<(), Failure> {
         self.begin(kind);
         let verb = self.report.target.protocol.hello();
-        let mut reply = self.ask(connection, format!("{verb} {}", self.options.hello_name).as_bytes(), verb).await?;
+        let mut reply = self.ask(connection, format!("{verb} {}", self.hello_name).as_bytes(), verb).await?;
         if kind == PhaseKind::Hello && matches!(reply.code.number(), 500 | 502 | 503) && self.options.dial.header.is_some() {
             self.refused(&reply);
             return Err(Failure::HeaderNotTaken(reply));
@@ -300,23 +303,7 @@ impl<'a> Walk<'a> {
         let may_be_old = self.report.target.protocol == Protocol::Smtp && kind == PhaseKind::Hello;
         let mut helo = None;
         if may_be_old && reply.class() == Some(Class::Permanent) {
-            // Whatever becomes of HELO, the server's words about EHLO are the reason.
-            match self.ask(connection, format!("HELO {}", self.options.hello_name).as_bytes(), "HELO").await {
-                Ok(second) if second.is_success() => self.beside = Some(std::mem::replace(&mut reply, second)),
-                Ok(second) => {
-                    self.beside = Some(second.clone());
-                    helo = Some(HeloEnd::Answered(second));
-                }
-                Err(failure) => {
-                    // What is no answer to HELO has ended the phase: it stands beside the refusal, not in its place.
-                    if self.open.is_none()
-                        && let Some(phase) = self.report.phases.last_mut()
-                    {
-                        phase.refused = phase.reply.replace(reply.clone());
-                    }
-                    helo = Some(HeloEnd::Failed(failure.short()));
-                }
-            }
+            (reply, helo) = self.helo(connection, reply).await;
         }
         if !reply.is_success() {
             self.refused(&reply);
@@ -335,6 +322,32 @@ impl<'a> Walk<'a> {
         }
         self.done(Some(reply));
         Ok(())
+    }
+
+    /// HELO after the refusal of EHLO: the reply that decides, and what became of HELO if it was not taken. Whatever
+    /// that was, the server's words about EHLO are the reason.
+    fn helo<'b>(&'b mut self, connection: &'b mut Connection, refusal: Reply) -> Boxed<'b, (Reply, Option<HeloEnd>)> {
+        Box::pin(async move {
+            match self.ask(connection, format!("HELO {}", self.hello_name).as_bytes(), "HELO").await {
+                Ok(second) if second.is_success() => {
+                    self.beside = Some(Box::new(refusal));
+                    (second, None)
+                }
+                Ok(second) => {
+                    self.beside = Some(Box::new(second.clone()));
+                    (refusal, Some(HeloEnd::Answered(second)))
+                }
+                Err(failure) => {
+                    // What is no answer to HELO has ended the phase: it stands beside the refusal, not in its place.
+                    if self.open.is_none()
+                        && let Some(phase) = self.report.phases.last_mut()
+                    {
+                        phase.refused = phase.reply.replace(refusal.clone());
+                    }
+                    (refusal, Some(HeloEnd::Failed(failure.short())))
+                }
+            }
+        })
     }
 
     /// AUTH, MAIL, RCPT.

@@ -82,7 +82,7 @@ impl Walk<'_> {
         let name = self.sent_name();
         if old_tls::may_be_old(failure, tls) {
             let target = self.report.target.clone();
-            let asking = old_tls::what_it_speaks(failure, &target, &self.options.dial, &self.options.hello_name, name.as_deref());
+            let asking = old_tls::what_it_speaks(failure, &target, &self.options.dial, &self.hello_name, name.as_deref());
             if let Ok(Some(spoken)) = timeout_at(self.deadline, asking).await {
                 return Failure::from(TalkFailure::OldTls(spoken));
             }

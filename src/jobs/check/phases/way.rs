@@ -81,6 +81,7 @@ impl Walk<'_> {
 
     pub(super) fn connected(&mut self, dialed: Dialed) -> Box<dyn Stream> {
         let Dialed { stream, peer, local, timings } = dialed;
+        self.hello_name = self.options.hello_name.on(local);
         self.open = None;
         let mut start = Duration::ZERO;
         if let Some(resolve) = timings.resolve {

@@ -26,6 +26,12 @@ use crate::wire::dot::{Changes, NulByte};
 use crate::wire::foreign::{self, Foreign};
 use crate::wire::reply::{first_reply, looks_like_reply};
 
+/// After a failed write, how long the server's last words may take to arrive.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How long saying goodbye to the TLS layer may take.
+const GOODBYE: Duration = Duration::from_millis(500);
+
 /// How long to wait for what. Each limit is for the whole reply, not for a single byte (P7).
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -75,6 +81,8 @@ pub struct Connection {
     /// When the server last took something of `out`, or `out` was last empty.
     progress: Instant,
     holds_secret: bool,
+    /// Writing failed so; until then what the server said before it closed is read.
+    broken: Option<(io::Error, Instant)>,
     alarm: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
@@ -94,6 +102,7 @@ impl Connection {
             unflushed: false,
             progress: now,
             holds_secret: false,
+            broken: None,
             alarm: None,
         }
     }
@@ -209,6 +218,27 @@ impl Connection {
         self.session.note(self.opened.elapsed(), text);
     }
 
+    /// Reads what has arrived, without waiting. A reply that came before a command was sent cannot answer it (P9).
+    pub async fn catch_up(&mut self) {
+        // The runtime learns of what has arrived when it is its turn.
+        tokio::task::yield_now().await;
+        poll_fn(|context| {
+            while self.session.is_open() && !self.session.is_starting_tls() && self.poll_read(context).is_ready() {}
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Closes as TLS wants it, with `close_notify` (RFC 8446 §6.1); in the clear there is nothing to say.
+    pub async fn close_politely(&mut self) {
+        use tokio::io::AsyncWriteExt as _;
+        if self.session.is_open() && self.session.security() != Security::Clear {
+            // A server that does not take it misses nothing that counts.
+            let _ = tokio::time::timeout(GOODBYE, self.stream.shutdown()).await;
+        }
+        self.close();
+    }
+
     /// Closes without a word.
     pub fn close(&mut self) {
         self.session.close(self.opened.elapsed());
@@ -264,7 +294,9 @@ impl Connection {
 
     /// Waits until at most `low` bytes are queued, or for an event, or for the end.
     pub async fn room(&mut self, low: usize) -> Option<Event> {
-        if self.queued() <= low { None } else { self.step_until(|this| this.queued() <= low).await }
+        // What cannot be written leaves no room: why is told first.
+        let has_room = |this: &Self| this.queued() <= low && this.broken.is_none();
+        if has_room(self) { None } else { self.step_until(has_room).await }
     }
 
     async fn step_until(&mut self, enough: impl Fn(&Self) -> bool) -> Option<Event> {
@@ -295,13 +327,16 @@ impl Connection {
 
     /// Writes what is queued. Ready when some of it went out.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.broken.is_some() {
+            return Poll::Pending;
+        }
         if self.queued() == 0 {
             return self.poll_flush(context);
         }
         match Pin::new(&mut self.stream).poll_write(context, &self.out[self.written..]) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(0)) => {
-                self.fail(&io::ErrorKind::WriteZero.into());
+                self.write_failed(io::ErrorKind::WriteZero.into());
                 Poll::Ready(())
             }
             Poll::Ready(Ok(count)) => {
@@ -314,12 +349,16 @@ impl Connection {
                 Poll::Ready(())
             }
             Poll::Ready(Err(error)) => {
-                // The server may have said why before it closed: what is still to be read comes first.
-                while self.session.is_open() && self.poll_read(context).is_ready() {}
-                self.fail(&error);
+                self.write_failed(error);
                 Poll::Ready(())
             }
         }
+    }
+
+    /// The server may have said why before it closed: what was received is read to its end before this counts.
+    fn write_failed(&mut self, error: io::Error) {
+        self.tidy_all();
+        self.broken.get_or_insert((error, Instant::now() + LAST_WORDS));
     }
 
     /// Hands on what the stream still buffers. Ready when it did.
@@ -332,7 +371,7 @@ impl Connection {
             Poll::Ready(Ok(())) => self.unflushed = false,
             Poll::Ready(Err(error)) => {
                 self.unflushed = false;
-                self.fail(&error);
+                self.write_failed(error);
             }
         }
         Poll::Ready(())
@@ -345,7 +384,11 @@ impl Connection {
         let mut buffer = ReadBuf::uninit(&mut bytes);
         match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(())) if buffer.filled().is_empty() => self.session.received_end(self.opened.elapsed()),
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() => match self.broken.take() {
+                // A write to a connection that the server has closed fails so: the end says it better.
+                Some((error, _)) if error.kind() != io::ErrorKind::BrokenPipe => self.fail(&error),
+                _ => self.session.received_end(self.opened.elapsed()),
+            },
             Poll::Ready(Ok(())) => self.session.receive(self.opened.elapsed(), buffer.filled()),
             Poll::Ready(Err(error)) => self.fail(&error),
         }
@@ -372,13 +415,19 @@ impl Connection {
             }
             alarm.as_mut().reset(deadline);
         }
-        self.session.timed_out(self.opened.elapsed(), limit);
+        match self.broken.take() {
+            Some((error, _)) => self.fail(&error),
+            None => self.session.timed_out(self.opened.elapsed(), limit),
+        }
         self.tidy_all();
         Poll::Ready(())
     }
 
     /// The next moment at which it is too late, and the limit that it comes from.
     fn deadline(&self) -> Option<(Instant, Duration)> {
+        if let Some((_, until)) = &self.broken {
+            return Some((self.deadline.map_or(*until, |deadline| deadline.min(*until)), LAST_WORDS));
+        }
         let (at, limit, from) = self.limit()?;
         let silence = self.silence.filter(|_| !self.session.is_amid_reply());
         match self.deadline.into_iter().chain(silence).min() {
@@ -557,6 +606,71 @@ mod tests {
             let ((_, foreign), ()) = tokio::join!(connection.provoke(Duration::from_secs(5)), echo);
             assert_eq!(foreign, Some(Foreign::Echo), "{short}");
         }
+    }
+
+    /// A stream that cannot be written to, and whose last words arrive a while after that has shown.
+    struct Cut {
+        words: &'static [u8],
+        arrives: Pin<Box<Sleep>>,
+        ends: bool,
+    }
+
+    impl AsyncRead for Cut {
+        fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            if self.arrives.as_mut().poll(context).is_pending() || self.words.is_empty() && !self.ends {
+                return Poll::Pending;
+            }
+            buffer.put_slice(self.words);
+            self.words = b"";
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Cut {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn last_words_count_though_they_arrive_after_a_write_has_failed() {
+        // P12 P34
+        for ends in [true, false] {
+            let arrives = Box::pin(tokio::time::sleep(Duration::from_millis(300)));
+            let stream = Cut { words: b"220 mx\r\n452 4.3.1 full\r\n", arrives, ends };
+            let mut connection = Connection::new(Box::new(stream), Limits::new(Some(Duration::from_secs(60))));
+            connection.send(&[b'x'; 1000]);
+            let started = Instant::now();
+            assert!(connection.room(0).await.is_some(), "there is no room in what cannot be written");
+            assert!(matches!(connection.next().await, Event::Reply { reply, .. } if reply.has_code(452)));
+            // Without an end of what is read, the write has failed and nothing more comes.
+            let ended = connection.next().await;
+            assert_eq!(matches!(ended, Event::Ended(Ending::Closed { .. })), ends, "{ended:?}");
+            assert_eq!(matches!(ended, Event::Ended(Ending::Lost { .. })), !ends, "{ended:?}");
+            assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_command_does_not_answer_it() {
+        // P9
+        let (mut connection, mut server) = connection(4096);
+        server.write_all(b"220 mx\r\n").await.unwrap();
+        connection.next().await;
+        server.write_all(b"535 again\r\n").await.unwrap();
+        connection.catch_up().await;
+        connection.send(b"QUIT");
+        server.write_all(b"221 bye\r\n").await.unwrap();
+        assert!(matches!(connection.next().await, Event::Unsolicited(reply) if reply.has_code(535)));
+        assert!(matches!(connection.next().await, Event::Reply { reply, .. } if reply.has_code(221)));
     }
 
     #[tokio::test]

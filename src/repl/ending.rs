@@ -6,7 +6,8 @@ use super::snapshot::Mode;
 use super::waiting::Said;
 use super::{Outcome, Repl};
 use crate::render::{Row, Sign};
-use crate::session::Stage;
+use crate::session::{Expected, Stage};
+use crate::wire::command::Command;
 
 impl Repl {
     pub(super) async fn interrupted(&mut self, mode: Mode) {
@@ -76,7 +77,8 @@ impl Repl {
             session.is_open() && matches!(session.stage(), Stage::Greeted | Stage::Ready) && !session.is_waiting() && !session.is_leaving()
         });
         if polite && can_quit {
-            let lost = self.say_quit().await;
+            self.catch_up().await;
+            let lost = self.is_open() && self.say_quit().await;
             // A test of reach is over with a farewell, not with a cut (P11, P22); a message that was
             // taken stays taken (P12).
             if lost && outcome == Outcome::Done && self.terminal.is_none() && self.messages_accepted == 0 {
@@ -86,15 +88,13 @@ impl Repl {
         if !matches!(outcome, Outcome::Done | Outcome::Quit) {
             self.tell_command().await;
         }
-        self.drop_connection("");
+        self.hang_up().await;
+        self.tell_accepted(matches!(outcome, Outcome::Done | Outcome::Quit));
         if matches!(outcome, Outcome::Done | Outcome::Quit)
             && let Some(refusal) = self.first_refusal.take()
             && !self.options.tour
         {
             outcome = refusal;
-        }
-        if self.messages_accepted > 0 && matches!(outcome, Outcome::Lost) && self.said_quit() {
-            outcome = Outcome::Done;
         }
         if self.log_broken && outcome == Outcome::Done {
             outcome = Outcome::OutputFailed("the log is not complete".to_owned());
@@ -116,6 +116,34 @@ impl Repl {
         if !self.is_terminal() && !self.options.keep_going {
             self.outcome = Some(Outcome::Unfinished);
         }
+    }
+
+    /// At least one message was accepted, and nothing is begun or asked that is not done: what is left is the farewell,
+    /// and how that goes changes nothing (P12).
+    pub(super) fn is_delivered(&self, awaited: Option<&Expected>) -> bool {
+        let begun = self.session().is_some_and(|session| session.transaction().is_begun());
+        self.messages_accepted > 0 && !begun && awaited.is_none_or(|awaited| *awaited == Expected::Command(Command::Quit))
+    }
+
+    /// Says how many messages were accepted, where the usual closing words have not.
+    fn tell_accepted(&mut self, all_done: bool) {
+        if self.messages_accepted == 0 || self.memory.told.accepted || self.is_terminal() {
+            return;
+        }
+        let count = match self.messages_accepted {
+            1 => "1 message".to_owned(),
+            count => format!("{count} messages"),
+        };
+        self.screen.note(if all_done { format!("{count} accepted.") } else { format!("{count} accepted before that; do not send again.") });
+    }
+
+    /// Closes, with the farewell of TLS.
+    pub(super) async fn hang_up(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.close_politely().await;
+            self.command = None;
+        }
+        self.update_log();
     }
 
     pub(super) fn said_quit(&self) -> bool {

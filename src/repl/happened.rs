@@ -44,7 +44,7 @@ impl Repl {
             Judgement::Done | Judgement::Continue => {}
             Judgement::Refused => self.refused(reply, to),
             Judgement::OutOfStep => self.out_of_step(reply, to),
-            Judgement::Malformed => self.stop_script(Outcome::Lost),
+            Judgement::Malformed => self.stop_script_unless_delivered(Outcome::Lost, Some(to)),
         }
         self.consequences(to, judgement);
     }
@@ -133,6 +133,8 @@ impl Repl {
             return;
         }
         let fact = explain(&situation, reply);
+        let code = reply.code.number();
+        let is_quit = *to == Expected::Command(Command::Quit);
         let early = *to == Expected::Greeting && fact.as_ref().is_some_and(Fact::is_about_talking_early);
         let for_header = early && self.options.dial.header.is_some();
         let meant = match to {
@@ -145,6 +147,8 @@ impl Repl {
         } else if let Some(meant) = meant {
             let back = if self.is_terminal() { " (Up brings the line back.)" } else { "" };
             self.screen.hint(format!("Did you mean {meant}?{back}"));
+        } else if is_quit && self.is_delivered(Some(to)) {
+            self.screen.hint(format!("QUIT is answered by {code} instead of 221; what was accepted stays accepted."));
         } else if !(self.memory.cancelling || *to == Expected::Greeting && (situation.lacks_certificate || for_header)) {
             // (The diagnosis of an opening that failed tells of the certificate and of the header.)
             self.explain_refusal(reply, &situation);
@@ -156,21 +160,17 @@ impl Repl {
             // TLS was asked for and is not to be had: nothing more goes out in clear (P19).
             self.stop_script_always(Outcome::Tls);
         }
-        let code = reply.code.number();
         let is_login = situation.verb == "AUTH";
         let for_certificate = fact.is_some_and(|fact| fact.is_about_our_certificate());
         self.memory.refusal = Some((situation, reply.clone()));
-        if *to == Expected::Command(Command::Quit) && self.messages_accepted > 0 {
-            // Delivered stays delivered (P12).
-            return;
-        }
-        self.stop_script(match code {
+        let outcome = match code {
             _ if for_certificate => Outcome::Tls,
             _ if for_header => Outcome::Lost,
             400..500 => Outcome::TryLater(code),
             _ if is_login => Outcome::LoginRefused,
             _ => Outcome::Refused(code),
-        });
+        };
+        if is_quit { self.stop_script_unless_delivered(outcome, Some(to)) } else { self.stop_script(outcome) }
     }
 
     /// Where the refusal came.
@@ -245,7 +245,11 @@ impl Repl {
             }
             _ => {
                 self.screen.hint(notice::out_of_step(reply.code, to.subject(), &to.due()));
-                self.stop_script_always(Outcome::OutOfStep);
+                if *to == Expected::Command(Command::Quit) {
+                    self.stop_script_unless_delivered(Outcome::OutOfStep, Some(to));
+                } else {
+                    self.stop_script_always(Outcome::OutOfStep);
+                }
             }
         }
     }
@@ -257,6 +261,9 @@ impl Repl {
         let is_refusal = reply.is_refusal();
         if is_refusal && self.options.dial.header.is_some() && self.memory.command.is_empty() {
             self.screen.hint("Nothing was sent but the PROXY header: this port takes it for a command. Leave out --proxy-protocol.");
+        } else if reply.has_code(421) && self.is_delivered(None) {
+            self.screen.hint("The server closes the connection; the messages that it accepted stay accepted.");
+            return;
         } else if is_refusal {
             let situation = Situation { verb: "no command".to_owned(), ..self.situation(&Expected::Raw) };
             self.explain_refusal(reply, &situation);
@@ -273,7 +280,10 @@ impl Repl {
         if to.is_some() || foreign.is_some() {
             self.screen.hint(format!("This is not an SMTP reply.{what}"));
         }
-        self.stop_script(Outcome::Lost);
+        match to {
+            Some(Expected::Command(Command::Quit)) => self.stop_script_unless_delivered(Outcome::Lost, to),
+            _ => self.stop_script(Outcome::Lost),
+        }
     }
 
     fn ended(&mut self, ending: &Ending) {
@@ -291,11 +301,25 @@ impl Repl {
         let outcome = match ending {
             Ending::TimedOut { .. } => Outcome::TimedOut,
             Ending::Lost { by_tls: true, .. } => Outcome::Tls,
-            Ending::Closed { announced: true, .. } | Ending::ClosedByUs => return,
-            _ if farewell && self.messages_accepted > 0 => return,
+            Ending::ClosedByUs => return,
+            Ending::Closed { announced: true, .. } => {
+                if self.is_delivered(None) && !self.is_terminal() {
+                    self.over_since = Some(tokio::time::Instant::now());
+                }
+                return;
+            }
             _ => Outcome::Lost,
         };
-        self.stop_script_always(outcome);
+        self.stop_script_unless_delivered(outcome, ending.awaited());
+    }
+
+    /// Ends a script, unless all that it has asked for is delivered: then only what it says next can be undone (P12).
+    fn stop_script_unless_delivered(&mut self, outcome: Outcome, awaited: Option<&Expected>) {
+        if !self.is_delivered(awaited) {
+            self.stop_script_always(outcome);
+        } else if !self.is_terminal() {
+            self.over_since = Some(tokio::time::Instant::now());
+        }
     }
 
     /// After QUIT or 421 the server has hung up.
@@ -310,6 +334,7 @@ impl Repl {
             1 => " 1 message accepted.".to_owned(),
             _ => format!(" {count} messages accepted."),
         };
+        self.memory.told.accepted |= farewell;
         let silence = self.memory.sent_at.map(|at| at.elapsed()).filter(|silence| *silence >= SLOW);
         let silence = silence.map(|silence| format!(" after {} of silence", human::duration(silence))).unwrap_or_default();
         if farewell {

@@ -131,6 +131,8 @@ pub struct Repl {
     /// The log could not be written: the exit status must say so.
     log_broken: bool,
     messages_accepted: u32,
+    /// The connection ended with all that was begun delivered: whether more was asked, the next line tells.
+    over_since: Option<tokio::time::Instant>,
     keepalives: u32,
     interrupts: u8,
     /// With `--keep-going`: the refusal that decides the exit status.
@@ -172,6 +174,7 @@ struct Told {
     clear_text: bool,
     relay: bool,
     quit_in_message: bool,
+    accepted: bool,
     starttls_again: bool,
     oddities: Vec<Oddity>,
 }
@@ -219,6 +222,7 @@ impl Repl {
             held_back: None,
             log_broken: false,
             messages_accepted: 0,
+            over_since: None,
             keepalives: 0,
             interrupts: 0,
             first_refusal: None,
@@ -379,6 +383,10 @@ impl Repl {
     /// Sends a command as it was typed and waits for the reply.
     async fn send_command(&mut self, line: &[u8]) {
         self.held_back = None;
+        self.catch_up().await;
+        if self.outcome.is_some() {
+            return;
+        }
         if !self.is_open() && !self.reconnect_for(line).await {
             return;
         }

@@ -34,6 +34,7 @@ impl Repl {
     pub(super) async fn open(&mut self) -> Option<Failure> {
         self.drop_connection("");
         self.connection = None;
+        self.over_since = None;
         let failure = match self.find_a_way().await {
             Ok(Some(dialed)) => {
                 self.connected(dialed);
@@ -119,12 +120,18 @@ impl Repl {
 
     /// The connection is gone and a line was typed: it is kept, and sent after a reconnect.
     pub(super) async fn reconnect_for(&mut self, line: &[u8]) -> bool {
+        let says_quit = line.trim_ascii().eq_ignore_ascii_case(b"QUIT");
+        if !self.is_terminal() && says_quit && self.over_since.is_some() {
+            // Nothing is left to be done (P12).
+            self.outcome = Some(Outcome::Quit);
+            return false;
+        }
         if !self.is_terminal() {
             self.screen.warning(format!("Not sent, the connection is closed: {}", crate::text::printable(&redact::command(line))));
             self.outcome = Some(Outcome::Lost);
             return false;
         }
-        if line.trim_ascii().eq_ignore_ascii_case(b"QUIT") {
+        if says_quit {
             self.outcome = Some(Outcome::Done);
             return false;
         }

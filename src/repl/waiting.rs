@@ -20,6 +20,9 @@ pub(super) enum Said {
     Nothing,
 }
 
+/// When the server closed after it took all messages, how long a script may take to say more than QUIT.
+const REST_OF_SCRIPT: Duration = Duration::from_secs(1);
+
 /// What woke the loop.
 pub(super) enum Woken {
     Given(Given),
@@ -65,11 +68,18 @@ impl Repl {
                     None => std::future::pending().await,
                 }
             };
+            let over = async {
+                match self.over_since {
+                    Some(since) => tokio::time::sleep_until(since + REST_OF_SCRIPT).await,
+                    None => std::future::pending().await,
+                }
+            };
             let woken = tokio::select! {
                 biased;
                 signal = signals.next() => Woken::Signal(signal),
                 event = event => Woken::Event(event),
                 given = source.given() => Woken::Given(given),
+                () = over => Woken::Given(Given::End),
                 () = idle => Woken::KeepAlive,
             };
             match woken {
@@ -150,21 +160,36 @@ impl Repl {
         }
     }
 
-    /// After QUIT or 421 the server hangs up: a prompt before that would be for nothing.
+    /// After 221 both sides may close, and many servers leave it to us. After 421 the server does: a prompt before
+    /// that would be for nothing.
     pub(super) async fn await_farewell(&mut self) {
-        let asked = self.said_quit();
-        let patience = Duration::from_millis(if asked { 2000 } else { 300 });
-        let until = tokio::time::Instant::now() + patience;
-        while self.outcome.is_none() && self.session().is_some_and(|session| session.is_open() && session.is_leaving()) {
+        let is_leaving = |repl: &Self| repl.session().is_some_and(|session| session.is_open() && session.is_leaving());
+        if self.said_quit() {
+            if is_leaving(self) && self.outcome.is_none() {
+                self.hang_up().await;
+                self.tell_closed(true, true);
+            }
+            return;
+        }
+        let until = tokio::time::Instant::now() + Duration::from_millis(300);
+        while self.outcome.is_none() && is_leaving(self) {
             let Some(connection) = &mut self.connection else { return };
             match tokio::time::timeout_at(until, connection.next()).await {
                 Ok(event) => self.happened(event),
-                Err(_) if asked => {
-                    self.drop_connection("");
-                    self.tell_closed(true, true);
-                }
                 Err(_) => return,
             }
+        }
+    }
+
+    /// Shows what has come by itself before a command goes out: it does not answer it (P9).
+    pub(super) async fn catch_up(&mut self) {
+        if let Some(connection) = self.connection.as_mut().filter(|connection| connection.session().is_open()) {
+            connection.catch_up().await;
+        }
+        while self.outcome.is_none() {
+            let Some(connection) = self.connection.as_mut().filter(|connection| connection.session().has_events()) else { return };
+            let event = connection.next().await;
+            self.happened(event);
         }
     }
 

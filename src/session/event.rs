@@ -121,6 +121,14 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// What was waited for, where that is known.
+    pub fn awaited(&self) -> Option<&Expected> {
+        match self {
+            Self::Closed { awaited, .. } | Self::Lost { awaited, .. } | Self::TimedOut { awaited, .. } => awaited.as_ref(),
+            Self::TooLong { .. } | Self::Flood | Self::ClosedByUs => None,
+        }
+    }
+
     /// What had come of an unfinished reply.
     pub fn into_partial(self) -> Vec<Vec<u8>> {
         match self {

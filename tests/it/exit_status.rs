@@ -85,6 +85,90 @@ fn a_command_is_done_only_by_the_class_of_reply_that_it_needs() {
 }
 
 #[test]
+fn delivered_stays_delivered_however_the_session_ends() {
+    // P12
+    let message = "S: 220 mx\nC: MAIL FROM:<a@b.test>\nS: 250 ok\nC: RCPT TO:<c@d.test>\nS: 250 ok\nC: DATA\nS: 354 go\nmessage\n";
+    let typed = "MAIL FROM:<a@b.test>\nRCPT TO:<c@d.test>\nDATA\ntext\n.\n";
+    // What happens from the last reply on, and whether that is worth a warning.
+    let table = [
+        ("S: 250 queued\nclose", "!  The"),
+        ("S: 250 queued\nreset", "!  The"),
+        ("S: 250 queued\nwait 100ms\nclose", "!  The"),
+        ("S! 250 queued\\r\\n421 4.3.2 going down\\r\\n\nclose", "stay accepted"),
+        ("S: 250 queued\nwait 50ms\nS: 421 4.3.2 going down\nclose", "stay"),
+        ("S: 250 queued\nC: QUIT\nclose", "instead of the reply to QUIT"),
+        ("S: 250 queued\nC: QUIT\nwait 50ms\nreset", "instead of the reply to QUIT"),
+        ("S: 250 queued\nC: QUIT\nS: 421 4.3.2 busy\nclose", "QUIT is answered by 421 instead of 221"),
+        ("S: 250 queued\nC: QUIT\nS: 421 4.3.2 busy\nhold", "QUIT is answered by 421 instead of 221"),
+        ("S: 250 queued\nC: QUIT\nS: 500 what\nhold", "QUIT is answered by 500 instead of 221"),
+        ("S: 250 queued\nC: QUIT\nS: 250 ok\nhold", "250 is unusual for QUIT (221 is the code)"),
+        ("S: 250 queued\nC: QUIT\nS: 354 go\nhold", "354 does not answer QUIT"),
+        ("S: 250 queued\nC: QUIT\nS: 650 x\nhold", "650 is no code of SMTP"),
+        ("S: 250 queued\nC: QUIT\nS: bye\nhold", "not an SMTP reply"),
+        ("S: 250 queued\nC: QUIT\nS! 221-bye\\r\\n\nclose", "instead of the reply to QUIT"),
+        ("S: 250 queued\nC: QUIT\nhold", "No complete reply within 1 s"),
+    ];
+    for (server, warning) in table {
+        for end in ["QUIT\n", ""] {
+            if end.is_empty() && server.ends_with("C: QUIT\nhold") {
+                // The farewell of our own is not waited for as long.
+                continue;
+            }
+            let server = serve(&format!("{message}{server}"));
+            let input = format!("{typed}{end}");
+            let done = ehlo_to(server.port, &["--timeout", "1"]).stdin(input).status(0).any().check();
+            assert!(
+                done.err().contains("1 message accepted.") && (end.is_empty() || done.err().contains(warning)),
+                "{warning}: {}",
+                done.all()
+            );
+            assert!(!done.err().contains("Not now"), "{}", done.all());
+            server.end();
+        }
+    }
+    // What was begun after the message, or asked, is not done.
+    for (server, more, status) in [
+        ("C: NOOP\nclose", "NOOP\nQUIT\n", 6),
+        ("C: NOOP\nS: 421 busy\nclose", "NOOP\nQUIT\n", 9),
+        ("close", "MAIL FROM:<a@b.test>\nQUIT\n", 6),
+        ("C: MAIL FROM:<a@b.test>\nS: 250 ok\nC: QUIT\nclose", "MAIL FROM:<a@b.test>\nQUIT\n", 6),
+    ] {
+        let server = serve(&format!("{message}S: 250 queued\n{server}"));
+        let done = ehlo_to(server.port, &[]).stdin(format!("{typed}{more}")).status(status).any().check();
+        assert!(done.err().contains("1 message accepted before that; do not send again."), "{}", done.all());
+        server.end();
+    }
+}
+
+#[test]
+fn a_server_that_closes_right_behind_its_last_reply_has_answered() {
+    // P12: by chance the end of the connection was seen first.
+    let message =
+        "S: 220 mx\nC: MAIL FROM:<a@b.test>\nS: 250 ok\nC: RCPT TO:<c@d.test>\nS: 250 ok\nC: DATA\nS: 354 go\nmessage\nS: 250 queued\n";
+    let typed = "MAIL FROM:<a@b.test>\nRCPT TO:<c@d.test>\nDATA\ntext\n.\nQUIT\n";
+    for round in 0..30 {
+        let end = ["close", "reset"][round % 2];
+        let server = serve(&format!("{message}{end}"));
+        let done = ehlo_to(server.port, &[]).stdin(typed).status(0).any_err().out("<  250 queued\n").check();
+        assert!(done.err().contains("1 message accepted."), "{}", done.all());
+        server.end();
+    }
+}
+
+#[test]
+fn after_the_farewell_the_connection_is_closed_at_once() {
+    for behind in ["", "S! 221 bye\\r\\n250 more\\r\\n\nhold"] {
+        let farewell = if behind.is_empty() { "S: 221 bye\nhold" } else { behind };
+        let server = serve(&format!("S: 220 mx\nC: QUIT\n{farewell}"));
+        let done = ehlo_to(server.port, &[]).stdin("QUIT\n").any().start().finish();
+        assert!(done.took < Duration::from_secs(1), "{:?}\n{}", done.took, done.all());
+        assert_eq!(done.out().contains("<  250 more"), !behind.is_empty(), "{}", done.all());
+        assert_eq!(done.err().contains("Closed after"), behind.is_empty(), "{}", done.all());
+        server.end();
+    }
+}
+
+#[test]
 fn the_first_digit_decides_and_the_usual_code_is_named() {
     // P48 P2
     let data = |code: &str| {

@@ -59,6 +59,13 @@ pub struct Transaction {
     pub refused: Vec<String>,
 }
 
+impl Transaction {
+    /// Whether a sender or a recipient was accepted, and neither the message nor RSET has ended it.
+    pub fn is_begun(&self) -> bool {
+        self.sender.is_some() || !self.accepted.is_empty()
+    }
+}
+
 /// One session with a server.
 #[derive(Debug)]
 pub struct Session {

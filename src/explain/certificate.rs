@@ -33,6 +33,8 @@ pub enum Kind {
     WronglySigned,
     /// A wrong signature in the handshake.
     BadSignature,
+    /// A signature in the handshake that could not be checked.
+    Unproven,
     /// Anything else.
     Other,
 }
@@ -65,7 +67,10 @@ pub fn advice(kind: Kind) -> &'static str {
         Kind::WronglySigned => {
             "Was the authority made anew? Then install its new root (--cacert FILE), or have the server's certificate issued again."
         }
-        Kind::BadSignature => "Somebody changed it, or key and certificate do not belong together: look at what the server has installed.",
+        Kind::BadSignature => {
+            "Somebody else answers with this server's certificate, or the server has another key installed beside it: compare the two on the server."
+        }
+        Kind::Unproven => "Anybody who has seen this certificate can show it. Have a new one issued that every client can check.",
         Kind::Unreadable | Kind::Other => {
             "Mail from most servers still comes in (they do not verify), but clients, DANE and MTA-STS senders stop."
         }

@@ -386,7 +386,7 @@ mod tests {
         let (stream, before) = server.start().await;
         assert!(before.contains("\r\n250-STARTTLS\r\n"), "{before}");
         let (mut stream, report) = server.handshake(stream, &TlsOptions::default()).await.unwrap();
-        assert_eq!(report.faults, []);
+        assert!(report.is_verified(), "{:?}", report.trust);
         let (text, end) = lines(&mut stream, b"MAIL FROM:<>\r\nEHLO a\r\nQUIT\r\n").await;
         assert!(text.starts_with("503 5.5.2 Send hello first\r\n250-mail") && text.ends_with("channel\r\n"), "{text}");
         assert!(!text.contains("STARTTLS") && end.is_ok(), "{text}{end:?}");
@@ -397,7 +397,7 @@ mod tests {
         let server = start_tls("", true).await;
         let stream = TcpStream::connect(server.address).await.unwrap();
         let (mut stream, report) = server.handshake(stream, &TlsOptions::default()).await.unwrap();
-        assert_eq!((report.version.as_str(), report.faults), ("TLS 1.3", vec![]));
+        assert_eq!((report.version.as_str(), report.is_verified()), ("TLS 1.3", true));
         let (text, end) = lines(&mut stream, b"QUIT\r\n").await;
         assert!(text.starts_with("220 mail.contoso.test ") && end.is_ok(), "{text}{end:?}");
     }
@@ -415,7 +415,7 @@ mod tests {
             let server = start_tls(scenario, false).await;
             let (stream, _) = server.start().await;
             let (_, report) = server.handshake(stream, &TlsOptions::default()).await.unwrap();
-            assert!(matches!(report.faults.as_slice(), [fault] if fits(fault)), "{scenario}: {:?}", report.faults);
+            assert!(matches!(report.trust.faults(), [fault] if fits(fault)), "{scenario}: {:?}", report.trust);
         }
     }
 

@@ -27,7 +27,7 @@ pub fn report(report: &TlsReport, now: i64) -> Vec<Row> {
 
 /// Every fault, the certificate in short, then what the faults mean.
 fn faulty(report: &TlsReport, leaf: &Certificate, now: i64) -> Vec<Row> {
-    let mut rows: Vec<Row> = report.faults.iter().map(|fault| Row::warning(sentence(fault, now))).collect();
+    let mut rows: Vec<Row> = report.trust.faults().iter().map(|fault| Row::warning(sentence(fault, now))).collect();
     let mut field = |label: &str, text: &str| rows.push(Row::field(&format!("{label:<9}"), text));
     field("Subject", &leaf.common_name);
     if !leaf.names.is_empty() {
@@ -37,7 +37,7 @@ fn faulty(report: &TlsReport, leaf: &Certificate, now: i64) -> Vec<Row> {
     field("Key", &format!("{}, {}", leaf.key, leaf.signature));
     field("Serial", &leaf.serial);
     field("Session", &report.session());
-    let mut meanings: Vec<&str> = report.faults.iter().map(|fault| advice(kind(fault))).collect();
+    let mut meanings: Vec<&str> = report.trust.faults().iter().map(|fault| advice(kind(fault))).collect();
     meanings.dedup();
     rows.extend(meanings.into_iter().map(Row::hint));
     rows
@@ -51,9 +51,9 @@ pub fn details(report: &TlsReport, now: i64) -> Vec<Row> {
         rows.extend(describe(at, report.chain.len(), certificate, now));
     }
     if report.is_verified() {
-        rows.push(Row::note("Chain, name and dates are verified."));
+        rows.push(Row::note("Chain, name, dates and the signature of the handshake are verified."));
     }
-    for fault in &report.faults {
+    for fault in report.trust.faults() {
         rows.push(Row::warning(sentence(fault, now)));
         rows.push(Row::hint(advice(kind(fault))));
     }
@@ -169,7 +169,10 @@ pub fn sentence(fault: &Fault, now: i64) -> String {
             "The certificate is not signed by the {} that is known here: by another of that name, or it was changed.",
             printable_str(issuer)
         ),
-        Fault::BadSignature => "A signature is wrong: certificate and key do not belong together.".to_owned(),
+        Fault::BadSignature => "The signature of the handshake is wrong: the server does not hold the key of this certificate.".to_owned(),
+        Fault::Unproven => {
+            "The server has not proved that it holds the key of this certificate: this program's TLS library cannot check it.".to_owned()
+        }
         Fault::Other(words) => format!("The certificate is not accepted: {}.", printable_str(words)),
     }
 }
@@ -191,6 +194,7 @@ fn kind(fault: &Fault) -> Kind {
         Fault::WrongUsage => Kind::WrongUsage,
         Fault::WronglySigned { .. } => Kind::WronglySigned,
         Fault::BadSignature => Kind::BadSignature,
+        Fault::Unproven => Kind::Unproven,
         Fault::Other(_) => Kind::Other,
     }
 }

@@ -177,7 +177,7 @@ impl Repl {
 
     /// The log tells what was negotiated and what is wrong; the operator, that keys are written.
     fn note_tls(&mut self, report: &TlsReport) {
-        let faults: String = report.faults.iter().map(|fault| format!(" {}", tls::sentence(fault, now()))).collect();
+        let faults: String = report.trust.faults().iter().map(|fault| format!(" {}", tls::sentence(fault, now()))).collect();
         if let Some(connection) = &mut self.connection {
             connection.note(format!("{}.{faults}", report.session()));
         }

@@ -10,7 +10,6 @@ use crate::explain::notice;
 use crate::explain::route::MX_NAMES_OWN_MACHINE;
 use crate::host::{is_loopback, shown_ip};
 use crate::net::dial::Route;
-use crate::net::tls::verdict::is_expired;
 use crate::target::Protocol;
 use crate::text::{self, printable_str};
 use crate::wire::keyword::Capabilities;
@@ -102,12 +101,12 @@ fn tls(report: &Report, options: &Options, found: &mut Found) {
     let Some(tls) = &report.tls else { return };
     let now = words::now();
     if options.insecure {
-        for (_, words) in tls.faults.iter().map(|fault| words::fault(fault, now)) {
+        for (_, words) in tls.trust.faults().iter().map(|fault| words::fault(fault, now)) {
             found.add(NoticeKind::Certificate, words.clone(), format!("In spite of -k: {words}."));
         }
     }
     // That it ends is news of a certificate with other faults too, where those are passed over.
-    let counts = tls.is_verified() || options.insecure && !is_expired(&tls.faults);
+    let counts = tls.is_verified() || options.insecure && !tls.trust.is_expired();
     if let Some(certificate) = tls.certificate.as_ref().filter(|certificate| counts && certificate.days_left < options.warn_days) {
         let left = text::days(certificate.days_left);
         found.add(NoticeKind::CertificateEnds, format!("cert ends in {left}"), format!("The certificate ends in {left}: renew it."));

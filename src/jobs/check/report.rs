@@ -12,7 +12,7 @@ use super::words;
 use crate::explain::failure::{Class, Failure, USAGE};
 use crate::host::is_own_machine;
 use crate::net::dial::Cause;
-use crate::net::tls::verdict::Fault;
+use crate::net::tls::verdict::Trust;
 use crate::target::Target;
 use crate::wire::keyword::Capabilities;
 use crate::wire::reply::Reply;
@@ -198,16 +198,16 @@ pub struct Tls {
     pub group: String,
     /// The server's own certificate; `None` when it sent none that can be read.
     pub certificate: Option<ServerCertificate>,
-    /// Every fault of the certificate and its chain; empty when it is verified.
-    pub faults: Vec<Fault>,
+    /// Whether the certificate proves that the server is the one that was meant, and what is wrong with it.
+    pub trust: Trust,
     /// The server asked for a certificate of ours.
     pub client_certificate_asked: bool,
 }
 
 impl Tls {
-    /// Whether chain, name and dates are all in order.
+    /// Whether the TLS library accepted chain, dates, name and the signature of the handshake.
     pub fn is_verified(&self) -> bool {
-        self.faults.is_empty()
+        self.trust.is_verified()
     }
 }
 

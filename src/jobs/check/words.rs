@@ -45,7 +45,8 @@ pub(super) fn fault(fault: &Fault, now: i64) -> (Kind, String) {
         Fault::WeakSignature(name) => (Kind::WeakSignature, format!("the signature can be forged ({})", printable_str(name))),
         Fault::WrongUsage => (Kind::WrongUsage, "the certificate is not meant for servers".to_owned()),
         Fault::WronglySigned { issuer } => (Kind::WronglySigned, format!("a signature of the chain is wrong ({})", printable_str(issuer))),
-        Fault::BadSignature => (Kind::BadSignature, "certificate and key do not belong together".to_owned()),
+        Fault::BadSignature => (Kind::BadSignature, "the server does not hold the certificate's key".to_owned()),
+        Fault::Unproven => (Kind::Unproven, "the server has not proved that it holds the certificate's key".to_owned()),
         Fault::Other(words) => (Kind::Other, format!("the certificate is not accepted ({})", printable_str(words))),
     }
 }

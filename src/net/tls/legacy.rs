@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
-use openssl::ssl::{ErrorCode, Ssl, SslConnector, SslConnectorBuilder, SslMethod, SslVerifyMode, SslVersion};
+use openssl::ssl::{ErrorCode, Ssl, SslCipherRef, SslConnector, SslConnectorBuilder, SslMethod, SslRef, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::AsyncReadExt as _;
@@ -15,7 +15,12 @@ use tokio_openssl::SslStream;
 use super::certificate::Certificate;
 use super::files::Identity;
 use super::peek::Peek;
+use super::verdict::Proof;
 use super::{Roots, Stream, TlsCause, TlsFailure, TlsOptions, TlsReport, Version, judge_chain};
+
+/// Whatever OpenSSL still has, but for suites in which nobody proves who he is (aNULL; PSK and SRP without a
+/// certificate) or nothing is encrypted (eNULL).
+const CIPHERS: &str = "ALL:COMPLEMENTOFALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0";
 
 /// Does the handshake as a client, with whatever version and cipher OpenSSL still has.
 ///
@@ -42,6 +47,8 @@ pub(super) async fn connect(
         return Err(TlsFailure { cause: cause(&error, &head.bytes()), client_certificate_asked: false });
     }
     let session = stream.ssl();
+    // OpenSSL ends a handshake in which the key of the certificate is not proved, whether it verifies the chain or not.
+    let proof = if is_authenticated(session) { Proof::Verified } else { Proof::Unchecked };
     let sent =
         session.peer_cert_chain().map(|chain| chain.iter().filter_map(|one| one.to_der().ok()).collect::<Vec<_>>()).unwrap_or_default();
     let chain: Vec<Certificate> = sent.into_iter().map(|der| Certificate::read(&CertificateDer::from(der))).collect();
@@ -53,7 +60,7 @@ pub(super) async fn connect(
         kind: "full",
         ocsp: 0,
         sni,
-        faults: judge_chain(&chain, server_name, roots, true),
+        trust: judge_chain(&chain, server_name, roots, proof),
         server_end_point: chain.first().and_then(|leaf| super::channel::server_end_point(&leaf.der)),
         chain,
         client_certificate_asked: None,
@@ -65,11 +72,21 @@ pub(super) async fn connect(
     Ok((Box::new(stream), report))
 }
 
+/// Whether the suite makes the server prove that it holds the key of a certificate, and it showed one.
+fn is_authenticated(session: &SslRef) -> bool {
+    let by_certificate = |cipher: &SslCipherRef| {
+        let description = cipher.description();
+        // `any` are the suites of TLS 1.3, which leave it to the certificate.
+        ["Au=RSA", "Au=ECDSA", "Au=DSS", "Au=any"].iter().any(|kind| description.split_ascii_whitespace().any(|word| word == *kind))
+    };
+    session.current_cipher().is_some_and(by_certificate) && session.peer_certificate().is_some()
+}
+
 fn prepare(options: &TlsOptions, sni: Option<&str>) -> Result<Ssl, ErrorStack> {
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
     // Level 0 allows what was broken long ago: to look at a broken server is the purpose.
     builder.set_security_level(0);
-    builder.set_cipher_list("ALL:COMPLEMENTOFALL:@SECLEVEL=0")?;
+    builder.set_cipher_list(CIPHERS)?;
     builder.set_min_proto_version(options.min.map(openssl_version))?;
     builder.set_max_proto_version(options.max.map(openssl_version))?;
     // The chain is judged by the same code as everywhere, after the handshake.
@@ -178,6 +195,56 @@ mod tests {
             assert!(!report.suite.is_empty() && !report.is_verified());
         }
     }
+
+    /// The numbers of the suites in a `ClientHello` (RFC 5246 §7.4.1.2).
+    fn offered(record: &[u8]) -> Vec<u16> {
+        // Record, handshake, version, random bytes.
+        let session = 5 + 4 + 2 + 32;
+        let suites = &record[session + 1 + usize::from(record[session])..];
+        let length = usize::from(u16::from_be_bytes([suites[0], suites[1]]));
+        suites[2..2 + length].chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+    }
+
+    #[tokio::test]
+    async fn suites_without_encryption_or_certificate_are_not_offered() {
+        // P45: the numbers of the IANA registry.
+        let anonymous =
+            [0x17..=0x1b, 0x34..=0x34, 0x3a..=0x3a, 0x46..=0x46, 0x6c..=0x6d, 0x89..=0x89, 0x9b..=0x9b, 0xa6..=0xa7, 0xbf..=0xbf];
+        let anonymous = anonymous.into_iter().chain([0xc5..=0xc5, 0xc015..=0xc019]);
+        let null = [0x01..=0x02, 0x2c..=0x2e, 0x3b..=0x3b, 0xb0..=0xb1, 0xb4..=0xb5, 0xb8..=0xb9, 0xc001..=0xc001, 0xc006..=0xc006];
+        let null = null.into_iter().chain([0xc00b..=0xc00b, 0xc010..=0xc010, 0xc039..=0xc03b]);
+        let shared_secret = [0x8a..=0x95, 0xa8..=0xaf, 0xb2..=0xb3, 0xb6..=0xb7, 0xc01a..=0xc022, 0xc033..=0xc038, 0xccab..=0xccae];
+        let never: Vec<std::ops::RangeInclusive<u16>> = anonymous.chain(null).chain(shared_secret).collect();
+        let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+        let server = async move {
+            let mut hello = vec![0; 4096];
+            theirs.read(&mut hello).await.unwrap();
+            offered(&hello)
+        };
+        let options = TlsOptions { min: Some(Version::Tls10), ..TlsOptions::default() };
+        let roots = load_roots(None, Vec::new()).unwrap();
+        let (suites, _) = tokio::join!(server, super::super::connect(Box::new(ours), "localhost", &options, &roots));
+        assert!(suites.contains(&0x002f) && suites.len() > 20, "{suites:04x?}");
+        let found: Vec<_> = suites.into_iter().filter(|suite| never.iter().any(|range| range.contains(suite))).collect();
+        assert!(found.is_empty(), "{found:04x?}");
+    }
+
+    #[tokio::test]
+    async fn an_anonymous_server_is_not_talked_to() {
+        // P45
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let mut builder = SslAcceptor::mozilla_intermediate(SslMethod::tls_server()).unwrap();
+        builder.set_security_level(0);
+        builder.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+        builder.set_cipher_list("aNULL:eNULL:@SECLEVEL=0").unwrap();
+        let ssl = Ssl::new(builder.build().context()).unwrap();
+        let server = async move { Pin::new(&mut SslStream::new(ssl, theirs).unwrap()).accept().await };
+        let options = TlsOptions { min: Some(Version::Tls10), ..TlsOptions::default() };
+        let roots = load_roots(None, Vec::new()).unwrap();
+        let (accepted, connected) = tokio::join!(server, super::super::connect(Box::new(ours), "localhost", &options, &roots));
+        assert!(accepted.is_err() && connected.is_err());
+    }
+
     #[tokio::test]
     async fn our_certificate_is_given_to_old_servers_too() {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);

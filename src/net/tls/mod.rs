@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
@@ -27,7 +28,7 @@ use tokio_rustls::TlsConnector;
 use super::connection::Stream;
 use certificate::Certificate;
 use peek::Peek;
-use verdict::{Evidence, Fault};
+use verdict::{Evidence, Proof, Trust};
 use verifier::{ClientCertificate, Recorder, Seen};
 
 /// A TLS version that can be wished for.
@@ -135,6 +136,9 @@ impl TlsOptions {
 #[derive(Debug, Clone)]
 pub struct Roots {
     store: Arc<RootCertStore>,
+    /// The certificates that the operator gave, and the further ones: a server that shows one of them needs nobody
+    /// else who vouches for it. The system's are not among them.
+    given: Arc<[CertificateDer<'static>]>,
     /// How many there are.
     pub count: usize,
     /// What could not be read, where that matters: nothing was found, or the operator's own wish failed.
@@ -148,11 +152,13 @@ pub struct Roots {
 /// then from an unknown issuer, and the count says why.
 pub fn load_roots(ca_file: Option<&std::path::Path>, extra: Vec<CertificateDer<'static>>) -> Result<Roots, String> {
     let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(extra);
+    let mut given = extra;
+    store.add_parsable_certificates(given.iter().cloned());
     let mut trouble = None;
     if let Some(path) = ca_file {
         for certificate in files::certificates(path)? {
-            store.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+            store.add(certificate.clone()).map_err(|error| format!("{}: {error}", path.display()))?;
+            given.push(certificate);
         }
     } else {
         let found = rustls_native_certs::load_native_certs();
@@ -163,7 +169,7 @@ pub fn load_roots(ca_file: Option<&std::path::Path>, extra: Vec<CertificateDer<'
         }
     }
     let count = store.len();
-    Ok(Roots { store: Arc::new(store), count, trouble })
+    Ok(Roots { store: Arc::new(store), given: given.into(), count, trouble })
 }
 
 /// Where the keys of TLS sessions are written (`SSLKEYLOGFILE`), if that is wished; made for its owner alone
@@ -192,7 +198,7 @@ pub struct TlsReport {
     pub group: String,
     /// The protocol chosen by ALPN.
     pub alpn: Option<Vec<u8>>,
-    /// Full, or resumed.
+    /// In how many turns: a session is never resumed.
     pub kind: &'static str,
     /// A stapled OCSP response came, of this many bytes.
     pub ocsp: usize,
@@ -200,8 +206,8 @@ pub struct TlsReport {
     pub sni: Option<String>,
     /// The chain as sent, the server's own certificate first.
     pub chain: Vec<Certificate>,
-    /// Every fault of it; empty when it is verified.
-    pub faults: Vec<Fault>,
+    /// Whether it proves that the server is the one that was meant.
+    pub trust: Trust,
     /// The server asked for our certificate, naming this many issuers.
     pub client_certificate_asked: Option<usize>,
     /// One was given.
@@ -228,9 +234,9 @@ impl TlsReport {
         self.client_certificate_asked.is_some() && !self.client_certificate_given
     }
 
-    /// Whether chain, name and dates are all in order.
+    /// Whether the TLS library accepted chain, dates, name and the signature of the handshake.
     pub fn is_verified(&self) -> bool {
-        self.faults.is_empty()
+        self.trust.is_verified()
     }
 }
 
@@ -326,6 +332,8 @@ fn config(options: &TlsOptions, seen: &Arc<Mutex<Seen>>) -> Result<ClientConfig,
         .with_custom_certificate_verifier(Arc::new(recorder))
         .with_client_cert_resolver(Arc::new(identity));
     config.enable_sni = !options.no_sni;
+    // A session that is resumed shows no certificate and proves no key.
+    config.resumption = Resumption::disabled();
     if matches!(key_log(), Some((_, Ok(())))) {
         config.key_log = Arc::new(rustls::KeyLogFile::new());
     }
@@ -363,7 +371,7 @@ fn report(
     roots: &Roots,
 ) -> TlsReport {
     let chain: Vec<Certificate> = seen.chain.iter().map(Certificate::read).collect();
-    let faults = judge_chain(&chain, name, roots, !seen.bad_signature);
+    let trust = judge_chain(&chain, name, roots, seen.proof);
     TlsReport {
         version: match session.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2".to_owned(),
@@ -374,14 +382,13 @@ fn report(
         group: session.negotiated_key_exchange_group().map(group_name).unwrap_or_default(),
         alpn: session.alpn_protocol().map(<[u8]>::to_vec),
         kind: match session.handshake_kind() {
-            Some(HandshakeKind::Resumed) => "resumed",
             Some(HandshakeKind::FullWithHelloRetryRequest) => "full, with a retry",
             _ => "full",
         },
         ocsp: seen.ocsp,
         sni,
         chain,
-        faults,
+        trust,
         client_certificate_asked: seen.asked,
         client_certificate_given: seen.asked.is_some() && options.identity.is_some(),
         exporter: channel::exporter(session),
@@ -391,15 +398,16 @@ fn report(
     }
 }
 
-/// Every fault of a chain, today.
-fn judge_chain(chain: &[Certificate], name: &ServerName<'static>, roots: &Roots, handshake_signature: bool) -> Vec<Fault> {
-    verdict::judge(&Evidence {
+/// Judges a chain, today.
+fn judge_chain(chain: &[Certificate], name: &ServerName<'static>, roots: &Roots, proof: Proof) -> Trust {
+    Trust::reach(&Evidence {
         chain,
         name,
         roots: &roots.store,
+        given: &roots.given,
         algorithms: aws_lc_rs::default_provider().signature_verification_algorithms,
         now: rustls::pki_types::UnixTime::now().as_secs().cast_signed(),
-        handshake_signature,
+        proof,
     })
 }
 

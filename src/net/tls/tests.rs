@@ -17,6 +17,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio_rustls::TlsAcceptor;
 
+use super::verdict::Fault;
 use super::*;
 
 const HOST: &str = "mail.contoso.test";
@@ -103,7 +104,12 @@ fn trusting(roots: &[&Authority]) -> Roots {
 fn trusting_der(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Roots {
     let mut store = RootCertStore::empty();
     certificates.into_iter().for_each(|certificate| store.add(certificate).unwrap());
-    Roots { count: store.len(), store: Arc::new(store), trouble: None }
+    Roots { count: store.len(), store: Arc::new(store), given: Arc::new([]), trouble: None }
+}
+
+/// As with `--cacert`.
+fn given(certificates: &[CertificateDer<'static>]) -> Roots {
+    Roots { given: certificates.into(), ..trusting_der(certificates.iter().cloned()) }
 }
 
 const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12, &rustls::version::TLS13];
@@ -156,8 +162,8 @@ async fn faults(shown: &Shown, roots: &Roots) -> Vec<Fault> {
     for (max, version) in [(Version::Tls12, "TLS 1.2"), (Version::Tls13, "TLS 1.3")] {
         let report = report_with(shown, &TlsOptions { max: Some(max), ..TlsOptions::default() }, roots).await;
         assert_eq!(report.version, version);
-        assert_eq!(report.is_verified(), report.faults.is_empty());
-        found.push(report.faults);
+        assert_eq!(report.is_verified(), report.trust.faults().is_empty());
+        found.push(report.trust.faults().to_vec());
     }
     assert_eq!(found[0], found[1]);
     found.remove(0)
@@ -247,10 +253,10 @@ async fn addresses_are_names_too_and_are_not_sent() {
         leaf(&root, |params| params.subject_alt_names = CertificateParams::new(vec!["192.0.2.1".to_owned()]).unwrap().subject_alt_names);
     let named = |name: &str| TlsOptions { server_name: Some(name.to_owned()), ..TlsOptions::default() };
     let report = report_with(&shown, &named("192.0.2.1"), &trusted).await;
-    assert_eq!((report.faults, report.sni), (vec![], None));
+    assert_eq!((report.is_verified(), report.sni), (true, None));
     let report = report_with(&shown, &named("192.0.2.2"), &trusted).await;
     let want = Fault::WrongName { wanted: "192.0.2.2".into(), names: vec!["192.0.2.1".into()], common_name_matches: false };
-    assert_eq!(report.faults, [want]);
+    assert_eq!(report.trust.faults(), [want]);
 }
 
 #[tokio::test]
@@ -259,10 +265,10 @@ async fn the_name_can_be_wished_and_kept_back() {
     let shown = leaf(&root, |_| {});
     let options = TlsOptions { server_name: Some("other.contoso.test".into()), ..TlsOptions::default() };
     let report = report_with(&shown, &options, &trusting(&[&root])).await;
-    assert!(matches!(report.faults.as_slice(), [Fault::WrongName { wanted, .. }] if wanted == "other.contoso.test"));
+    assert!(matches!(report.trust.faults(), [Fault::WrongName { wanted, .. }] if wanted == "other.contoso.test"));
     assert_eq!(report.sni.as_deref(), Some("other.contoso.test"));
     let report = report_with(&shown, &TlsOptions { no_sni: true, ..TlsOptions::default() }, &trusting(&[&root])).await;
-    assert_eq!((report.faults, report.sni), (vec![], None));
+    assert_eq!((report.is_verified(), report.sni), (true, None));
 }
 
 #[tokio::test]
@@ -270,9 +276,100 @@ async fn a_self_signed_certificate_is_trusted_only_if_it_is_given() {
     let root = root("Root");
     let shown = self_signed(|_| {});
     assert_eq!(faults(&shown, &trusting(&[&root])).await, [Fault::SelfSigned]);
-    assert_eq!(faults(&shown, &trusting_der(shown.chain.clone())).await, []);
+    assert_eq!(faults(&shown, &given(&shown.chain)).await, []);
     // Another one of the same name is not it.
-    assert_eq!(faults(&self_signed(|_| {}), &trusting_der(shown.chain.clone())).await, [Fault::SelfSigned]);
+    assert_eq!(faults(&self_signed(|_| {}), &given(&shown.chain)).await, [Fault::SelfSigned]);
+}
+
+#[tokio::test]
+async fn a_given_certificate_is_trusted_whoever_signed_it() {
+    // P45: byte for byte the one of --cacert. As `openssl req -x509` makes it: that of an authority.
+    let authority = self_signed(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    assert_eq!(faults(&authority, &given(&authority.chain)).await, []);
+    // Among the system's roots it vouches for others, not for itself.
+    assert_eq!(faults(&authority, &trusting_der(authority.chain.clone())).await, [Fault::SelfSigned]);
+    // Signed with its own key and no authority: the library takes it from the roots too.
+    let plain = self_signed(|_| {});
+    assert_eq!(faults(&plain, &trusting_der(plain.chain.clone())).await, []);
+    // From an authority that is not known here.
+    let issued = leaf(&root("Foreign Root"), |_| {});
+    assert_eq!(faults(&issued, &given(&issued.chain)).await, []);
+}
+
+#[tokio::test]
+async fn a_given_certificate_is_no_proof_without_its_key() {
+    // P45: whoever has seen the certificate can show it.
+    for change in [None, Some(IsCa::Ca(BasicConstraints::Unconstrained))] {
+        let mut shown = self_signed(|params| params.is_ca = change.clone().unwrap_or(IsCa::NoCa));
+        let roots = given(&shown.chain);
+        shown.key = KeyPair::generate().unwrap();
+        assert_eq!(faults(&shown, &roots).await, [Fault::BadSignature]);
+    }
+}
+
+/// What a man in the middle can make of a root that he has only seen: its subject and its public key in a certificate
+/// for [`HOST`], with a signature of no worth; the handshake he signs with a key of his own.
+fn forged(root: &Authority, change: impl FnOnce(&mut CertificateParams)) -> Shown {
+    let namesake = CertifiedIssuer::self_signed(authority_params("Root"), KeyPair::generate().unwrap()).unwrap();
+    let params = leaf_params(|params| {
+        common_name(params, "Root");
+        change(params);
+    });
+    let mut der = params.signed_by(root.key(), &namesake).unwrap().der().to_vec();
+    if let Some(last) = der.last_mut() {
+        *last ^= 1;
+    }
+    Shown { chain: vec![CertificateDer::from(der)], key: KeyPair::generate().unwrap() }
+}
+
+#[tokio::test]
+async fn the_look_alike_of_a_root_is_never_verified() {
+    // P45
+    let root = root("Root");
+    let changes: [fn(&mut CertificateParams); 4] = [
+        |_| {},
+        |params| params.custom_extensions = vec![unknown_critical_extension()],
+        |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+        |params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.custom_extensions = vec![unknown_critical_extension()];
+        },
+    ];
+    for roots in [trusting(&[&root]), given(&[root.der().clone()])] {
+        for change in changes {
+            let shown = forged(&root, change);
+            let found = faults(&shown, &roots).await;
+            assert!(found.iter().any(|fault| matches!(fault, Fault::BadSignature | Fault::Unproven)), "{found:?}");
+            assert!(found.contains(&Fault::SelfSigned), "{found:?}");
+            // With the root behind it the chain looks complete.
+            let found = faults(&shown.with(&root), &roots).await;
+            assert!(found.contains(&Fault::SelfSigned), "{found:?}");
+        }
+    }
+}
+
+#[cfg(feature = "legacy-tls")]
+#[tokio::test]
+async fn legacy_tls_meets_the_same_judge() {
+    // P45
+    let root = root("Root");
+    for max in [Version::Tls12, Version::Tls13] {
+        let options = TlsOptions { min: Some(Version::Tls10), max: Some(max), ..TlsOptions::default() };
+        let meet = async |shown: &Shown, roots: &Roots| talk(server_config(shown, BOTH, None), &options, roots).await;
+        let report = meet(&leaf(&root, |_| {}), &trusting(&[&root])).await.ok().unwrap().1;
+        assert!(report.through_openssl && report.is_verified(), "{:?}", report.trust);
+        let stranger = meet(&leaf(&root, |_| {}), &trusting(&[])).await.ok().unwrap().1;
+        assert_eq!(stranger.trust.faults(), [Fault::MissingIntermediate { issuer: "Root".into() }]);
+        // OpenSSL itself ends a handshake with a wrong signature.
+        let shown = forged(&root, |params| params.custom_extensions = vec![unknown_critical_extension()]);
+        assert!(meet(&shown, &given(&[root.der().clone()])).await.is_err());
+    }
+}
+
+fn unknown_critical_extension() -> rcgen::CustomExtension {
+    let mut extension = rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
+    extension.set_criticality(true);
+    extension
 }
 
 #[tokio::test]
@@ -286,7 +383,7 @@ async fn a_given_certificate_must_still_be_in_order() {
         Fault::Expired { at: end.unix_timestamp() },
         Fault::WrongName { wanted: HOST.into(), names: vec![HOST.into()], common_name_matches: true },
     ];
-    assert_eq!(faults(&shown, &trusting_der(shown.chain.clone())).await, want);
+    assert_eq!(faults(&shown, &given(&shown.chain)).await, want);
 }
 
 #[tokio::test]
@@ -361,15 +458,15 @@ async fn an_issuer_that_may_not_issue_is_told() {
 #[tokio::test]
 async fn what_the_library_does_not_understand_is_no_reason_to_trust() {
     let root = root("Root");
-    let odd = |params: &mut CertificateParams| {
-        let mut extension = rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
-        extension.set_criticality(true);
-        params.custom_extensions = vec![extension];
-    };
+    let odd = |params: &mut CertificateParams| params.custom_extensions = vec![unknown_critical_extension()];
     let words = || Fault::Other("unsupported critical extension".into());
-    assert_eq!(faults(&leaf(&root, odd), &trusting(&[&root])).await, [words()]);
+    assert_eq!(faults(&leaf(&root, odd), &trusting(&[&root])).await, [words(), Fault::Unproven]);
     let missing = Fault::MissingIntermediate { issuer: "Root".into() };
-    assert_eq!(faults(&leaf(&root, odd), &trusting(&[])).await, [words(), missing]);
+    assert_eq!(faults(&leaf(&root, odd), &trusting(&[])).await, [words(), missing, Fault::Unproven]);
+    // Not even where this very certificate was given (P45).
+    let given_too = leaf(&root, odd);
+    let roots = Roots { given: given_too.chain.clone().into(), ..trusting(&[&root]) };
+    assert_eq!(faults(&given_too, &roots).await, [words(), Fault::Unproven]);
 }
 
 #[tokio::test]
@@ -391,14 +488,18 @@ async fn weak_certificates_are_told_by_their_name() {
     assert_eq!(faults(&fixture(fixtures::SHA1), &trusted).await, [Fault::WeakSignature("SHA-1 with ECDSA".into())]);
     // No library here signs with such a key: the server signs with another one, which the client cannot
     // tell from a signature of 1024 bits, since it verifies none.
-    assert_eq!(faults(&fixture(fixtures::RSA_1024), &trusted).await, [Fault::WeakKey(1024)]);
+    assert_eq!(faults(&fixture(fixtures::RSA_1024), &trusted).await, [Fault::WeakKey(1024), Fault::Unproven]);
 }
 
 #[tokio::test]
 async fn old_certificates_are_told_by_their_name() {
     let trusted = trusting_der([fixtures::certificate(fixtures::ROOT)]);
     let got = faults(&fixture(fixtures::VERSION_1), &trusted).await;
-    assert_eq!(got, [Fault::WrongName { wanted: HOST.into(), names: vec![HOST.into()], common_name_matches: true }, Fault::OldVersion(1)]);
+    let wrong_name = Fault::WrongName { wanted: HOST.into(), names: vec![HOST.into()], common_name_matches: true };
+    assert_eq!(got, [wrong_name.clone(), Fault::OldVersion(1), Fault::Unproven]);
+    // The library cannot read it, so that it is not verified where it was given either (P45).
+    let shown = fixture(fixtures::VERSION_1);
+    assert_eq!(faults(&shown, &given(&shown.chain)).await, [wrong_name, Fault::OldVersion(1), Fault::Unproven]);
 }
 
 #[tokio::test]
@@ -407,7 +508,7 @@ async fn weak_certificates_of_strangers_are_both() {
     let missing = Fault::MissingIntermediate { issuer: "Old Root".into() };
     let weak = Fault::WeakSignature("SHA-1 with ECDSA".into());
     assert_eq!(faults(&fixture(fixtures::SHA1), &nobody).await, [weak, missing.clone()]);
-    assert_eq!(faults(&fixture(fixtures::RSA_1024), &nobody).await, [Fault::WeakKey(1024), missing]);
+    assert_eq!(faults(&fixture(fixtures::RSA_1024), &nobody).await, [Fault::WeakKey(1024), missing, Fault::Unproven]);
 }
 
 #[tokio::test]

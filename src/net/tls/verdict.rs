@@ -1,4 +1,8 @@
-//! Everything that is wrong with a certificate, each fault judged by itself, not only the first.
+//! Whether a server is the one that was meant, and if not, everything that is wrong with its certificate.
+//!
+//! The TLS library decides, in [`library`]: it alone can make a [`Trust`] verified (P45). [`explain`] names each
+//! fault by itself, not only the first; it reads the certificate with another parser and by rules of thumb, so it may
+//! add a fault and never take a refusal back. What it cannot explain is told in the library's words.
 
 use std::time::Duration;
 
@@ -10,9 +14,60 @@ use rustls::{CertificateError, Error, RootCertStore};
 
 use super::certificate::Certificate;
 
-/// Whether the certificate has ended.
-pub fn is_expired(faults: &[Fault]) -> bool {
-    faults.iter().any(|fault| matches!(fault, Fault::Expired { .. }))
+/// Whether the server is the one that was meant, and the faults of its certificate if it is not.
+///
+/// Verified exactly where there is no fault. Only [`Trust::reach`] makes one that is verified, and only where the
+/// TLS library accepted the chain, the dates, the name and the signature of the handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    faults: Vec<Fault>,
+    accepted: bool,
+}
+
+impl Trust {
+    /// Asks the library, then looks for everything that is wrong.
+    pub(super) fn reach(evidence: &Evidence<'_>) -> Self {
+        let decision = library(evidence);
+        let mut faults = explain(evidence);
+        if let Err(error) = &decision
+            && faults.is_empty()
+        {
+            faults.push(Fault::Other(library_words(error)));
+        }
+        Self { accepted: decision.is_ok(), faults }
+    }
+
+    /// One that is not verified, whatever the faults are: for what renders it.
+    pub fn refused(faults: Vec<Fault>) -> Self {
+        Self { faults, accepted: false }
+    }
+
+    /// The library accepted the chain, the dates, the name and the signature of the handshake, and no fault was found.
+    pub fn is_verified(&self) -> bool {
+        self.accepted && self.faults.is_empty()
+    }
+
+    /// Every fault, in the order in which they are told; never empty where it is not verified.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// Whether the certificate has ended.
+    pub fn is_expired(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault, Fault::Expired { .. }))
+    }
+}
+
+/// What became of the signature by which a server proves in the handshake that it holds the key of its certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Proof {
+    /// The library could not check it, or there was none.
+    #[default]
+    Unchecked,
+    /// It is wrong.
+    Wrong,
+    /// The library checked it with the key of the server's certificate, and it is right.
+    Verified,
 }
 
 /// A fault of a certificate or its chain.
@@ -73,6 +128,8 @@ pub enum Fault {
     },
     /// The signature in the handshake is wrong.
     BadSignature,
+    /// The signature in the handshake could not be checked: anybody can show the certificate.
+    Unproven,
     /// What the library says, for anything else.
     Other(String),
 }
@@ -82,25 +139,77 @@ pub(super) struct Evidence<'a> {
     pub(super) chain: &'a [Certificate],
     pub(super) name: &'a ServerName<'static>,
     pub(super) roots: &'a RootCertStore,
+    /// The certificates that the operator gave to trust (`--cacert`); never the system's.
+    pub(super) given: &'a [CertificateDer<'static>],
     pub(super) algorithms: WebPkiSupportedAlgorithms,
     /// Seconds since 1970.
     pub(super) now: i64,
-    /// The signature in the handshake was right.
-    pub(super) handshake_signature: bool,
+    pub(super) proof: Proof,
 }
 
-/// Judges the chain. The order of the faults is the order in which they are told.
-pub(super) fn judge(evidence: &Evidence<'_>) -> Vec<Fault> {
+impl Evidence<'_> {
+    /// The operator gave this very certificate, byte for byte, so that nobody else needs to vouch for it.
+    fn is_pinned(&self, leaf: &Certificate) -> bool {
+        self.given.iter().any(|given| given.as_ref() == leaf.der)
+    }
+}
+
+/// What the library says of the chain as it was sent, today, of the name, and of the signature of the handshake.
+fn library(evidence: &Evidence<'_>) -> Result<(), Error> {
+    let (leaf, issuers) = evidence.chain.split_first().ok_or(Error::NoCertificatesPresented)?;
+    let der = CertificateDer::from(leaf.der.as_slice());
+    let parsed = ParsedCertificate::try_from(&der)?;
+    let path = verify_path(&parsed, issuers.iter(), evidence, evidence.now);
+    match path {
+        Err(error) if evidence.is_pinned(leaf) && is_about_issuer(&error) => {}
+        decision => decision?,
+    }
+    verify_server_name(&parsed, evidence.name)?;
+    match evidence.proof {
+        Proof::Verified => Ok(()),
+        Proof::Wrong | Proof::Unchecked => Err(CertificateError::BadSignature.into()),
+    }
+}
+
+/// Asks the library for a path to a root, at this moment (seconds since 1970).
+fn verify_path<'a>(
+    leaf: &ParsedCertificate<'_>,
+    issuers: impl Iterator<Item = &'a Certificate>,
+    evidence: &Evidence<'_>,
+    at: i64,
+) -> Result<(), Error> {
+    let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or_default()));
+    let issuers: Vec<CertificateDer<'_>> = issuers.map(|issuer| CertificateDer::from(issuer.der.as_slice())).collect();
+    verify_server_cert_signed_by_trust_anchor(leaf, evidence.roots, &issuers, at, evidence.algorithms.all)
+}
+
+/// Whether the refusal is about who signed the certificate, which does not matter where the operator gave it: its
+/// dates and its purpose still do.
+fn is_about_issuer(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::UnknownIssuer
+                | CertificateError::BadSignature
+                | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+                // Of a certificate that can be read: it is that of an authority, as `openssl req -x509` makes them.
+                | CertificateError::Other(_)
+        )
+    )
+}
+
+/// Every fault that can be named. The order is the order in which they are told.
+fn explain(evidence: &Evidence<'_>) -> Vec<Fault> {
     let Some((leaf, issuers)) = evidence.chain.split_first() else { return vec![Fault::Unreadable("none was sent".to_owned())] };
     if let Some(words) = &leaf.unreadable {
         return vec![Fault::Unreadable(words.clone())];
     }
     let mut faults = Vec::new();
     dates(leaf, evidence.now, &mut faults);
-    let der = CertificateDer::from(leaf.der.clone());
+    let der = CertificateDer::from(leaf.der.as_slice());
     let parsed = ParsedCertificate::try_from(&der);
     name(leaf, evidence, parsed.as_ref().ok(), &mut faults);
-    let pinned = is_pinned(leaf, evidence.roots);
     if leaf.version != 3 {
         faults.push(Fault::OldVersion(leaf.version));
     }
@@ -116,22 +225,25 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Vec<Fault> {
     if leaf.is_ca && !leaf.self_issued {
         faults.push(Fault::CaAsServer);
     }
-    if !pinned {
+    // A certificate that the library cannot read is refused, also where it was given.
+    if let Err(error) = &parsed
+        && leaf.version == 3
+    {
+        faults.push(Fault::Other(library_words(error)));
+    }
+    if !evidence.is_pinned(leaf) {
         match (&parsed, leaf.self_issued) {
-            (_, true) => faults.push(Fault::SelfSigned),
-            (Ok(parsed), _) => trust(leaf, issuers, evidence, parsed, &mut faults),
-            (Err(error), _) => {
-                if leaf.version == 3 {
-                    faults.push(Fault::Other(library_words(error)));
-                }
-                trust_by_name(leaf, issuers, evidence.roots, &mut faults);
-            }
+            (Ok(parsed), true) => self_signed(leaf, issuers, evidence, parsed, &mut faults),
+            (Err(_), true) => faults.push(Fault::SelfSigned),
+            (Ok(parsed), false) => trust(leaf, issuers, evidence, parsed, &mut faults),
+            (Err(_), false) => trust_by_name(leaf, issuers, evidence.roots, &mut faults),
         }
     }
-    // What cannot be read or is too weak cannot be used to verify either: that was told.
-    let verifiable = parsed.is_ok() && !faults.iter().any(|fault| matches!(fault, Fault::WeakKey(_)));
-    if !evidence.handshake_signature && verifiable {
-        faults.push(Fault::BadSignature);
+    match evidence.proof {
+        Proof::Verified => {}
+        // The library checks nothing with so short a key.
+        Proof::Wrong if leaf.rsa_bits.is_none_or(|bits| bits >= 2048) => faults.push(Fault::BadSignature),
+        Proof::Wrong | Proof::Unchecked => faults.push(Fault::Unproven),
     }
     faults
 }
@@ -160,29 +272,28 @@ fn name(leaf: &Certificate, evidence: &Evidence<'_>, parsed: Option<&ParsedCerti
     }
 }
 
-/// The operator trusts this very certificate: it stands in `--cacert`.
-fn is_pinned(leaf: &Certificate, roots: &RootCertStore) -> bool {
-    let parsed = x509_parser::parse_x509_certificate(&leaf.der).ok();
-    parsed.is_some_and(|(_, parsed)| {
-        leaf.self_issued
-            && roots.roots.iter().any(|root| {
-                // An anchor keeps the inside of the subject and of the key.
-                let subject = parsed.subject().as_raw();
-                let key = parsed.public_key().raw;
-                subject.ends_with(root.subject.as_ref()) && key.ends_with(root.subject_public_key_info.as_ref())
-            })
-    })
+/// One that was signed with its own key may stand among the roots itself.
+fn self_signed(
+    leaf: &Certificate,
+    issuers: &[Certificate],
+    evidence: &Evidence<'_>,
+    parsed: &ParsedCertificate<'_>,
+    faults: &mut Vec<Fault>,
+) {
+    if verify_path(parsed, issuers.iter(), evidence, day_of_life(leaf, evidence.now)).is_err() {
+        faults.push(Fault::SelfSigned);
+    }
+}
+
+/// The moment of the certificate's life that is nearest to now (seconds since 1970). Its dates were judged already:
+/// an old certificate must not hide an unknown issuer.
+fn day_of_life(leaf: &Certificate, now: i64) -> i64 {
+    now.clamp(leaf.not_before, leaf.not_after.max(leaf.not_before))
 }
 
 fn trust(leaf: &Certificate, issuers: &[Certificate], evidence: &Evidence<'_>, parsed: &ParsedCertificate<'_>, faults: &mut Vec<Fault>) {
-    // Dates were judged already: the chain is looked at on the day of the certificate's life that is
-    // nearest to today, so that an old certificate does not hide an unknown issuer.
-    let at = evidence.now.clamp(leaf.not_before, leaf.not_after.max(leaf.not_before));
-    let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or_default()));
-    let verify = |between: &[&Certificate]| {
-        let between: Vec<CertificateDer<'_>> = between.iter().map(|issuer| CertificateDer::from(issuer.der.as_slice())).collect();
-        verify_server_cert_signed_by_trust_anchor(parsed, evidence.roots, &between, at, evidence.algorithms.all)
-    };
+    let at = day_of_life(leaf, evidence.now);
+    let verify = |issuers: &[&Certificate]| verify_path(parsed, issuers.iter().copied(), evidence, at);
     // An expired one that no path needs is no fault: a cross-signature that servers still send along.
     let (alive, expired): (Vec<_>, Vec<_>) = issuers.iter().partition(|one| one.unreadable.is_some() || evidence.now <= one.not_after);
     let Err(error) = verify(&alive) else { return };

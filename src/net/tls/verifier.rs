@@ -6,15 +6,19 @@ use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+
+use super::verdict::Proof;
 
 /// What the hooks saw.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) ocsp: usize,
-    pub(super) bad_signature: bool,
+    /// Nothing is proved until the library has said so.
+    pub(super) proof: Proof,
     /// Our certificate was asked for, with this many issuers named.
     pub(super) asked: Option<usize>,
 }
@@ -33,10 +37,15 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    fn judge(&self, result: &Result<HandshakeSignatureValid, Error>) -> HandshakeSignatureValid {
-        if result.is_err() {
-            note(&self.seen, |seen| seen.bad_signature = true);
-        }
+    /// Keeps what the library said of the signature, if it was made with the key of the server's own certificate.
+    fn record(&self, certificate: &CertificateDer<'_>, result: &Result<HandshakeSignatureValid, Error>) -> HandshakeSignatureValid {
+        note(&self.seen, |seen| {
+            seen.proof = match result {
+                Ok(_) if seen.chain.first() == Some(certificate) => Proof::Verified,
+                Err(_) if ParsedCertificate::try_from(certificate).is_ok() => Proof::Wrong,
+                _ => Proof::Unchecked,
+            };
+        });
         HandshakeSignatureValid::assertion()
     }
 }
@@ -63,7 +72,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(self.judge(&verify_tls12_signature(message, certificate, signed, &self.algorithms)))
+        Ok(self.record(certificate, &verify_tls12_signature(message, certificate, signed, &self.algorithms)))
     }
 
     fn verify_tls13_signature(
@@ -72,7 +81,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(self.judge(&verify_tls13_signature(message, certificate, signed, &self.algorithms)))
+        Ok(self.record(certificate, &verify_tls13_signature(message, certificate, signed, &self.algorithms)))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -179,7 +179,7 @@ fn secured(secured: &Tls, now: i64) -> Value {
         "cipher": secured.suite,
         "group": secured.group,
         "verified": secured.is_verified(),
-        "faults": secured.faults.iter().map(|fault| json!({ "fault": name(fault), "text": tls::sentence(fault, now) })).collect::<Vec<_>>(),
+        "faults": secured.trust.faults().iter().map(|fault| json!({ "fault": name(fault), "text": tls::sentence(fault, now) })).collect::<Vec<_>>(),
         "certificate": secured.certificate.as_ref().map(certificate),
         "client_certificate_asked": secured.client_certificate_asked,
     })
@@ -215,6 +215,7 @@ fn name(fault: &Fault) -> &'static str {
         Fault::WrongUsage => "wrong-usage",
         Fault::WronglySigned { .. } => "wrongly-signed",
         Fault::BadSignature => "bad-signature",
+        Fault::Unproven => "unproven-key",
         Fault::Other(_) => "other",
     }
 }

@@ -134,7 +134,7 @@ impl Text {
             rows.push(Row::block(format!("Logged in as {} by {}", printable_str(&login.user), login.mechanism)));
         }
         if let Some(tls) = &report.tls {
-            rows.extend(tls.faults.iter().map(|fault| Row::warning(tls::sentence(fault, super::today(report)))));
+            rows.extend(tls.trust.faults().iter().map(|fault| Row::warning(tls::sentence(fault, super::today(report)))));
         }
         rows.extend(notices(report));
         if let Some(failure) = &report.verdict.failure {

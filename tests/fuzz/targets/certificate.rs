@@ -3,7 +3,7 @@
 
 use ehlo::net::tls::TlsReport;
 use ehlo::net::tls::certificate::Certificate;
-use ehlo::net::tls::verdict::Fault;
+use ehlo::net::tls::verdict::{Fault, Trust};
 use ehlo::render::tls;
 use ehlo_fuzz::assert_printable;
 use libfuzzer_sys::fuzz_target;
@@ -42,7 +42,7 @@ fn shown(read: Certificate) -> TlsReport {
         ocsp: 0,
         sni: None,
         chain: vec![read],
-        faults,
+        trust: Trust::refused(faults),
         client_certificate_asked: None,
         client_certificate_given: false,
         exporter: None,

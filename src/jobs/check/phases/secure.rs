@@ -10,7 +10,6 @@ use crate::jobs::check::report::{PhaseKind, ServerCertificate, Tls};
 use crate::jobs::check::words;
 use crate::jobs::old_tls;
 use crate::net::Connection;
-use crate::net::tls::verdict::is_expired;
 use crate::net::tls::{TlsCause, TlsFailure, TlsReport};
 use crate::sasl::Channel;
 
@@ -120,20 +119,20 @@ impl Walk<'_> {
             suite: report.suite.clone(),
             group: report.group.clone(),
             certificate,
-            faults: report.faults.clone(),
+            trust: report.trust.clone(),
             client_certificate_asked: report.lacks_client_certificate(),
         });
-        if !report.faults.is_empty() && !self.options.insecure {
-            let faults = report.faults.iter().map(|fault| words::fault(fault, now)).collect();
+        if !report.is_verified() && !self.options.insecure {
+            let faults = report.trust.faults().iter().map(|fault| words::fault(fault, now)).collect();
             return Err(Failure::from(TalkFailure::Certificate(faults)));
         }
         if let Some(days) = days
-            && !is_expired(&report.faults)
+            && !report.trust.is_expired()
             && self.options.fail_days.is_some_and(|limit| days < limit)
         {
             return Err(Failure::from(TalkFailure::CertificateEnds(days)));
         }
-        self.end(report.faults.is_empty(), None);
+        self.end(report.is_verified(), None);
         Ok(())
     }
 }

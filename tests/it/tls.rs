@@ -1,7 +1,7 @@
 //! TLS as a script meets it, on the practice server and its faults.
 
 use crate::support::run::{Done, ehlo, ehlo_to};
-use crate::support::scripted::serve;
+use crate::support::scripted::{Shown, serve, serve_showing};
 
 fn starttls(scenario: &str, more: &[&str]) -> Done {
     let mut args = vec!["sandbox", "-S", "--timeout", "2"];
@@ -324,4 +324,81 @@ fn the_key_log_is_for_its_owner() {
     let path = folder.path().join("keys");
     ehlo(["sandbox", "-S"]).env("SSLKEYLOGFILE", &path).any().check();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// An authority, and a certificate in its own likeness: subject and public key of its root, for mail.contoso.test, with
+/// an extension that nobody knows and a signature of no worth. The handshake is signed with another key.
+fn forged_root() -> (rcgen::CertifiedIssuer<'static, rcgen::KeyPair>, Shown) {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+    let named = |name: &str, names: Vec<String>| {
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    };
+    let authority = || {
+        let mut params = named("Contoso Root", Vec::new());
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (root, namesake) = (authority(), authority());
+    let mut params = named("Contoso Root", vec!["mail.contoso.test".to_owned()]);
+    let mut extension = rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
+    extension.set_criticality(true);
+    params.custom_extensions = vec![extension];
+    let forged = params.signed_by(root.key(), &namesake).unwrap().der().clone();
+    (root, Shown { chain: vec![forged], key: KeyPair::generate().unwrap() })
+}
+
+#[test]
+fn a_forged_root_gets_no_password() {
+    // P45
+    let inside = "C: *\nS: 250-mx\nS: 250 AUTH PLAIN LOGIN\nC: *\nS: 235 welcome\nhold";
+    let starttls = format!("S: 220 mx\nC: *\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\ntls\n{inside}");
+    let from_the_start = format!("tls\nS: 220 mx\n{inside}");
+    let login = ["-u", "logon", "--password-file", "pw", "--servername", "mail.contoso.test"];
+    for (dialogue, how) in [(&starttls, "-S"), (&from_the_start, "--tls")] {
+        for store in [["--cacert", "root.pem"].as_slice(), &[]] {
+            for job in [["check", "--through", "auth"].as_slice(), &[]] {
+                let (root, shown) = forged_root();
+                let server = serve_showing(dialogue, shown);
+                let place = format!("127.0.0.1:{}", server.port);
+                let run = ehlo([job, &[how], store, &login, &[&place]].concat());
+                std::fs::write(run.folder().join("root.pem"), root.pem()).unwrap();
+                std::fs::write(run.folder().join("pw"), "Marker-2f4c-9d81\n").unwrap();
+                let trusted = run.folder().join("root.pem");
+                let run = if store.is_empty() { run.env("SSL_CERT_FILE", trusted) } else { run };
+                let done = run.stdin("MAIL FROM:<a@alt.test>\n").any().start().finish();
+                assert_eq!(done.status, Some(7), "{job:?} {how} {store:?}\n{}", done.all());
+                assert!(done.all().contains("is self-signed"), "{}", done.all());
+                let wire = server.end().text();
+                assert!(!wire.contains("AUTH") && !wire.contains("MAIL"), "{wire}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_certificate_given_with_cacert_is_verified_and_gets_the_password() {
+    // P45: byte for byte, whether it is that of an authority or not; and only by who has its key.
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+    let dialogue = "tls\nS: 220 mx\nC: *\nS: 250-mx\nS: 250 AUTH PLAIN\nC: *\nS: 235 welcome\nC: QUIT\nS: 221 bye";
+    for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+        for honest in [true, false] {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new(vec!["mail.contoso.test".to_owned()]).unwrap();
+            params.is_ca = is_ca.clone();
+            let certificate = params.self_signed(&key).unwrap();
+            let key = if honest { key } else { KeyPair::generate().unwrap() };
+            let server = serve_showing(dialogue, Shown { chain: vec![certificate.der().clone()], key });
+            let flags = ["--tls", "--servername", "mail.contoso.test", "--cacert", "own.pem", "-u", "logon", "--password-file", "pw"];
+            let run = ehlo_to(server.port, &flags);
+            std::fs::write(run.folder().join("own.pem"), certificate.pem()).unwrap();
+            std::fs::write(run.folder().join("pw"), "Marker-2f4c-9d81\n").unwrap();
+            let done = run.any().start().finish();
+            assert_eq!(done.status, Some(if honest { 0 } else { 7 }), "{}", done.all());
+            assert_eq!(done.err().contains(" verified, "), honest, "{}", done.all());
+            assert_eq!(server.end().text().contains("AUTH PLAIN"), honest);
+        }
+    }
 }

@@ -29,8 +29,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rcgen::KeyPair;
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::{DEADLINE, unescape};
@@ -72,8 +75,27 @@ impl Played {
     }
 }
 
+/// What a server shows in `tls`, and the key with which it signs the handshake: they need not belong together.
+pub(crate) struct Shown {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: KeyPair,
+}
+
+impl Default for Shown {
+    /// A certificate that nobody vouches for.
+    fn default() -> Self {
+        let made = rcgen::generate_simple_self_signed(vec!["mail.contoso.test".to_owned()]).unwrap();
+        Self { chain: vec![made.cert.der().clone()], key: made.signing_key }
+    }
+}
+
 /// Starts a server that plays the text.
 pub(crate) fn serve(dialogue: &str) -> Scripted {
+    serve_showing(dialogue, Shown::default())
+}
+
+/// Like `serve`, with a certificate of the test's own.
+pub(crate) fn serve_showing(dialogue: &str, shown: Shown) -> Scripted {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let stop = Arc::new(AtomicBool::new(false));
@@ -91,6 +113,7 @@ pub(crate) fn serve(dialogue: &str) -> Scripted {
             stop: told,
             connected: tell,
             reads: count,
+            shown,
         };
         if let Err(problem) = player.play(&steps) {
             player.played.problem = Some(problem);
@@ -259,6 +282,7 @@ struct Player {
     stop: Arc<AtomicBool>,
     connected: Arc<AtomicBool>,
     reads: Arc<AtomicUsize>,
+    shown: Shown,
 }
 
 impl Player {
@@ -360,7 +384,7 @@ impl Player {
     fn encrypt(&mut self, asking: bool) -> Result<(), String> {
         let Some(Link::Clear(socket)) = self.stream.take() else { return Err("no connection in clear".to_owned()) };
         socket.set_read_timeout(Some(DEADLINE)).map_err(|error| error.to_string())?;
-        let connection = ServerConnection::new(Arc::new(tls_config(asking))).map_err(|error| error.to_string())?;
+        let connection = ServerConnection::new(Arc::new(tls_config(&self.shown, asking))).map_err(|error| error.to_string())?;
         let mut stream = StreamOwned::new(connection, socket);
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock).map_err(|error| error.to_string())?;
@@ -457,21 +481,21 @@ impl Player {
     }
 }
 
-/// A server whose certificate nobody vouches for.
-fn tls_config(asking: bool) -> ServerConfig {
-    let made = rcgen::generate_simple_self_signed(vec!["mail.contoso.test".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+fn tls_config(shown: &Shown, asking: bool) -> ServerConfig {
+    let key = PrivateKeyDer::try_from(shown.key.serialize_der()).unwrap();
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
     let builder = if asking {
         let mut roots = RootCertStore::empty();
-        roots.add(made.cert.der().clone()).unwrap();
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).allow_unauthenticated().build().unwrap();
+        roots.add(shown.chain[0].clone()).unwrap();
+        let roots = Arc::new(roots);
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider)).allow_unauthenticated().build().unwrap();
         builder.with_client_cert_verifier(verifier)
     } else {
         builder.with_no_client_auth()
     };
-    builder.with_single_cert(vec![made.cert.der().clone()], key).unwrap()
+    let certified = CertifiedKey::new(shown.chain.clone(), provider.key_provider.load_private_key(key).unwrap());
+    builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
 }
 
 fn same(got: &[u8], want: &[u8]) -> Result<(), String> {

@@ -326,6 +326,33 @@ fn the_key_log_is_for_its_owner() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
+#[test]
+fn a_second_greeting_inside_tls_is_out_of_step_in_every_format() {
+    // P55: it comes before EHLO or behind it; each later reply would count for the command before.
+    let before = "S: 220 mx\nC: *\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\ntls";
+    let ends = ["S: 220 mx again\nC: *\nS: 250-mx\nS: 250 SIZE 9", "C: *\nS: 220 mx again\nS: 250-mx\nS: 250 SIZE 9"];
+    let after = "C: *\nS: 250 ok\nC: *\nS: 250 ok\nhold";
+    for end in ends {
+        let dialogue = format!("{before}\n{end}\n{after}");
+        for (format, status, word) in [
+            ("text", 6, "FAILED: out of step: 220 to EHLO"),
+            ("json", 6, "\"verdict\":\"failed\""),
+            ("nagios", 2, "SMTP CRITICAL"),
+            ("csv", 6, ",failed,lost,ehlo-tls,6,out of step: 220 to EHLO"),
+        ] {
+            let server = serve(&dialogue);
+            let place = format!("127.0.0.1:{}", server.port);
+            let done = ehlo(["check", "--through", "mail", "-k", "--format", format, &place]).any().status(status).check();
+            assert!(done.out().contains(word), "{format}: {}", done.all());
+            assert!(!server.end().text().contains("MAIL"));
+        }
+        let server = serve(&dialogue);
+        let done = ehlo_to(server.port, &["-S", "-k"]).stdin("MAIL FROM:<a@alt.test>\n").any().status(6).check();
+        assert!(done.err().contains("220 is a greeting") && !done.out().contains("MAIL"), "{}", done.all());
+        server.end();
+    }
+}
+
 /// An authority, and a certificate in its own likeness: subject and public key of its root, for mail.contoso.test, with
 /// an extension that nobody knows and a signature of no worth. The handshake is signed with another key.
 fn forged_root() -> (rcgen::CertifiedIssuer<'static, rcgen::KeyPair>, Shown) {

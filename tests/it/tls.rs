@@ -414,7 +414,7 @@ fn a_certificate_given_with_cacert_is_verified_and_gets_the_password() {
         for honest in [true, false] {
             let key = KeyPair::generate().unwrap();
             let mut params = CertificateParams::new(vec!["mail.contoso.test".to_owned()]).unwrap();
-            params.is_ca = is_ca.clone();
+            params.is_ca = is_ca;
             let certificate = params.self_signed(&key).unwrap();
             let key = if honest { key } else { KeyPair::generate().unwrap() };
             let server = serve_showing(dialogue, Shown { chain: vec![certificate.der().clone()], key });

@@ -299,8 +299,8 @@ async fn a_given_certificate_is_trusted_whoever_signed_it() {
 #[tokio::test]
 async fn a_given_certificate_is_no_proof_without_its_key() {
     // P45: whoever has seen the certificate can show it.
-    for change in [None, Some(IsCa::Ca(BasicConstraints::Unconstrained))] {
-        let mut shown = self_signed(|params| params.is_ca = change.clone().unwrap_or(IsCa::NoCa));
+    for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+        let mut shown = self_signed(|params| params.is_ca = is_ca);
         let roots = given(&shown.chain);
         shown.key = KeyPair::generate().unwrap();
         assert_eq!(faults(&shown, &roots).await, [Fault::BadSignature]);

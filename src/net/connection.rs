@@ -22,6 +22,7 @@ use crate::session::client::Answer;
 use crate::session::dialogue::{Dialogue, Sent};
 use crate::session::event::Expected;
 use crate::session::{Event, Security, Session};
+use crate::wire::command::Command;
 use crate::wire::dot::{Changes, NulByte};
 use crate::wire::foreign::{self, Foreign};
 use crate::wire::reply::{first_reply, looks_like_reply};
@@ -186,6 +187,12 @@ impl Connection {
     pub fn end_body(&mut self) -> Changes {
         self.tidy();
         self.session.end_body(self.opened.elapsed(), &mut self.out)
+    }
+
+    /// Queues octets of the chunk that BDAT announced, exactly as they are; see [`Connection::room`].
+    pub fn chunk(&mut self, octets: &[u8]) {
+        self.tidy();
+        self.session.chunk(self.opened.elapsed(), octets, &mut self.out);
     }
 
     /// Starts TLS on the stream, within the limit for a reply.
@@ -442,9 +449,10 @@ impl Connection {
             return Some((self.progress + self.limits.reply, self.limits.reply, self.progress));
         }
         let (what, since) = self.session.awaited()?;
-        let limit = if *what == Expected::FinalDot { self.limits.final_dot } else { self.limits.reply };
+        let limit = if what.is_fate() { self.limits.final_dot } else { self.limits.reply };
+        let follows_content = what.is_fate() || matches!(what, Expected::Command(Command::Bdat { .. }));
         // What was queued for long before the kernel took it must not eat up the time for the reply.
-        let from = (self.opened + since).max(if *what == Expected::FinalDot { self.progress } else { self.opened });
+        let from = (self.opened + since).max(if follows_content { self.progress } else { self.opened });
         Some((from + limit, limit, from))
     }
 

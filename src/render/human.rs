@@ -149,13 +149,7 @@ pub fn ending(ending: &Ending) -> Vec<Row> {
         rows.push(Row::note("The reply above is not complete."));
     }
     rows.push(Row::warning(format!("{sentence}.")));
-    let message_open = matches!(
-        ending,
-        Ending::Closed { awaited: Some(Expected::FinalDot), .. }
-            | Ending::Lost { awaited: Some(Expected::FinalDot), .. }
-            | Ending::TimedOut { awaited: Some(Expected::FinalDot), .. }
-    );
-    if message_open {
+    if ending.awaited().is_some_and(Expected::is_fate) {
         rows.push(Row::hint(
             "Outcome unknown: the server may have taken the message or not. Look for it before sending it again (RFC 1047).",
         ));

@@ -6,7 +6,7 @@ use super::snapshot::Mode;
 use super::waiting::Said;
 use super::{Outcome, Repl};
 use crate::render::{Row, Sign};
-use crate::session::{Expected, Stage};
+use crate::session::{Expected, Session, Stage};
 use crate::wire::command::Command;
 
 impl Repl {
@@ -78,10 +78,11 @@ impl Repl {
         });
         if polite && can_quit {
             self.catch_up().await;
-            let lost = self.is_open() && self.say_quit().await;
+            let mut lost = self.outcome.take() == Some(Outcome::Lost);
+            lost |= self.is_open() && self.say_quit().await;
             // A test of reach is over with a farewell, not with a cut (P11, P22); a message that was
             // taken stays taken (P12).
-            if lost && outcome == Outcome::Done && self.terminal.is_none() && self.messages_accepted == 0 {
+            if lost && outcome == Outcome::Done && self.terminal.is_none() && self.messages_accepted() == 0 {
                 outcome = Outcome::Lost;
             }
         }
@@ -122,15 +123,20 @@ impl Repl {
     /// and how that goes changes nothing (P12).
     pub(super) fn is_delivered(&self, awaited: Option<&Expected>) -> bool {
         let begun = self.session().is_some_and(|session| session.transaction().is_begun());
-        self.messages_accepted > 0 && !begun && awaited.is_none_or(|awaited| *awaited == Expected::Command(Command::Quit))
+        self.messages_accepted() > 0 && !begun && awaited.is_none_or(|awaited| *awaited == Expected::Command(Command::Quit))
+    }
+
+    /// How many messages the servers have accepted so far.
+    pub(super) fn messages_accepted(&self) -> u32 {
+        self.accepted_before + self.session().map_or(0, Session::messages_accepted)
     }
 
     /// Says how many messages were accepted, where the usual closing words have not.
     fn tell_accepted(&mut self, all_done: bool) {
-        if self.messages_accepted == 0 || self.memory.told.accepted || self.is_terminal() {
+        if self.messages_accepted() == 0 || self.memory.told.accepted || self.is_terminal() {
             return;
         }
-        let count = match self.messages_accepted {
+        let count = match self.messages_accepted() {
             1 => "1 message".to_owned(),
             count => format!("{count} messages"),
         };

@@ -83,6 +83,15 @@ impl Repl {
                 }
                 self.compare_offers();
             }
+            Expected::PrdrDot if judgement == Judgement::Continue => {
+                let count = self.session().map_or(0, |session| session.transaction().accepted.len());
+                let recipients = if count == 1 { "1 recipient".to_owned() } else { format!("each of {count} recipients") };
+                self.screen.note(format!("A reply for {recipients} follows, and one for the message."));
+            }
+            Expected::Verdict(recipient) => {
+                let recipient = printable_str(recipient);
+                self.screen.note(format!("For {recipient}: {}.", if done { "accepted" } else { "not accepted" }));
+            }
             Expected::Command(Command::Rcpt(Some(recipient))) if done => self.remark_on_relaying(recipient),
             _ => {}
         }
@@ -179,7 +188,7 @@ impl Repl {
             Expected::Greeting => "greeting".to_owned(),
             Expected::Command(Command::Auth { .. }) | Expected::Answer(_) => "AUTH".to_owned(),
             Expected::Command(command) => command.verb().to_owned(),
-            Expected::FinalDot => "the end of DATA".to_owned(),
+            Expected::FinalDot | Expected::PrdrDot | Expected::Verdict(_) => "the end of DATA".to_owned(),
             Expected::Raw => String::new(),
         };
         let address = match to {
@@ -212,8 +221,6 @@ impl Repl {
 
     fn consequences(&mut self, to: &Expected, judgement: Judgement) {
         let done = judgement == Judgement::Done;
-        let ends_message = matches!(to, Expected::FinalDot | Expected::Command(Command::Bdat { last: true, .. }));
-        self.messages_accepted += u32::from(ends_message && done);
         match to {
             Expected::Command(Command::StartTls) if done && self.is_encrypted() => {
                 self.screen.warning("The server now waits for a second handshake inside TLS, which is never done: nothing more can be said, and the connection is closed. :reconnect opens another.");
@@ -328,7 +335,7 @@ impl Repl {
             return;
         }
         let age = self.connection.as_ref().map(Connection::age).unwrap_or_default();
-        let count = self.messages_accepted;
+        let count = self.messages_accepted();
         let messages = match count {
             0 => String::new(),
             1 => " 1 message accepted.".to_owned(),

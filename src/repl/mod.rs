@@ -130,7 +130,8 @@ pub struct Repl {
     held_back: Option<Vec<u8>>,
     /// The log could not be written: the exit status must say so.
     log_broken: bool,
-    messages_accepted: u32,
+    /// Messages that were accepted on earlier connections.
+    accepted_before: u32,
     /// The connection ended with all that was begun delivered: whether more was asked, the next line tells.
     over_since: Option<tokio::time::Instant>,
     keepalives: u32,
@@ -221,7 +222,7 @@ impl Repl {
             carrying: None,
             held_back: None,
             log_broken: false,
-            messages_accepted: 0,
+            accepted_before: 0,
             over_since: None,
             keepalives: 0,
             interrupts: 0,
@@ -415,7 +416,7 @@ impl Repl {
         if let Some(connection) = &mut self.connection {
             connection.send(line);
         }
-        if self.session().is_some_and(Session::chunk_is_due) {
+        if self.session().is_some_and(|session| session.stage() == Stage::Chunk) {
             self.screen.hint("The server now waits for the bytes that BDAT announced: :raw TEXT sends them (CRLF counts; \\c at the end leaves it out). Then it answers.");
             return;
         }

@@ -33,6 +33,7 @@ impl Repl {
     /// Connects to the target and waits for the greeting.
     pub(super) async fn open(&mut self) -> Option<Failure> {
         self.drop_connection("");
+        self.accepted_before = self.messages_accepted();
         self.connection = None;
         self.over_since = None;
         let failure = match self.find_a_way().await {

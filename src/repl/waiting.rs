@@ -128,7 +128,7 @@ impl Repl {
     pub(super) async fn settle(&mut self) {
         let mut told = !self.is_terminal();
         let busy = |connection: &Connection| connection.session().is_waiting() || connection.session().has_events();
-        while self.outcome.is_none() && self.connection.as_ref().is_some_and(busy) {
+        while (self.outcome.is_none() || self.awaits_verdicts()) && self.connection.as_ref().is_some_and(busy) {
             let Self { connection: Some(connection), signals, .. } = self else { return };
             let what = connection.session().awaited().map(|(what, _)| what.describe()).unwrap_or_default();
             let slow = tokio::time::sleep(Duration::from_secs(1));
@@ -158,6 +158,14 @@ impl Repl {
         if self.session().is_some_and(crate::session::Session::is_starting_tls) {
             self.upgrade().await;
         }
+    }
+
+    /// The message was refused for one recipient, which ends a script; what becomes of it for the others is still to
+    /// come (P11).
+    fn awaits_verdicts(&self) -> bool {
+        let refused = matches!(self.outcome, Some(Outcome::Refused(_) | Outcome::TryLater(_)));
+        let Some(session) = self.session() else { return false };
+        refused && (session.has_events() || session.awaited().is_some_and(|(what, _)| what.is_fate()))
     }
 
     /// After 221 both sides may close, and many servers leave it to us. After 421 the server does: a prompt before

@@ -18,6 +18,11 @@ pub enum Expected {
     Answer(String),
     /// The lone dot: the fate of the message.
     FinalDot,
+    /// The end of a message with PRDR: 353 announces a [`Expected::Verdict`] for each recipient and a reply for all,
+    /// any other code decides at once.
+    PrdrDot,
+    /// The fate of the message for this recipient (LMTP, RFC 2033 §4.2; PRDR).
+    Verdict(String),
     /// Bytes that were sent as they are.
     Raw,
 }
@@ -29,9 +34,14 @@ impl Expected {
             Self::Greeting => "the connection",
             Self::Command(command) => command.verb(),
             Self::Answer(_) => "AUTH",
-            Self::FinalDot => "the message",
+            Self::FinalDot | Self::PrdrDot | Self::Verdict(_) => "the message",
             Self::Raw => "these bytes",
         }
+    }
+
+    /// Whether the reply decides about a complete message.
+    pub fn is_fate(&self) -> bool {
+        matches!(self, Self::FinalDot | Self::PrdrDot | Self::Verdict(_) | Self::Command(Command::Bdat { last: true, .. }))
     }
 
     /// To stand behind "waiting for".
@@ -40,7 +50,8 @@ impl Expected {
             Self::Greeting => "the greeting".to_owned(),
             Self::Command(command) => format!("the reply to {}", command.verb()),
             Self::Answer(mechanism) => format!("the reply to AUTH {mechanism}"),
-            Self::FinalDot => "the reply to the message".to_owned(),
+            Self::FinalDot | Self::PrdrDot => "the reply to the message".to_owned(),
+            Self::Verdict(recipient) => format!("the reply to the message for {recipient}"),
             Self::Raw => "a reply".to_owned(),
         }
     }

@@ -49,7 +49,9 @@ impl Expected {
             Self::Command(Command::Auth { .. }) | Self::Answer(_) => Row { done: None, done_code: Some(235), continue_code: Some(334) },
             Self::Command(Command::Data) => Row { done: None, done_code: None, continue_code: Some(354) },
             Self::Raw => Row { continue_code: Some(354), ..ANY_SUCCESS },
-            Self::Command(_) | Self::FinalDot => ANY_SUCCESS,
+            // Nothing else goes on there.
+            Self::PrdrDot => Row { continue_code: Some(353), ..ANY_SUCCESS },
+            Self::Command(_) | Self::FinalDot | Self::Verdict(_) => ANY_SUCCESS,
         }
     }
 
@@ -60,6 +62,7 @@ impl Expected {
         match reply.class() {
             None => Judgement::Malformed,
             Some(Class::Transient | Class::Permanent) => Judgement::Refused,
+            Some(Class::Intermediate) if *self == Self::PrdrDot && code != 353 => Judgement::OutOfStep,
             Some(Class::Intermediate) if row.continue_code.is_some() => Judgement::Continue,
             Some(Class::Intermediate) => Judgement::OutOfStep,
             Some(Class::Success) if row.done_code == Some(code) => Judgement::Done,
@@ -73,7 +76,7 @@ impl Expected {
     fn is_misplaced(&self, code: u16) -> bool {
         let is_known = match self {
             Self::Command(Command::Other(name)) => verb::lookup(name).is_some(),
-            Self::Command(_) | Self::FinalDot => true,
+            Self::Command(_) | Self::FinalDot | Self::PrdrDot | Self::Verdict(_) => true,
             Self::Greeting => false,
             Self::Answer(_) | Self::Raw => false,
         };
@@ -87,8 +90,8 @@ impl Expected {
         match (row.done_code, row.continue_code) {
             (Some(done), Some(more)) => format!("{done}, or {more} to go on"),
             (Some(done), None) => code(done),
-            (None, Some(more)) => code(more),
-            (None, None) => "2yz".to_owned(),
+            (None, Some(more)) if *self != Self::PrdrDot => code(more),
+            (None, _) => "2yz".to_owned(),
         }
     }
 
@@ -127,6 +130,8 @@ mod tests {
             (command("RCPT TO:<a@b>"), [OutOfStep, OutOfStep, Done, Done, Done, OutOfStep, OutOfStep, OutOfStep]),
             (command("DATA"), [OutOfStep, OutOfStep, OutOfStep, OutOfStep, OutOfStep, Continue, Continue, Continue]),
             (command("BDAT 3 LAST"), [OutOfStep, OutOfStep, Done, Done, Done, OutOfStep, OutOfStep, OutOfStep]),
+            (Expected::PrdrDot, [OutOfStep, OutOfStep, Done, Done, Done, OutOfStep, OutOfStep, OutOfStep]),
+            (Expected::Verdict("a@b".to_owned()), [OutOfStep, OutOfStep, Done, Done, Done, OutOfStep, OutOfStep, OutOfStep]),
             (Expected::FinalDot, [OutOfStep, OutOfStep, Done, Done, Done, OutOfStep, OutOfStep, OutOfStep]),
             (command("RSET"), [OutOfStep, OutOfStep, Done, Done, Done, OutOfStep, OutOfStep, OutOfStep]),
             (command("NOOP"), [OutOfStep, OutOfStep, Done, Done, Done, OutOfStep, OutOfStep, OutOfStep]),
@@ -143,6 +148,7 @@ mod tests {
                 assert_eq!(expected.judge(&reply(&format!("{code} x"))), want, "{code} to {expected:?}");
             }
         }
+        assert_eq!(Expected::PrdrDot.judge(&reply("353 x")), Continue);
     }
 
     #[test]

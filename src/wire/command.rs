@@ -110,6 +110,12 @@ pub fn initial_response(line: &[u8]) -> Option<&[u8]> {
     (!rest.is_empty()).then_some(rest)
 }
 
+/// Whether MAIL or RCPT has this parameter, which has no value, behind its path.
+pub fn has_parameter(line: &[u8], name: &[u8]) -> bool {
+    let behind_path = line.iter().rposition(|&b| b == b'>').map_or(line, |at| &line[at + 1..]);
+    behind_path.split(u8::is_ascii_whitespace).any(|word| word.eq_ignore_ascii_case(name))
+}
+
 /// The line without what may be secret in it: the initial response of AUTH. `None` when there is none.
 ///
 /// # Source

@@ -141,6 +141,70 @@ fn delivered_stays_delivered_however_the_session_ends() {
 }
 
 #[test]
+fn each_recipient_of_lmtp_and_prdr_has_its_verdict() {
+    // P11
+    let begin = |hello: &str, mail: &str| {
+        format!(
+            "S: 220 mx\nC: {hello} a\nS: 250-mx\nS: 250 PRDR\nC: {mail}\nS: 250 ok\nC: RCPT TO:<b@d.test>\nS: 250 ok\n\
+             C: RCPT TO:<no@d.test>\nS: 550 no\nC: RCPT TO:<c@d.test>\nS: 250 ok\nC: RCPT TO:<e@d.test>\nS: 250 ok\nC: DATA\nS: 354 go\nmessage\n"
+        )
+    };
+    let typed = |hello: &str, mail: &str| {
+        let rcpt = ["b", "no", "c", "e"].map(|name| format!("RCPT TO:<{name}@d.test>\n")).concat();
+        format!("{hello} a\n{mail}\n{rcpt}DATA\ntext\n.\nQUIT\n")
+    };
+    let (plain, prdr) = ("MAIL FROM:<a@b.test>", "MAIL FROM:<a@b.test> SIZE=9 prdr");
+    let quit = "C: QUIT\nS: 221 bye";
+    // Hello, MAIL, what comes behind the dot, the status, and whether the message counts as accepted.
+    let table = [
+        ("LHLO", plain, "S: 250 b\nS: 250 c\nS: 250 e", true),
+        ("LHLO", plain, "S: 550 b\nS: 250 c\nS: 450 e", true),
+        ("LHLO", plain, "S: 550 b\nwait 50ms\nS: 452 c\nwait 50ms\nS: 571 e", false),
+        ("EHLO", prdr, "S: 353 parts\nS: 250 b\nS: 550 c\nS: 250 e\nS: 250 queued", true),
+        ("EHLO", prdr, "S: 353 parts\nwait 50ms\nS: 550 b\nwait 50ms\nS: 550 c\nS: 550 e\nS: 550 nobody", false),
+        ("EHLO", prdr, "S: 353 parts\nS: 550 b\nS: 550 c\nS: 550 e\nS: 250 nobody", false),
+        ("EHLO", prdr, "S: 353 parts\nS: 250 b\nS: 250 c\nS: 250 e\nS: 451 not now", false),
+        ("EHLO", prdr, "S: 250 queued for all", true),
+    ];
+    for (hello, mail, fate, accepted) in table {
+        let server = serve(&format!("{}{fate}\n{quit}", begin(hello, mail)));
+        // --keep-going: one recipient is refused at RCPT. (The first refusal decides the status.)
+        let done = ehlo_to(server.port, &["--keep-going"]).stdin(typed(hello, mail)).status(1).any().check();
+        for line in fate.lines().filter_map(|line| line.strip_prefix("S: ")) {
+            assert!(done.out().contains(line), "{line}: {}", done.all());
+        }
+        assert_eq!(done.err().contains("1 message accepted"), accepted, "{fate}: {}", done.all());
+        assert!(!done.err().contains("Nobody asked"), "{}", done.all());
+        if fate.contains('b') && !fate.contains("for all") {
+            let word = if fate.contains("550 b") { "not accepted" } else { "accepted" };
+            assert!(done.err().contains(&format!("For b@d.test: {word}.")), "{}", done.all());
+        }
+        server.finish();
+    }
+    // A script that stops at the first refusal waits for the others, however they arrive.
+    for gap in ["", "wait 80ms\n"] {
+        let fate = format!("S: 550 b\n{gap}S: 250 c\n{gap}S: 250 e\n{quit}");
+        let server = serve(&(begin("LHLO", plain).replace("C: RCPT TO:<no@d.test>\nS: 550 no\n", "") + &fate));
+        let input = typed("LHLO", plain).replace("RCPT TO:<no@d.test>\n", "");
+        let run = ehlo_to(server.port, &[]).stdin(input).status(1).any_err();
+        let done = run.out("<! 550 b\n").out("<  250 c\n<  250 e\n>  QUIT\n").check();
+        assert!(done.err().contains("For e@d.test: accepted.") && done.err().contains("1 message accepted"), "{}", done.all());
+        server.finish();
+    }
+    // 353 is nothing where PRDR was not asked for, and no other 3yz is anything where it was.
+    for (mail, code) in [(plain, "353"), (prdr, "354")] {
+        let server = serve(&(begin("EHLO", mail) + &format!("S: {code} what\nhold")));
+        ehlo_to(server.port, &["--keep-going"])
+            .stdin(typed("EHLO", mail))
+            .status(6)
+            .any_out()
+            .err(format!("{code} does not answer the message"))
+            .check();
+        server.end();
+    }
+}
+
+#[test]
 fn a_server_that_closes_right_behind_its_last_reply_has_answered() {
     // P12: by chance the end of the connection was seen first.
     let message =

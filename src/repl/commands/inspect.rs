@@ -269,6 +269,7 @@ fn next_step(session: &Session, hello: &'static str) -> &'static str {
         Stage::Greeted => hello,
         Stage::Auth => "an answer within AUTH; * cancels",
         Stage::Message => "the message; a lone dot ends it",
+        Stage::Chunk => "the octets that BDAT announced",
         Stage::Closed => "nothing: the connection is closed",
         Stage::Ready if !transaction.accepted.is_empty() => "RCPT TO, or DATA",
         Stage::Ready if transaction.sender.is_some() => "RCPT TO",

@@ -3,6 +3,7 @@
 //! [`Session`] is told what is sent and given what was received; it answers with the bytes for the
 //! wire and with [`Event`]s. Moments are passed in, as time since the session began.
 
+mod content;
 mod receiving;
 
 use std::collections::VecDeque;
@@ -17,7 +18,7 @@ use crate::session::redact::{self, Redactor};
 use crate::session::transcript::{Transcript, What};
 use crate::wire::base64;
 use crate::wire::command::{self, Command};
-use crate::wire::dot::{Changes, NulByte, Stuffer};
+use crate::wire::dot::Stuffer;
 use crate::wire::keyword::Capabilities;
 use crate::wire::reply::{Reply, ReplyParser};
 
@@ -37,6 +38,8 @@ pub enum Stage {
     Auth,
     /// The server waits for the message.
     Message,
+    /// The server waits for the octets that BDAT announced.
+    Chunk,
     /// The connection is over.
     Closed,
 }
@@ -57,6 +60,8 @@ pub struct Transaction {
     pub accepted: Vec<String>,
     /// The recipients that were refused.
     pub refused: Vec<String>,
+    /// MAIL asked for a reply for each recipient (PRDR, draft-hall-prdr).
+    pub prdr: bool,
 }
 
 impl Transaction {
@@ -86,6 +91,8 @@ pub struct Session {
     user: Option<String>,
     stuffer: Option<Stuffer>,
     body_bytes: u64,
+    chunk: Option<content::Chunk>,
+    fate: content::Fate,
     messages_accepted: u32,
     leaving: bool,
     /// STARTTLS was accepted: what comes now is no plain text.
@@ -93,6 +100,8 @@ pub struct Session {
     security: Security,
     /// LHLO was said last, and was accepted last.
     says_lhlo: bool,
+    /// MAIL was said last, with PRDR.
+    asks_prdr: bool,
     lmtp: bool,
     /// Lines that nobody asked for since something was sent.
     unasked: u32,
@@ -129,11 +138,14 @@ impl Session {
             user: None,
             stuffer: None,
             body_bytes: 0,
+            chunk: None,
+            fate: content::Fate::default(),
             messages_accepted: 0,
             leaving: false,
             starting_tls: false,
             security: Security::Clear,
             says_lhlo: false,
+            asks_prdr: false,
             lmtp: false,
             unasked: 0,
         }
@@ -154,7 +166,15 @@ impl Session {
         }
         self.begin_login(&command, line);
         self.transcript.add_with(now, || What::Sent(redact::command(line).into_owned()));
-        self.expect(now, Expected::Command(command));
+        match command {
+            Command::Bdat { size: size @ 1.., .. } => self.begin_chunk(now, command, size),
+            command => {
+                if let Command::Mail(_) = command {
+                    self.asks_prdr = command::has_parameter(line, b"PRDR");
+                }
+                self.expect_command(now, command);
+            }
+        }
         push_line(out, line);
     }
 
@@ -179,10 +199,22 @@ impl Session {
         self.claimed_user = self.dialogue.as_ref().and_then(|dialogue| dialogue.user.clone());
         self.expect(now, Expected::Answer(mechanism));
         if self.stage == Stage::Auth {
-            self.stage = if self.greeted { Stage::Ready } else { Stage::Greeted };
+            self.stage = self.resting_stage();
         }
         push_line(out, line);
         sent
+    }
+
+    /// Between commands.
+    fn resting_stage(&self) -> Stage {
+        if self.greeted { Stage::Ready } else { Stage::Greeted }
+    }
+
+    fn expect_command(&mut self, now: Duration, command: Command) {
+        match command {
+            Command::Bdat { last: true, .. } => self.expect_fate(now, Expected::Command(command)),
+            command => self.expect(now, Expected::Command(command)),
+        }
     }
 
     /// Bytes exactly as given, appended to `out`. A reply is expected when they end a line.
@@ -191,8 +223,12 @@ impl Session {
         let shown =
             if redact::hides(bytes.trim_ascii_end()) { redact::command(bytes.trim_ascii_end()).into_owned() } else { bytes.to_vec() };
         self.transcript.add(now, What::Sent(shown));
-        if self.chunk_is_due() {
-            // These are the bytes that BDAT announced: its reply answers both.
+        if let Some(chunk) = &mut self.chunk {
+            // These are octets that BDAT announced: its reply answers both.
+            chunk.left = chunk.left.saturating_sub(bytes.len() as u64);
+            if chunk.left == 0 {
+                self.end_chunk(now);
+            }
             return;
         }
         if bytes.ends_with(b"\n") {
@@ -200,37 +236,12 @@ impl Session {
             let command = Command::parse(line);
             let known = !matches!(command, Command::Other(_));
             self.begin_login(&command, line);
-            self.expect(now, if known { Expected::Command(command) } else { Expected::Raw });
+            match command {
+                Command::Bdat { size: size @ 1.., .. } => self.begin_chunk(now, command, size),
+                command if known => self.expect_command(now, command),
+                _ => self.expect(now, Expected::Raw),
+            }
         }
-    }
-
-    /// Appends the wire form of a piece of the message to `out`.
-    ///
-    /// # Errors
-    /// [`NulByte`] when the piece holds a NUL, which DATA cannot carry.
-    pub fn body(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), NulByte> {
-        let before = out.len();
-        if let Some(stuffer) = &mut self.stuffer {
-            stuffer.push(piece, out)?;
-        }
-        self.body_bytes += (out.len() - before) as u64;
-        Ok(())
-    }
-
-    /// Appends the end of the message: the lone dot goes out with it.
-    pub fn end_body(&mut self, now: Duration, out: &mut Vec<u8>) -> Changes {
-        let Some(stuffer) = self.stuffer.take() else { return Changes::default() };
-        let before = out.len();
-        let changes = stuffer.finish(out);
-        let bytes = self.body_bytes + (out.len() - before) as u64;
-        self.transcript.add(now, What::SentMessage { bytes });
-        self.stage = Stage::Ready;
-        // LMTP answers once for each recipient that it took (RFC 2033 §4.2).
-        let replies = if self.lmtp { self.transaction.accepted.len().max(1) } else { 1 };
-        for _ in 0..replies {
-            self.expect(now, Expected::FinalDot);
-        }
-        changes
     }
 
     /// Adds a fact to the transcript.
@@ -284,11 +295,6 @@ impl Session {
     /// What is waited for, and since when.
     pub fn awaited(&self) -> Option<(&Expected, Duration)> {
         self.awaited.front().map(|awaited| (&awaited.what, awaited.since))
-    }
-
-    /// Whether BDAT was said and the bytes that it announced are due: the server answers after them.
-    pub fn chunk_is_due(&self) -> bool {
-        self.awaited.front().is_some_and(|awaited| matches!(awaited.what, Expected::Command(Command::Bdat { size: 1.., .. })))
     }
 
     /// Whether a reply is waited for.

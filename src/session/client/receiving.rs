@@ -98,6 +98,7 @@ impl Session {
         self.awaited.clear();
         self.dialogue = None;
         self.stuffer = None;
+        self.chunk = None;
         self.note(now, "connection closed");
         self.events.push_back(Event::Ended(ending));
     }
@@ -122,14 +123,14 @@ impl Session {
                 self.redactor.clean_reply(&mut reply);
                 self.transcript.add_with(now, || What::Received(reply.clone()));
                 self.leaving |= reply.has_code(421) || reply.has_code(221);
-                match self.awaited.pop_front() {
+                match self.awaited.pop_front().or_else(|| self.early_answer(&reply)) {
                     None => {
                         self.unasked += 1;
                         self.events.push_back(Event::Unsolicited(reply));
                     }
                     Some(Awaited { what, since }) => {
                         let judgement = what.judge(&reply);
-                        self.apply(&what, &reply, judgement);
+                        self.apply(now, &what, &reply, judgement);
                         self.events.push_back(Event::Reply { reply, to: what, judgement, took: now.saturating_sub(since) });
                     }
                 }
@@ -137,18 +138,26 @@ impl Session {
         }
     }
 
-    fn apply(&mut self, to: &Expected, reply: &Reply, judgement: Judgement) {
+    /// BDAT may be refused before its octets are out; no success can come that early.
+    fn early_answer(&mut self, reply: &Reply) -> Option<Awaited> {
+        if !reply.is_refusal() {
+            return None;
+        }
+        let chunk = self.chunk.take()?;
+        self.stage = self.resting_stage();
+        Some(Awaited { what: Expected::Command(chunk.command), since: chunk.since })
+    }
+
+    fn apply(&mut self, now: Duration, to: &Expected, reply: &Reply, judgement: Judgement) {
         match to {
             Expected::Greeting => {
                 self.stage = Stage::Greeted;
                 self.greeting = Some(reply.clone());
             }
+            Expected::Command(Command::Bdat { last: true, .. }) if judgement == Judgement::Done => self.apply_fate(now, to, judgement),
             Expected::Command(command) => self.apply_command(command, reply, judgement),
             Expected::Answer(mechanism) => self.apply_auth(mechanism, reply, judgement),
-            Expected::FinalDot => {
-                self.messages_accepted += u32::from(judgement == Judgement::Done);
-                self.transaction = Transaction::default();
-            }
+            Expected::FinalDot | Expected::PrdrDot | Expected::Verdict(_) => self.apply_fate(now, to, judgement),
             Expected::Raw => {}
         }
     }
@@ -165,7 +174,8 @@ impl Session {
                 self.stage = Stage::Ready;
             }
             Command::Mail(sender) if success => {
-                self.transaction = Transaction { sender: Some(sender.clone().unwrap_or_default()), ..Transaction::default() };
+                let sender = Some(sender.clone().unwrap_or_default());
+                self.transaction = Transaction { sender, prdr: self.asks_prdr, ..Transaction::default() };
             }
             Command::Rcpt(recipient) => {
                 let recipient = recipient.clone().unwrap_or_default();
@@ -179,10 +189,6 @@ impl Session {
                 self.stuffer = Some(Stuffer::default());
                 self.body_bytes = 0;
                 self.stage = Stage::Message;
-            }
-            Command::Bdat { last: true, .. } if success => {
-                self.messages_accepted += 1;
-                self.transaction = Transaction::default();
             }
             Command::Rset if success => self.transaction = Transaction::default(),
             Command::Auth { mechanism, .. } => self.apply_auth(mechanism, reply, judgement),

@@ -457,7 +457,7 @@ pub(super) fn said(reply: &Reply) -> String {
 }
 
 /// Lines of a server, the first few of them and of each the beginning.
-pub(super) fn quoted<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
+pub fn quoted<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
     let lines: Vec<_> = lines.take(4).map(|line| printable(&line[..line.len().min(200)]).into_owned()).collect();
     format!("\"{}\"", lines.join(" / "))
 }

@@ -2,6 +2,7 @@
 //! and all that is said on the way.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
@@ -12,7 +13,7 @@ use super::{Outcome, Repl};
 use crate::explain::failure::{Failure, diagnose};
 use crate::explain::notice;
 use crate::explain::route::{RouteFailure, Trouble};
-use crate::host::{ip_of, is_own_machine, shown_ip};
+use crate::host::{ip_of, is_loopback, is_own_machine, is_private, shown_ip};
 use crate::jobs::opening::{self, command_silent, dial_failure, mail_server_failure, mx_failure, or_mail_domain};
 use crate::net::Connection;
 use crate::net::command::how_it_ended;
@@ -72,7 +73,7 @@ impl Repl {
             let failure = match self.dial(&target, &options, true).await {
                 Err(failure) => mail_server_failure(failure, &target.host),
                 dialed => {
-                    self.by_mx = !found.implicit;
+                    self.by_mx = true;
                     return dialed;
                 }
             };
@@ -138,6 +139,8 @@ impl Repl {
             Route::Proxy(proxy) => proxy.host.clone(),
             Route::Direct | Route::Command(_) => target.host.clone(),
         };
+        // What is looked up here for a proxy is the proxy.
+        let by_mx = by_mx && matches!(options.route, Route::Direct);
         let mut telling = Telling { whom, verbose: self.options.verbose > 0, by_mx, several: false };
         let (tell, mut told) = unbounded_channel::<Row>();
         let mut on = |event: DialEvent<'_>| {
@@ -196,9 +199,12 @@ impl Repl {
             (Peer::Command(_), _) => format!("{}: the command has been started; the server is behind it", place(&self.target)),
         };
         self.screen.note(&text);
+        // Of loopback and private addresses was told when they were looked up.
         if let (true, Peer::Address(address)) = (std::mem::take(&mut self.by_mx), &peer)
-            && !is_own_machine(&self.target.host)
-            && let Some(remark) = notice::mx_address(&self.target.host, address.ip(), local.is_some_and(|local| local.ip() == address.ip()))
+            && local.is_some_and(|local| local.ip() == address.ip())
+            && !is_loopback(address.ip())
+            && !is_private(address.ip())
+            && let Some(remark) = notice::mx_address(&self.target.host, address.ip(), true)
         {
             self.screen.note(remark);
         }
@@ -326,6 +332,9 @@ impl Telling {
             let took = if self.verbose { format!(" ({})", human::duration(resolved.took)) } else { String::new() };
             rows.push(Row::note(format!("{whom} is {list}{took}")));
         }
+        let led_by_mx = self.by_mx && by_name && !is_own_machine(&self.whom);
+        let remark = |address: &SocketAddr| notice::mx_address(&self.whom, address.ip(), false);
+        rows.extend(resolved.addresses.iter().filter(|_| led_by_mx).find_map(remark).map(Row::note));
         if resolved.left_out > 0 {
             rows.push(Row::note(notice::addresses_left_out(&self.whom, resolved.addresses.len(), resolved.left_out)));
         }

@@ -736,9 +736,11 @@ fn a_watch_marks_what_has_changed() {
 
 #[test]
 fn what_fails_for_now_is_tried_again_where_that_is_wished() {
-    let script = "S: 421 busy\nclose\nagain\nS: 220 mx\nC: EHLO a\nS: 250 mx\nC: QUIT\nS: 221 bye";
+    let script = "S: 421-4.7.0 Too many\nS: 421 4.7.0 from you\nclose\nagain\nS: 220 mx\nC: EHLO a\nS: 250 mx\nC: QUIT\nS: 221 bye";
     let server = serve(script);
-    check(server.port, &["--through", "ehlo", "--retry", "1"]).out("  ok\n").out("It took 2 tries.").check();
+    // What the server said the first time is not forgotten.
+    let words = "It took 2 tries. Before the last one: greets with a refusal (421): \"421-4.7.0 Too many / 421 4.7.0 from you\".";
+    check(server.port, &["--through", "ehlo", "--retry", "1"]).out("  ok\n").out(words).check();
     assert_eq!(server.end().connections, 2);
     let server = serve("S: 554 no\nhold");
     check(server.port, &["--retry", "3"]).status(1).out("554").check();
@@ -957,6 +959,11 @@ mod names {
             ehlo(["--mx", domain, &port, "--resolver", &names.address.to_string()]).any_out().err(words).check();
             server.finish();
         }
+        // A domain without MX record may be there too.
+        let names = name_server("fine.test A 127.0.0.1");
+        let server = serve(FINE);
+        look(&names, "fine.test", server.port, &["--mx", "-v"]).out("fine.test is 127.0.0.1, a loopback address").check();
+        server.end();
         // Its own machine is what the operator named.
         let names = name_server("localhost A 127.0.0.1");
         let server = serve(FINE);

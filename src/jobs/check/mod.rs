@@ -29,7 +29,7 @@ pub use report::{Comparison, Level, Notice, NoticeKind, Phase, PhaseKind, Report
 
 use crate::explain::failure::{Class, Failure};
 use crate::explain::route::{RouteFailure, Trouble};
-use crate::explain::talk::TalkFailure;
+use crate::explain::talk::{TalkFailure, quoted};
 use crate::net::tls::{Roots, load_roots};
 
 /// What all checks share.
@@ -58,16 +58,21 @@ impl Checker {
     /// Checks one endpoint, again if that was wished.
     pub async fn check(&self, endpoint: &Endpoint, ongoing: Option<Arc<Ongoing>>) -> Report {
         let mut tries = 1;
+        let mut before = Vec::new();
         loop {
             let mut walk = Walk::new(self, endpoint, ongoing.clone());
             let result = walk.go(endpoint).await;
             let mut report = walk.report;
             report.tries = tries;
             judge(&mut report, &self.options, result);
+            if tries > 1 {
+                report.notices.push(retried(tries, &before));
+            }
             if tries > self.options.retries || !may_pass(&report.verdict) {
                 return report;
             }
             tries += 1;
+            remember(&mut before, ended(&report));
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
@@ -111,14 +116,31 @@ fn judge(report: &mut Report, options: &Options, result: Result<(), Failure>) {
         result
     };
     report.notices = notices::all(report, options);
-    if report.tries > 1 {
-        let text = format!("It took {} tries.", report.tries);
-        report.notices.push(Notice { kind: NoticeKind::Retried, short: format!("{} tries", report.tries), text });
-    }
     report.verdict = match result {
         Err(failure) => Verdict { level: Level::Failed, sentence: failure.short(), failure: Some(failure) },
         Ok(()) => judge_notices(&report.notices),
     };
+}
+
+/// How an earlier try ended, in the server's words where it said something.
+fn ended(report: &Report) -> String {
+    let refusal = report.failed_phase().and_then(|phase| phase.reply.as_ref()).filter(|reply| reply.is_refusal());
+    let says = refusal.map(|reply| format!(": {}", quoted(reply.lines.iter()))).unwrap_or_default();
+    format!("{}{says}", report.verdict.sentence)
+}
+
+/// Keeps the first few ends, each once.
+fn remember(ends: &mut Vec<String>, end: String) {
+    const FEW: usize = 3;
+    if ends.len() < FEW && !ends.contains(&end) {
+        ends.push(end);
+    }
+}
+
+/// That it took several tries, and what came of those before.
+fn retried(tries: u32, before: &[String]) -> Notice {
+    let text = format!("It took {tries} tries. Before the last one: {}.", before.join("; "));
+    Notice { kind: NoticeKind::Retried, short: format!("{tries} tries"), text }
 }
 
 /// The verdict on what went well: what is worth a warning, each once.

@@ -1,6 +1,6 @@
 //! What is worth noticing in a check that went well, or went some way.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::options::{Options, Through};
@@ -8,7 +8,7 @@ use super::report::{Notice, NoticeKind, PhaseKind, Report};
 use super::words;
 use crate::explain::notice;
 use crate::explain::route::MX_NAMES_OWN_MACHINE;
-use crate::host::{is_loopback, shown_ip};
+use crate::host::{is_loopback, is_own_machine, shown_ip};
 use crate::net::dial::Route;
 use crate::target::Protocol;
 use crate::text::{self, printable_str};
@@ -160,14 +160,13 @@ fn way(report: &Report, options: &Options, found: &mut Found) {
         let text = notice::addresses_left_out(&report.target.host, report.addresses.len(), report.addresses_left_out);
         found.add(NoticeKind::AddressesLeftOut, format!("{} more addresses", report.addresses_left_out), text);
     }
-    let Some(domain) = report.domain.as_ref().filter(|domain| !domain.implicit) else { return };
+    let Some(domain) = &report.domain else { return };
     if report.is_own_machine_by_mx() {
         found.add(NoticeKind::MailDomain, MX_NAMES_OWN_MACHINE, notice::mx_names_own_machine(&report.target.host));
-    } else if let Some(address) = report.address
-        && let Some(text) = notice::mx_address(&report.target.host, address.ip(), report.reached_itself)
-    {
-        found.add(NoticeKind::MailServerAddress, address_word(address.ip(), report.reached_itself), text);
+    } else if !is_own_machine(&report.target.host) {
+        mail_server_address(report, found);
     }
+    let Some(domain) = Some(domain).filter(|domain| !domain.implicit) else { return };
     if let Some(alias) = report.aliases.last() {
         let text = format!(
             "{} is an alias (CNAME) of {}: an MX record must not name an alias (RFC 2181 section 10.3), and some senders do not follow it.",
@@ -192,12 +191,18 @@ fn way(report: &Report, options: &Options, found: &mut Found) {
     }
 }
 
-fn address_word(address: IpAddr, itself: bool) -> &'static str {
-    match () {
+/// A mail server at an address that leads others elsewhere, or nowhere: the one that was reached, or another one of it.
+fn mail_server_address(report: &Report, found: &mut Found) {
+    let all = report.address.iter().chain(&report.addresses).map(SocketAddr::ip);
+    let itself = |address| report.reached_itself && report.address.is_some_and(|reached| reached.ip() == address);
+    let remark = |address| notice::mx_address(&report.target.host, address, itself(address)).map(|text| (address, text));
+    let Some((address, text)) = all.filter_map(remark).next() else { return };
+    let short = match () {
         () if is_loopback(address) => "loopback address",
-        () if itself => "this machine itself",
+        () if itself(address) => "this machine itself",
         () => "private address",
-    }
+    };
+    found.add(NoticeKind::MailServerAddress, short, text);
 }
 
 /// The names by which the server is known.
@@ -227,4 +232,51 @@ fn name_of(text: &[u8]) -> Option<&str> {
     let first = text.split(|&byte| byte == b' ').next().unwrap_or_default();
     let fine = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     if first.contains(&b'.') && first.iter().all(fine) { std::str::from_utf8(first).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::Endpoint;
+    use super::super::report::MailDomain;
+    use super::*;
+    use crate::target::Target;
+
+    #[test]
+    fn a_mail_server_at_an_address_that_others_cannot_use_is_remarked_on() {
+        let remarks = |reached: &str, others: &[&str], itself: bool| {
+            let domain = MailDomain {
+                name: "a.test".to_owned(),
+                preference: 10,
+                implicit: false,
+                null_among_others: false,
+                left_out: 0,
+                took: Duration::ZERO,
+            };
+            let mut report = Report::of(&Endpoint { domain: Some(domain), ..Endpoint::new(Target::new("mx.a.test", 25)) });
+            report.address = reached.parse().ok();
+            report.addresses = others.iter().map(|address| address.parse().unwrap()).collect();
+            report.reached_itself = itself;
+            let mut found = Found(Vec::new());
+            mail_server_address(&report, &mut found);
+            found.0.into_iter().map(|notice| (notice.short, notice.text, notice.kind.is_warning())).next()
+        };
+        let table: &[(&str, &[&str], bool, &str, &str)] = &[
+            ("192.0.2.1:25", &[], false, "", ""),
+            ("192.0.2.1:25", &[], true, "this machine itself", "mx.a.test is 192.0.2.1, an address of this machine itself."),
+            ("127.0.0.1:25", &[], true, "loopback address", "mx.a.test is 127.0.0.1, a loopback address"),
+            ("10.0.0.1:25", &[], false, "private address", "mx.a.test is 10.0.0.1, a private address"),
+            ("[fd00::1]:25", &[], false, "private address", "mx.a.test is fd00::1, a private address"),
+            // Another one was reached, and this one is as bad for who tries it.
+            ("192.0.2.1:25", &["192.0.2.1:25", "10.0.0.1:25"], false, "private address", "mx.a.test is 10.0.0.1, a private address"),
+            ("", &["10.0.0.1:25", "10.0.0.2:25"], false, "private address", "mx.a.test is 10.0.0.1, a private address"),
+        ];
+        for (reached, others, itself, short, text) in table {
+            match remarks(reached, others, *itself) {
+                None => assert!(short.is_empty(), "{reached} {others:?}"),
+                Some((word, sentence, warns)) => {
+                    assert!(word == *short && sentence.starts_with(text) && !text.is_empty() && !warns, "{reached}: {word}: {sentence}");
+                }
+            }
+        }
+    }
 }

@@ -285,11 +285,20 @@ impl Repl {
         }
         if self.session().is_some_and(|session| session.stage() == Stage::Greeted) {
             self.say_hello().await;
+            // The refusal, or the end, was shown and decides the exit status; STARTTLS does not follow it (P19).
+            if self.outcome.is_some() || !self.is_open() {
+                return;
+            }
         }
-        let offered = self.session().and_then(Session::capabilities).is_some_and(|offer| offer.has("STARTTLS"));
-        if self.outcome.is_none() && !offered {
-            self.screen.warning("STARTTLS is not offered here: nothing is encrypted.");
-            self.screen.hint("Not configured, or a device on the way takes it out of the reply. Typed by hand it is sent all the same.");
+        let offer = self.session().and_then(Session::capabilities);
+        if !offer.is_some_and(|offer| offer.has("STARTTLS")) {
+            if offer.is_some() {
+                self.screen.warning("STARTTLS is not offered here: nothing is encrypted.");
+                self.screen
+                    .hint("Not configured, or a device on the way takes it out of the reply. Typed by hand it is sent all the same.");
+            } else {
+                self.screen.warning("Only the reply to EHLO can offer STARTTLS, and EHLO was not accepted: nothing is encrypted.");
+            }
             self.tls_failed();
             return;
         }

@@ -429,3 +429,21 @@ fn a_certificate_given_with_cacert_is_verified_and_gets_the_password() {
         }
     }
 }
+
+#[test]
+fn starttls_is_not_said_after_a_refused_ehlo_and_the_refusal_decides() {
+    // P19
+    let table: &[(&str, &[&str], i32, &str)] = &[
+        ("S: 421-4.7.0 Too many\nS: 421 4.7.0 connections\nclose", &["-S"], 9, "<! 421-4.7.0 Too many\n<! 421 4.7.0 connections"),
+        ("S: 550 5.7.1 banned by list.test\nclose", &["-S"], 1, "<! 550 5.7.1 banned by list.test"),
+        ("S: 550 5.7.1 banned by list.test\nC: QUIT\nS: 221 bye", &["-S"], 1, "<! 550 5.7.1 banned by list.test"),
+        ("S: 550 5.7.1 banned by list.test\nC: QUIT\nS: 221 bye", &["-S", "--keep-going"], 7, "<! 550 5.7.1 banned by list.test"),
+    ];
+    for (script, flags, status, words) in table {
+        let server = serve(&format!("S: 220 mx\nC: EHLO a\n{script}"));
+        let done = ehlo_to(server.port, &[&["--ehlo", "a"], *flags].concat()).status(*status).out(*words).any_err().check();
+        let said = "Only the reply to EHLO can offer STARTTLS, and EHLO was not accepted: nothing is encrypted.";
+        assert_eq!(done.err().contains(said), flags.contains(&"--keep-going"), "{}", done.err());
+        assert!(!server.end().text().contains("STARTTLS"));
+    }
+}

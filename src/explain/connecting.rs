@@ -4,13 +4,35 @@ use std::net::IpAddr;
 
 use super::failure::{Diagnosis, Failure, diagnosis, seconds};
 use super::place::Place;
+use crate::host::address_and_zone;
 use crate::text::printable_str;
 
 /// Networks that let nobody out let nobody out here.
 const BLOCKED: u16 = 25;
 
-/// Puts it into words.
+/// Puts it into words. An address with a zone may fail for its sake.
 pub(super) fn diagnose(failure: &Failure, place: &Place) -> Diagnosis {
+    let mut words = of_failure(failure, place);
+    let zone = address_and_zone(place.host()).and_then(|(_, zone)| zone);
+    let may_be = matches!(
+        failure,
+        Failure::NoRoute | Failure::HostUnreachable | Failure::Unusable(_) | Failure::ConnectOther(_) | Failure::ConnectTimedOut(_)
+    );
+    if let Some(zone) = zone.filter(|_| may_be) {
+        words.first(
+            // Of a name it is known that there is one.
+            &if zone.parse::<u32>().is_ok() {
+                format!("The host is not reached by the interface {zone}, or there is none of that number.")
+            } else {
+                format!("The host is not reached by the interface {zone}.")
+            },
+            "List the interfaces: ip -6 addr (Windows: netsh interface ipv6 show interfaces)".to_owned(),
+        );
+    }
+    words
+}
+
+fn of_failure(failure: &Failure, place: &Place) -> Diagnosis {
     let at = place.shown();
     let resolved = if place.is_name() { "The name resolved. " } else { "" };
     match failure {
@@ -275,5 +297,15 @@ mod tests {
     fn the_ip_version_is_a_choice_for_names_only() {
         let words = |host| all(&diagnose(&Failure::NoRoute, &Place::new(host, 25)));
         assert!(words("mx.alt.test").contains("Try -4 or -6.") && !words("192.0.2.25").contains("-4"));
+    }
+
+    #[test]
+    fn of_an_address_with_a_zone_the_interface_may_be_the_wrong_one() {
+        let words = |failure, host| all(&diagnose(&failure, &Place::new(host, 25)));
+        let named = "not reached by the interface 99, or there is none of that number";
+        assert!(words(Failure::NoRoute, "fe80::1%99").contains(named));
+        assert!(words(Failure::ConnectOther("No such device".to_owned()), "fe80::1%99").contains(named));
+        assert!(!words(Failure::Refused, "fe80::1%99").contains("interface"));
+        assert!(!words(Failure::NoRoute, "fe80::1").contains("interface"));
     }
 }

@@ -141,6 +141,9 @@ impl Repl {
         if situation.verb == "AUTH" && self.wants_other_form(reply) {
             return;
         }
+        if self.answers_header(reply, to) {
+            return self.header_not_taken(reply, situation);
+        }
         let fact = explain(&situation, reply);
         let code = reply.code.number();
         let is_quit = *to == Expected::Command(Command::Quit);
@@ -180,6 +183,24 @@ impl Repl {
             _ => Outcome::Refused(code),
         };
         if is_quit { self.stop_script_unless_delivered(outcome, Some(to)) } else { self.stop_script(outcome) }
+    }
+
+    /// Whether the refusal of our first line is that of our PROXY header, which was taken for a command: such a server
+    /// is one reply behind.
+    fn answers_header(&self, reply: &Reply, to: &Expected) -> bool {
+        let is_first = matches!(to, Expected::Command(Command::Ehlo | Command::Helo | Command::Quit)) && self.memory.hello_line.is_none();
+        is_first && self.options.dial.header.is_some() && matches!(reply.code.number(), 500 | 502 | 503)
+    }
+
+    fn header_not_taken(&mut self, reply: &Reply, situation: Situation) {
+        self.screen
+            .hint("Probably this port took the PROXY header for a command, and this is the answer to it. Leave out --proxy-protocol.");
+        self.memory.refusal = Some((situation, reply.clone()));
+        if !self.is_terminal() {
+            // Also when it comes in the place of the farewell.
+            self.first_refusal.get_or_insert(Outcome::Lost);
+        }
+        self.stop_script_always(Outcome::Lost);
     }
 
     /// Where the refusal came.

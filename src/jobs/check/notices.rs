@@ -193,10 +193,10 @@ fn way(report: &Report, options: &Options, found: &mut Found) {
 
 /// A mail server at an address that leads others elsewhere, or nowhere: the one that was reached, or another one of it.
 fn mail_server_address(report: &Report, found: &mut Found) {
-    let all = report.address.iter().chain(&report.addresses).map(SocketAddr::ip);
+    let mut all = report.address.iter().chain(&report.addresses).map(SocketAddr::ip);
     let itself = |address| report.reached_itself && report.address.is_some_and(|reached| reached.ip() == address);
     let remark = |address| notice::mx_address(&report.target.host, address, itself(address)).map(|text| (address, text));
-    let Some((address, text)) = all.filter_map(remark).next() else { return };
+    let Some((address, text)) = all.find_map(remark) else { return };
     let short = match () {
         () if is_loopback(address) => "loopback address",
         () if itself(address) => "this machine itself",

@@ -11,10 +11,10 @@ use crate::jobs::practice::{Authority, token};
 use crate::jobs::sandbox::{Options, bind, serve};
 use crate::repl::{Outcome, Signal, Signals};
 use crate::sasl::{self, Needs};
-use crate::session::server::NAME;
 use crate::session::server::auth::{self, PASSWORD};
 use crate::session::server::character::{CHARACTERS, Character};
 use crate::session::server::scenario::{SCENARIOS, Scenario};
+use crate::session::server::{LOCAL_DOMAINS, NAME};
 use crate::target::Target;
 
 /// Lists, serves, or serves and connects.
@@ -74,6 +74,12 @@ fn find_mechanism(name: &str) -> anyhow::Result<&'static str> {
         .with_context(|| format!("the practice server has no mechanism '{}': it has {names}", crate::text::printable_str(name)))
 }
 
+/// Whose mail it takes.
+fn hosted() -> String {
+    let (last, others) = LOCAL_DOMAINS.split_last().unwrap_or((&"", &[]));
+    format!("Hosts {} and {last}.", others.join(", "))
+}
+
 /// How to log in.
 fn account(server: &Options) -> String {
     let wants = |name: &&str| sasl::lookup(name).is_some_and(|known| known.needs == Needs::Token);
@@ -101,10 +107,11 @@ fn only_serve(args: &SandboxArgs, server: Options) -> anyhow::Result<u8> {
             format!("Its root certificate is in {}\n", crate::text::printable_str(&path.to_string_lossy()))
         });
         print(&format!(
-            "Practice server ({}-like) on {} port {}{tls}. {}\n{root}Ctrl-C ends it.\n",
+            "Practice server ({}-like) on {} port {}{tls}. {} {}\n{root}Ctrl-C ends it.\n",
             server.character.name,
             address.ip(),
             address.port(),
+            hosted(),
             account(&server)
         ));
         let mut signals = Signals::listen().context("signals cannot be handled")?;
@@ -147,8 +154,10 @@ fn serve_and_talk(args: SandboxArgs, server: Options, authority: &Authority, out
         options.practice = Some(NAME);
         options.tls.extra_roots.push(authority.root());
         options.tour = tour;
-        options.preface =
-            Some(format!("Practice server ({name}-like) on {address}. Nothing leaves this machine; nothing is delivered. {account}"));
+        options.preface = Some(format!(
+            "Practice server ({name}-like) on {address}. Nothing leaves this machine; nothing is delivered. {} {account}",
+            hosted()
+        ));
         options.keep_going |= tour;
     })
 }

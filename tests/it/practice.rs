@@ -34,6 +34,22 @@ fn a_message_can_be_delivered_to_either_server() {
 }
 
 #[test]
+fn what_it_hosts_is_said_and_taken() {
+    let script = "EHLO a.alt.test\nMAIL FROM: someone@alt.test\nRCPT TO: postmaster@contoso.com\nQUIT\n";
+    let done = ehlo(["sandbox"]).stdin(script).any_out().err("Hosts contoso.test, contoso.com and contoso.local.").check();
+    assert!(done.out().contains("250 2.1.5 Recipient OK"), "{}", done.all());
+}
+
+#[test]
+fn a_parameter_with_a_bad_value_is_refused_as_on_a_real_server() {
+    let script = "EHLO a.alt.test\nMAIL FROM:<a@alt.test>\nRCPT TO:<b@contoso.test> NOTIFY=foo\nQUIT\n";
+    for (kind, words) in [("exchange", "501 5.5.4 Invalid arguments"), ("postfix", "501 5.5.4 Error: Bad NOTIFY parameter syntax")] {
+        let done = ehlo(["sandbox", "--as", kind]).stdin(script).any().status(1).check();
+        assert!(done.out().contains(words), "{}", done.all());
+    }
+}
+
+#[test]
 fn the_account_is_named_and_nothing_leaves_the_machine() {
     let done = ehlo(["sandbox"]).stdin("QUIT\n").any_out().err("logon / My simple password").err("Nothing leaves this").check();
     assert!(done.err().contains("on 127.0.0.1:"), "{}", done.err());

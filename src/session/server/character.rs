@@ -55,6 +55,16 @@ pub struct Words {
     pub syntax: &'static str,
     /// To a parameter of MAIL or RCPT that was not offered; `{parameter}`.
     pub bad_parameter: &'static str,
+    /// To a SIZE that is no number.
+    pub bad_size: &'static str,
+    /// To a parameter of MAIL with a value that is not of its syntax; `{parameter}`.
+    pub bad_sender_value: &'static str,
+    /// The same of RCPT; `{parameter}`.
+    pub bad_recipient_value: &'static str,
+    /// To a sender beyond ASCII without SMTPUTF8.
+    pub utf8_sender: &'static str,
+    /// The same of a recipient.
+    pub utf8_recipient: &'static str,
     /// To STARTTLS.
     pub start_tls: &'static str,
     /// To STARTTLS where it is not offered.
@@ -160,6 +170,11 @@ const EXCHANGE: Character = Character {
         too_long: "500 5.5.2 line too long",
         syntax: "501 5.5.4 Invalid arguments",
         bad_parameter: "501 5.5.4 Invalid arguments",
+        bad_size: "501 5.5.4 Invalid arguments",
+        bad_sender_value: "501 5.5.4 Invalid arguments",
+        bad_recipient_value: "501 5.5.4 Invalid arguments",
+        utf8_sender: "501 5.1.7 Invalid address",
+        utf8_recipient: "501 5.1.3 Invalid address",
         start_tls: "220 2.0.0 SMTP server ready",
         no_tls: "502 5.3.3 Command not implemented",
         tls_twice: "503 5.5.2 Only one STARTTLS command can be issued per session",
@@ -228,6 +243,11 @@ const POSTFIX: Character = Character {
         too_long: "500 5.5.2 Error: line too long",
         syntax: "501 5.5.4 Syntax: {syntax}",
         bad_parameter: "555 5.5.4 Unsupported option: {parameter}",
+        bad_size: "501 5.5.4 Bad message size syntax",
+        bad_sender_value: "501 5.5.4 Bad {parameter} parameter syntax",
+        bad_recipient_value: "501 5.5.4 Error: Bad {parameter} parameter syntax",
+        utf8_sender: "553 5.6.7 Must declare SMTPUTF8 to send unicode address",
+        utf8_recipient: "553 5.6.7 Must declare SMTPUTF8 to send unicode address",
         start_tls: "220 2.0.0 Ready to start TLS",
         no_tls: "502 5.5.1 Error: command not implemented",
         tls_twice: "554 5.5.1 Error: TLS already active",

@@ -1,12 +1,13 @@
 //! The practice server: bytes in, steps out. It has no clock, no socket and delivers nothing.
 //!
 //! It can be given any bytes, cut anywhere. A [`Character`] says how it speaks, a [`Scenario`] what it
-//! does wrong. Mail for [`LOCAL_DOMAIN`] is taken; mail for elsewhere only after a login.
+//! does wrong. Mail for [`LOCAL_DOMAINS`] is taken; mail for elsewhere only after a login.
 
 pub mod auth;
 pub mod character;
 mod content;
 mod input;
+mod parameters;
 mod reply;
 pub mod scenario;
 
@@ -16,17 +17,18 @@ use std::time::Duration;
 use zeroize::Zeroize;
 
 use crate::sasl::Channel;
-use crate::wire::{address, dot, verb};
+use crate::wire::{address, dot};
 use auth::Dialogue;
 use character::Character;
 use content::Content;
 use input::{Line, PartialLine};
+use parameters::{Declared, ParameterError};
 use scenario::{At, Quirk, Scenario};
 
 /// The name of the practice server.
 pub const NAME: &str = "mail.contoso.test";
-/// The domain whose mail it takes, with all below it.
-pub const LOCAL_DOMAIN: &str = "contoso.test";
+/// The domains whose mail it takes, with all below them; its accounts are in the first.
+pub const LOCAL_DOMAINS: &[&str] = &["contoso.test", "contoso.com", "contoso.local"];
 
 /// The most recipients of one message, and the most addresses remembered.
 const MAX_RECIPIENTS: usize = 1000;
@@ -132,6 +134,8 @@ enum Hello {
 /// A message begun by MAIL.
 #[derive(Debug, Default)]
 struct Transaction {
+    /// MAIL said SMTPUTF8.
+    utf8: bool,
     recipients: usize,
     content: Content,
     chunked: bool,
@@ -399,17 +403,15 @@ impl Server {
         if !path.address.is_empty() && !self.is_address(path.address) {
             return self.say(At::Other, words.bad_sender, &[]);
         }
-        if let Some(parameter) = self.unsupported("MAIL", path.parameters) {
-            return self.say(At::Other, words.bad_parameter, &[("parameter", parameter)]);
+        let Some(declared) = self.parameters(At::Other, "MAIL", path.parameters) else { return };
+        if !path.address.is_ascii() && !declared.utf8 {
+            return self.say(At::Other, words.utf8_sender, &[]);
         }
-        match declared_size(path.parameters) {
-            Some(Err(parameter)) => self.say(At::Other, words.bad_parameter, &[("parameter", parameter)]),
-            Some(Ok(size)) if size > self.character.size => self.say(At::Other, words.too_large, &[]),
-            _ => {
-                self.transaction = Some(Transaction::default());
-                self.say(At::Other, words.sender_ok, &[]);
-            }
+        if declared.size > self.character.size {
+            return self.say(At::Other, words.too_large, &[]);
         }
+        self.transaction = Some(Transaction { utf8: declared.utf8, ..Transaction::default() });
+        self.say(At::Other, words.sender_ok, &[]);
     }
 
     fn rcpt(&mut self, argument: &str) {
@@ -418,14 +420,17 @@ impl Server {
         if transaction.chunked {
             return self.say(At::Rcpt, words.after_chunk, &[("verb", "RCPT")]);
         }
-        let full = transaction.recipients >= MAX_RECIPIENTS;
+        let (full, utf8) = (transaction.recipients >= MAX_RECIPIENTS, transaction.utf8);
         let Some(path) = address::path(argument, "TO") else { return self.syntax("RCPT TO:<address>") };
         let recipient = path.address;
         if !self.is_address(recipient) && !recipient.eq_ignore_ascii_case("postmaster") {
             return self.say(At::Rcpt, words.bad_recipient, &[]);
         }
-        if let Some(parameter) = self.unsupported("RCPT", path.parameters) {
-            return self.say(At::Rcpt, words.bad_parameter, &[("parameter", parameter)]);
+        if self.parameters(At::Rcpt, "RCPT", path.parameters).is_none() {
+            return;
+        }
+        if !recipient.is_ascii() && !utf8 {
+            return self.say(At::Rcpt, words.utf8_recipient, &[]);
         }
         if !self.logged_in && !is_local(recipient) {
             return self.say(At::Rcpt, words.no_relay, &[("address", recipient)]);
@@ -438,6 +443,19 @@ impl Server {
             transaction.recipients += 1;
         }
         self.say(At::Rcpt, objection.unwrap_or(words.recipient_ok), &[("address", recipient)]);
+    }
+
+    /// Reads the parameters of MAIL or RCPT; `None` when they were refused.
+    fn parameters(&mut self, at: At, verb: &str, parameters: &str) -> Option<Declared> {
+        let words = &self.character.words;
+        match parameters::read(verb, parameters, |keyword| self.offers(keyword)) {
+            Ok(declared) => return Some(declared),
+            Err(ParameterError::NotOffered(parameter)) => self.say(at, words.bad_parameter, &[("parameter", parameter)]),
+            Err(ParameterError::BadValue("SIZE")) => self.say(at, words.bad_size, &[]),
+            Err(ParameterError::BadValue(name)) if verb == "RCPT" => self.say(at, words.bad_recipient_value, &[("parameter", name)]),
+            Err(ParameterError::BadValue(name)) => self.say(at, words.bad_sender_value, &[("parameter", name)]),
+        }
+        None
     }
 
     fn data(&mut self, argument: &str) {
@@ -520,34 +538,18 @@ impl Server {
         lines.into_iter().find(|(keyword, _)| *keyword == name).map(|(_, parameters)| parameters)
     }
 
-    /// The first parameter whose keyword is not offered.
-    fn unsupported<'a>(&self, verb: &str, parameters: &'a str) -> Option<&'a str> {
-        let name = |text: &str| text.split('=').next().unwrap_or_default().to_ascii_uppercase();
-        let known = |parameter: &str| {
-            let rows = verb::PARAMETERS.iter().filter(|row| row.verb == verb && self.offers(row.keyword));
-            rows.into_iter().any(|row| name(row.text) == name(parameter))
-        };
-        parameters.split_ascii_whitespace().find(|parameter| !known(parameter))
-    }
-
     fn is_address(&self, text: &str) -> bool {
         let clean = text.len() <= MAX_ADDRESS && !text.chars().any(char::is_control);
         clean && if text.contains('@') { address::domain(text).is_some() } else { self.character.bare_addresses && !text.is_empty() }
     }
 }
 
-/// The SIZE parameter of MAIL: a number, or the parameter as typed.
-fn declared_size(parameters: &str) -> Option<Result<u64, &str>> {
-    let mut words = parameters.split_ascii_whitespace();
-    let word = words.find(|word| word.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("SIZE")))?;
-    Some(word.split_once('=').and_then(|(_, number)| number.parse().ok()).ok_or(word))
-}
-
 /// Whether mail for this address ends here. An address without a domain does.
 fn is_local(recipient: &str) -> bool {
     let Some(domain) = address::domain(recipient) else { return true };
     let domain = domain.to_ascii_lowercase();
-    domain == LOCAL_DOMAIN || domain.strip_suffix(LOCAL_DOMAIN).is_some_and(|below| below.ends_with('.'))
+    let is_in = |hosted: &str| domain.strip_suffix(hosted).is_some_and(|below| below.is_empty() || below.ends_with('.'));
+    LOCAL_DOMAINS.iter().any(|hosted| is_in(hosted))
 }
 
 #[cfg(test)]

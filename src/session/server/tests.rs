@@ -281,7 +281,7 @@ fn postfix_wants_the_right_order() {
         C: MAIL FROM:<a@alt.test> SIZE=10240001
         S: 552 5.3.4 Message size exceeds fixed limit
         C: MAIL FROM:<a@alt.test> SIZE=much
-        S: 555 5.5.4 Unsupported option: SIZE=much
+        S: 501 5.5.4 Bad message size syntax
         C: MAIL FROM:<a@>
         S: 501 5.1.7 Bad sender address syntax
         C: MAIL FROM:<a@alt.test> SIZE=10240000
@@ -651,5 +651,51 @@ fn every_scenario_withstands_any_bytes() {
                 assert!(!closed || server.receive(talk).is_empty(), "{}", scenario.name);
             }
         }
+    }
+}
+
+#[test]
+fn a_parameter_that_is_not_taken_leaves_the_transaction_as_it_was() {
+    let after_hello = |server: &mut Server, line: &str| shown(server.receive(format!("{line}\r\n").as_bytes()));
+    let table = [
+        ("exchange", "MAIL FROM:<b@alt.test> RET=ALL", "501 5.5.4 Invalid arguments"),
+        ("exchange", "MAIL FROM:<b@alt.test> SIZE=much", "501 5.5.4 Invalid arguments"),
+        ("exchange", "MAIL FROM:<b@alt.test> SIZE=37748737", "552 5.3.4 Message size exceeds fixed maximum message size"),
+        ("exchange", "MAIL FROM:<b@alt.test> BODY=BINARYMIME", "250 2.1.0 Sender OK"),
+        ("exchange", "RCPT TO:<a@contoso.test> NOTIFY=foo", "501 5.5.4 Invalid arguments"),
+        ("postfix", "MAIL FROM:<b@alt.test> BODY=BINARYMIME", "555 5.5.4 Unsupported option: BODY=BINARYMIME"),
+        ("postfix", "MAIL FROM:<b@alt.test> RET=ALL", "501 5.5.4 Bad RET parameter syntax"),
+        ("postfix", "MAIL FROM:<b\u{e4}@alt.test>", "553 5.6.7 Must declare SMTPUTF8 to send unicode address"),
+        ("postfix", "MAIL FROM:<b\u{e4}@alt.test> SMTPUTF8", "250 2.1.0 Ok"),
+        ("postfix", "RCPT TO:<a@contoso.test> NOTIFY=foo", "501 5.5.4 Error: Bad NOTIFY parameter syntax"),
+        ("postfix", "RCPT TO:<a@contoso.test> SIZE=1", "555 5.5.4 Unsupported option: SIZE=1"),
+        ("postfix", "RCPT TO:<\u{e4}@contoso.test>", "553 5.6.7 Must declare SMTPUTF8 to send unicode address"),
+    ];
+    for (character, line, want) in table {
+        let mut server = server(character, "");
+        server.receive(b"EHLO a\r\n");
+        if line.starts_with("RCPT") {
+            server.receive(b"MAIL FROM:<a@alt.test>\r\n");
+        }
+        assert_eq!(after_hello(&mut server, line), format!("S: {want}\n"), "{character}: {line}");
+        let data = after_hello(&mut server, "DATA");
+        let in_transaction = line.starts_with("RCPT") || want.starts_with("250");
+        let no_recipient = ["Need rcpt command", "no valid recipients"].iter().any(|words| data.contains(words));
+        assert_eq!(no_recipient, in_transaction, "{character}: {line}: {data}");
+    }
+}
+
+#[test]
+fn mail_for_the_hosted_domains_is_taken_and_for_others_it_is_not() {
+    let takes = |recipient: &str| {
+        let mut server = server("exchange", "");
+        server.receive(b"EHLO a\r\nMAIL FROM:<a@alt.test>\r\n");
+        shown(server.receive(format!("RCPT TO: {recipient}\r\n").as_bytes())).starts_with("S: 250")
+    };
+    for hosted in ["postmaster@contoso.com", "a@CONTOSO.test", "a@contoso.local", "a@mail.contoso.com"] {
+        assert!(takes(hosted), "{hosted}");
+    }
+    for other in ["a@notcontoso.com", "a@contoso.com.alt.test", "a@contoso.org", "a@external.test"] {
+        assert!(!takes(other), "{other}");
     }
 }

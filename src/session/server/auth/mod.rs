@@ -4,7 +4,7 @@ mod dialogue;
 
 use super::character::Character;
 use super::scenario::{At, Quirk, Scenario};
-use super::{Facts, Hello, LOCAL_DOMAIN, Mode, Server, TlsFacts};
+use super::{Facts, Hello, LOCAL_DOMAINS, Mode, Server, TlsFacts};
 use crate::sasl::{self, Host, Needs};
 use crate::secret::Secret;
 use dialogue::Turn;
@@ -142,7 +142,7 @@ impl Server {
         let TlsFacts { channel, certificate_user } = self.tls.clone().unwrap_or_default();
         Host {
             name: self.name().to_owned(),
-            domain: LOCAL_DOMAIN.to_owned(),
+            domain: LOCAL_DOMAINS[0].to_owned(),
             users: USERS.iter().map(|&user| user.to_owned()).collect(),
             password: Secret::new(format!("{wrong}{PASSWORD}")),
             token: Secret::new(format!("{wrong}{}", self.facts.token)),

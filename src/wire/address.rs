@@ -213,13 +213,17 @@ fn check_domain(domain: &str) -> Result<(), AddressError> {
     if name.split('.').all(|label| !label.is_empty() && label.chars().all(fits)) { Ok(()) } else { Err(bad()) }
 }
 
-/// What stands in the brackets: an IPv4 address, `IPv6:` and one, or another tag and what it says.
+/// What stands in the brackets: an IPv4 address, `IPv6:` and one, or another tag and what it says. Angle brackets and
+/// quotation marks are left out of the last, which has them in the grammar: no tag uses them, and few servers would find
+/// the end of the path.
 fn is_literal(text: &str) -> bool {
     match text.split_once(':') {
         Some((tag, address)) if tag.eq_ignore_ascii_case("IPv6") => address.parse::<Ipv6Addr>().is_ok(),
         Some((tag, content)) => {
             let is_tag = tag.ends_with(|c: char| c.is_ascii_alphanumeric()) && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-            is_tag && !content.is_empty() && content.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '[' | ']' | '\\'))
+            is_tag
+                && !content.is_empty()
+                && content.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '[' | ']' | '\\' | '<' | '>' | '"'))
         }
         None => text.parse::<Ipv4Addr>().is_ok(),
     }
@@ -227,6 +231,8 @@ fn is_literal(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -321,6 +327,7 @@ mod tests {
             ("a\"b@a.test", AddressError::BadQuotes),
             ("a@b..test", AddressError::BadDomain("b..test".to_owned())),
             ("a@[300.1.1.1]", AddressError::BadDomain("[300.1.1.1]".to_owned())),
+            ("a@[x:>]", AddressError::BadDomain("[x:>]".to_owned())),
             ("a@[IPv6:x]", AddressError::BadDomain("[IPv6:x]".to_owned())),
             ("a@[192.0.2.1", AddressError::BadDomain("[192.0.2.1".to_owned())),
             ("a@[192.0.2.1]> X", AddressError::BadDomain("[192.0.2.1]> X".to_owned())),
@@ -331,5 +338,27 @@ mod tests {
             assert!(!error.to_string().contains(char::is_control));
         }
         assert_eq!(check(&format!("{}@a.test", "x".repeat(LONGEST))), Err(AddressError::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_for_an_address_stays_within_its_brackets(
+            address in prop_oneof![
+                "[ -~\u{e5}\r\n\u{0}]{0,24}",
+                "[a-c\"\\\\@<> .:,\\[\\]]{0,12}@[a-c.\\[\\]>:]{1,8}",
+                "\"[ -~]{0,12}\"@a\\.test",
+            ],
+        ) {
+            // P33
+            if check(&address).is_ok() {
+                prop_assert!(!address.contains(char::is_control));
+                let line = format!("FROM:<{address}> SIZE=1");
+                let read = path(&line, "FROM").map(|path| (path.address.to_owned(), path.parameters.to_owned()));
+                prop_assert_eq!(read, Some((address.clone(), "SIZE=1".to_owned())));
+                let (local, domain) = split(&address);
+                let joined = domain.map_or_else(|| local.to_owned(), |domain| format!("{local}@{domain}"));
+                prop_assert!(address.ends_with(&joined));
+            }
+        }
     }
 }

@@ -146,6 +146,8 @@ mod tests {
             ("ehlo", Command::Ehlo),
             ("MAIL FROM: someone@alt.test", Command::Mail(Some("someone@alt.test".to_owned()))),
             ("mail from:<>", Command::Mail(Some(String::new()))),
+            ("MAIL FROM:<\"a b\"@c.test> SIZE=1 BODY=8BITMIME", Command::Mail(Some("\"a b\"@c.test".to_owned()))),
+            ("RCPT TO:<\"a>b@x\"@c.test> NOTIFY=NEVER", Command::Rcpt(Some("\"a>b@x\"@c.test".to_owned()))),
             ("MAIL", Command::Mail(None)),
             ("RCPT TO:<a@b> NOTIFY=NEVER", Command::Rcpt(Some("a@b".to_owned()))),
             ("auth login", auth("LOGIN", false)),

@@ -959,6 +959,10 @@ mod names {
             ehlo(["--mx", domain, &port, "--resolver", &names.address.to_string()]).any_out().err(words).check();
             server.finish();
         }
+        // Another try would not change that: there is one connection only.
+        let server = serve(FINE);
+        look(&names, "own.test", server.port, &["--mx", "--retry", "2"]).status(3).any_out().check();
+        assert_eq!(server.end().connections, 1);
         // A domain without MX record may be there too.
         let names = name_server("fine.test A 127.0.0.1");
         let server = serve(FINE);

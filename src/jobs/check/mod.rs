@@ -156,7 +156,8 @@ fn judge_notices(notices: &[Notice]) -> Verdict {
 /// Whether another try may end otherwise.
 fn may_pass(verdict: &Verdict) -> bool {
     match verdict.failure {
-        None | Some(Failure::NoSuchName | Failure::NoAddress { .. }) => false,
+        None | Some(Failure::NoSuchName | Failure::NoAddress { .. } | Failure::UnknownZone(_)) => false,
+        Some(Failure::Route(RouteFailure { trouble: Trouble::OwnMachine, .. })) => false,
         Some(_) => matches!(verdict.class(), Some(Class::Dns | Class::Connect | Class::Timeout | Class::Lost | Class::TryLater)),
     }
 }

@@ -309,7 +309,7 @@ fn variables(folder: &Path, names: &mut Vec<String>) {
 #[test]
 fn the_readme_is_short() {
     let lines = README.lines().count();
-    assert!(lines <= 230, "README.md has {lines} lines");
+    assert!(lines <= 240, "README.md has {lines} lines");
 }
 
 #[test]

@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 use super::args::{EncodeArgs, OutputArgs};
 use super::decode::read_input;
 use super::{exit, interactive, password, print};
-use crate::jobs::credentials::{PasswordSource, first_line};
+use crate::jobs::credentials::{PasswordSource, first_line, read_line};
 use crate::repl::Terminal;
-use crate::sasl::{Login, MECHANISMS, Mechanism, Needs, Trouble};
+use crate::sasl::{Exposure, Login, MECHANISMS, Mechanism, Needs, Trouble};
 use crate::secret::Secret;
 use crate::text::printable_str;
 use crate::wire::{base64, encoding};
@@ -32,7 +32,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Whose secret can be read in its messages, they depend on nothing but name and secret.
 fn mechanisms() -> impl Iterator<Item = &'static Mechanism> {
-    MECHANISMS.iter().filter(|known| known.readable)
+    MECHANISMS.iter().filter(|known| known.exposes == Exposure::Secret)
 }
 
 /// Encodes the arguments, joined by spaces, or standard input.
@@ -111,14 +111,17 @@ fn what(mechanism: &Mechanism) -> &'static str {
 /// The password or token; `None` when Ctrl-C was its answer.
 fn secret(mechanism: &Mechanism, source: &PasswordSource, user: &str) -> anyhow::Result<Option<Secret<String>>> {
     let what = what(mechanism);
-    if let Some(found) = source.read("", user).map_err(|words| anyhow::anyhow!("no {what}: {}", printable_str(&words)))? {
+    if let Some(found) = source
+        .read_now("", user, crate::net::Limits::new(None).reply)
+        .map_err(|words| anyhow::anyhow!("no {what}: {}", printable_str(&words)))?
+    {
         if let Some(words) = &found.warning {
             let _ = writeln!(std::io::stderr(), "warning: {}", printable_str(words));
         }
         return Ok(Some(found.secret));
     }
     if *source == PasswordSource::Input {
-        return first_line(read_input()?)
+        return first_line(read_line(std::io::stdin().lock())?)
             .map(Some)
             .map_err(|words| anyhow::anyhow!("the first line of the input, which is the {what}, {words}"));
     }

@@ -95,6 +95,8 @@ pub(super) fn login_options(args: &LoginArgs) -> anyhow::Result<LoginOptions> {
             ChannelBinding::TlsExporter => Binding::Exporter,
             ChannelBinding::TlsServerEndPoint => Binding::ServerEndPoint,
         }),
+        no_initial_response: args.no_initial_response,
+        ntlm_v1: args.ntlmv1,
         password,
     })
 }

@@ -1,9 +1,36 @@
 //! Why a login failed, from the bytes that were sent: what can be seen in them, not what may be guessed.
 //! A finding never holds anything of a password.
 
-use crate::sasl::{self, Description, Party, Places, Said};
+use crate::sasl::{self, Description, Exposure, Party, Places, Said};
 use crate::text::printable_str;
 use crate::wire::base64::{self, NotBase64, Oddity};
+
+/// What a login by this mechanism gives away. Of one that is not known, nobody can say that it is not the password.
+pub fn exposure(mechanism: &str) -> Exposure {
+    sasl::lookup(mechanism).map_or(Exposure::Secret, |known| known.exposes)
+}
+
+/// What a login gives away on a line that anybody can read, or to whoever answers in the server's place: whole words to
+/// stand behind "which".
+///
+/// # Source
+/// RFC 5802 §9 (SCRAM), RFC 2195 §5 (CRAM-MD5), MS-NLMP §5.1 (NTLM).
+pub fn gives_away(exposes: Exposure) -> &'static str {
+    match exposes {
+        Exposure::Nothing => "gives nothing away",
+        Exposure::SlowGuesses => "lets whoever records it guess at the password, slowly",
+        Exposure::Guesses => "lets whoever records it guess the password offline",
+        Exposure::GuessesAndRelay => "lets whoever records it guess the password offline, and whoever relays it log in elsewhere",
+        Exposure::Secret => "shows the password",
+    }
+}
+
+/// Why a mechanism's first version of NTLM is not made. `lacks`: what the server's challenge lacks.
+pub fn no_ntlm_v1(lacks: &str) -> String {
+    format!(
+        "the server asks for NTLMv1 ({lacks}): whoever records such an answer can compute the password's hash from it, and log in with that. --ntlmv1 makes it anyway"
+    )
+}
 
 /// A login that was refused.
 #[derive(Debug)]
@@ -41,8 +68,7 @@ pub fn findings(refused: &Refused<'_>) -> Vec<String> {
             found.extend(described.remarks.into_iter().map(|remark| printable_str(&remark).into_owned()));
         }
     }
-    let readable = sasl::lookup(refused.mechanism).is_none_or(|known| known.readable);
-    if !refused.encrypted && refused.tls_offered && readable {
+    if !refused.encrypted && refused.tls_offered && exposure(refused.mechanism).needs_consent() {
         found.push("The connection is not encrypted, and STARTTLS is offered: many servers refuse every login outside TLS.".to_owned());
     }
     found.dedup();

@@ -203,6 +203,11 @@ pub fn out_of_step(code: ReplyCode, what: &str, due: &str) -> String {
     format!("{code} does not answer {what} ({due} does): the server is out of step, and this counts as no answer.")
 }
 
+/// A positive reply to AUTH that is not 235 (RFC 4954 §6): it is no refusal either.
+pub fn login_not_ended(code: ReplyCode) -> String {
+    format!("Only 235 ends a login well: after {code} it is not known whether you are logged in.")
+}
+
 /// A reply that counts by its first digit only (RFC 5321 §4.2.1). `usual`: the code to expect there.
 pub fn unusual(code: ReplyCode, usual: u16, what: &str) -> String {
     format!("{code} is unusual for {} ({usual} is the code); its first digit decides.", printable_str(what))

@@ -213,7 +213,11 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
         TalkFailure::Refused { situation, reply } => words.refused(situation, reply),
         TalkFailure::OutOfStep { verb, due, reply } => diagnosis(
             format!("{} answers {} with {}", words.place, printable_str(verb), code_of(reply)),
-            &format!("{} {}", said(reply), notice::out_of_step(reply.code, verb, due)),
+            &format!(
+                "{} {}",
+                said(reply),
+                if verb == "AUTH" { notice::login_not_ended(reply.code) } else { notice::out_of_step(reply.code, verb, due) }
+            ),
             &[
                 "The server, or the proxy before it, sends a reply too many, and each later one answers an earlier command.",
                 "A device on the way answers in its place.",

@@ -133,7 +133,7 @@ fn shell(line: &str) -> Command {
 /// stays in ours: from another one it could not ask for a password there (SIGTTIN would stop it). What the program has
 /// started itself is then left to see the end of its input.
 #[cfg(unix)]
-fn own_group_without_terminal(command: &mut Command) {
+pub(crate) fn own_group_without_terminal(command: &mut Command) {
     if !has_terminal() {
         command.process_group(0);
     }
@@ -145,10 +145,10 @@ fn has_terminal() -> bool {
 }
 
 #[cfg(not(unix))]
-fn own_group_without_terminal(_command: &mut Command) {}
+pub(crate) fn own_group_without_terminal(_command: &mut Command) {}
 
 /// Ends a program, and its group if it leads one. Its number is its own as long as it is not reaped.
-fn end(child: &mut Child) {
+pub(crate) fn end(child: &mut Child) {
     #[cfg(unix)]
     if let Some(id) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
         && rustix::process::getpgid(Some(id)) == Ok(id)

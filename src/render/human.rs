@@ -71,8 +71,16 @@ pub fn fact(fact: &Fact, situation: &Situation, reply: &Reply) -> Vec<Row> {
 /// What a challenge says and what is wanted now. `carried`: the answer is given for the operator.
 pub fn challenge(mechanism: &str, challenge: &Challenge, said: Option<&Description>, carried: bool) -> Vec<Row> {
     let reading = challenge.decoded.as_ref().map(crate::explain::blob::describe);
+    let is_usual = challenge.is_usual_text(mechanism);
     let is_question = !matches!(challenge.asks, Question::Base64 { .. });
     let mut rows = match (said, &reading) {
+        _ if challenge.holds_secret => vec![Row::note("The challenge gives back what was sent, and is not shown.")],
+        _ if is_usual => {
+            vec![Row::note(format!(
+                "\"{}\" is not base64, but a usual answer: the server waits for the first message.",
+                printable(&challenge.raw)
+            ))]
+        }
         (Some(said), _) if !is_question => description::rows(said),
         (_, Ok(reading)) if reading.text.is_empty() && is_question => vec![Row::note("The server asks without words.")],
         (_, Ok(reading)) if reading.text.is_empty() => vec![Row::note("The server waits for the first message.")],
@@ -91,7 +99,9 @@ pub fn challenge(mechanism: &str, challenge: &Challenge, said: Option<&Descripti
             rows.push(Row::note(format!("{}{by_itself}* cancels; a line of base64 is sent as it is.", wants.replace("{name}", &name))));
         }
     }
-    if let Ok(reading) = reading {
+    if let Ok(reading) = reading
+        && !is_usual
+    {
         rows.extend(reading.remarks.iter().map(|remark| Row::hint(format!("The server's base64 is odd: {remark}."))));
     }
     rows

@@ -5,8 +5,9 @@ use zeroize::Zeroize;
 use super::commands;
 use super::editor::{Given, drop_type_ahead};
 use super::{Outcome, Repl};
+use crate::explain::login::{exposure, gives_away};
 use crate::render::{Row, Sign};
-use crate::sasl;
+use crate::sasl::{self, Exposure};
 use crate::secret::Secret;
 use crate::session::client::Answer;
 use crate::session::dialogue::Question;
@@ -31,7 +32,7 @@ impl Repl {
         };
         if password.expose().is_empty() {
             self.screen.note("Nothing was typed. * cancels the login.");
-        } else if self.clear_text_is_allowed().await {
+        } else if self.may_expose(Exposure::Secret).await {
             self.answer_password(password).await;
         } else {
             self.cancel_login().await;
@@ -71,13 +72,27 @@ impl Repl {
     /// A typed line while the server waits for an answer.
     pub(super) async fn answer_line(&mut self, question: Question, mut line: Vec<u8>) {
         if line.trim_ascii() == b"*" {
+            self.expect_no_answers();
             self.cancel_login().await;
             return;
         }
-        if let super::input::Typed::Local { name, arguments } = super::input::read(&line)
-            && self.is_terminal()
+        // A script's line may be a password that begins with a colon: only the names of local commands are some.
+        let is_local = |name: &str| self.is_terminal() || commands::is_name(name);
+        match super::input::read(&line) {
+            super::input::Typed::Local { name, arguments } if is_local(name) => {
+                commands::run(self, name, arguments).await;
+                return;
+            }
+            super::input::Typed::Command(rest) if line.starts_with(b"::") && is_escaped(rest) => line = rest.to_vec(),
+            _ => {}
+        }
+        if !self.is_terminal()
+            && line.is_empty()
+            && self.plain_user.is_none()
+            && matches!(question, Question::UserName | Question::UserNameAndPassword)
         {
-            commands::run(self, name, arguments).await;
+            self.screen.warning("The script's line for the user name is empty: the login is cancelled.");
+            self.give_up_login().await;
             return;
         }
         match question {
@@ -90,10 +105,10 @@ impl Repl {
                 }
             }
             Question::Password | Question::UserNameAndPassword => {
-                if self.clear_text_is_allowed().await {
+                if self.may_expose(Exposure::Secret).await {
                     self.answer_password(Secret::new(std::mem::take(&mut line))).await;
                 } else {
-                    self.refuse_clear_text().await;
+                    self.refuse_clear_text(Exposure::Secret).await;
                 }
             }
             Question::Base64 { .. } => self.answer_base64(line).await,
@@ -134,13 +149,15 @@ impl Repl {
         };
         if let Some(trouble) = trouble {
             self.screen.hint(trouble);
-            if self.ask("*  Send it all the same?", false).await == Some(false) {
+            if self.ask("*  Send it anyway?", false).await == Some(false) {
                 return;
             }
         }
-        let mechanism = self.session().and_then(|session| session.dialogue()).map(|dialogue| dialogue.mechanism.clone());
-        if is_readable(mechanism.as_deref().unwrap_or_default()) && !self.clear_text_is_allowed().await {
-            self.refuse_clear_text().await;
+        let dialogue = self.session().and_then(|session| session.dialogue());
+        let exposes = dialogue.filter(|dialogue| dialogue.would_say(&line).hidden.is_some()).map(|dialogue| exposure(&dialogue.mechanism));
+        let exposes = exposes.unwrap_or(Exposure::Nothing);
+        if !self.may_expose(exposes).await {
+            self.refuse_clear_text(exposes).await;
             return;
         }
         self.send_as_typed(line).await;
@@ -181,6 +198,9 @@ impl Repl {
             return;
         }
         let mechanism = self.session().and_then(Session::dialogue).map(|dialogue| dialogue.mechanism.clone()).unwrap_or_default();
+        if self.carrying.is_none() && !matches!(answer, Answer::Cancel) {
+            self.count_answer();
+        }
         let Some(connection) = &mut self.connection else { return };
         let sent = connection.answer(answer);
         let open = match answer {
@@ -202,26 +222,29 @@ impl Repl {
         }
     }
 
-    /// Whether a password may go out now. Asks at a terminal; a script needs `--allow-cleartext` (P23).
-    pub(super) async fn clear_text_is_allowed(&mut self) -> bool {
+    /// Whether a login that gives this away may go out now. Asks at a terminal; a script needs `--allow-cleartext` (P23,
+    /// P47).
+    pub(super) async fn may_expose(&mut self, exposes: Exposure) -> bool {
         let security = self.session().map_or(Security::Clear, Session::security);
         let practice = self.options.practice.is_some() && security == Security::Clear;
-        if self.options.allow_cleartext || practice || security == Security::Verified {
+        if !exposes.needs_consent() || self.options.allow_cleartext || practice || security == Security::Verified {
             return true;
         }
         if !self.is_terminal() {
             return false;
         }
-        let question = match security {
-            Security::Clear => "!  Send the password unencrypted?",
-            _ => "!  The certificate is not in order: send the password all the same?",
+        let question = match (security, exposes) {
+            (Security::Clear, Exposure::Secret) => "!  Send the password unencrypted?".to_owned(),
+            (Security::Clear, _) => format!("!  Unencrypted, this login {}. Send it?", gives_away(exposes)),
+            (_, Exposure::Secret) => "!  The certificate is not in order: send the password anyway?".to_owned(),
+            _ => format!("!  The certificate is not in order, and this login {}. Send it anyway?", gives_away(exposes)),
         };
-        self.ask(question, false).await == Some(true)
+        self.ask(&question, false).await == Some(true)
     }
 
-    async fn refuse_clear_text(&mut self) {
+    async fn refuse_clear_text(&mut self, exposes: Exposure) {
         if !self.is_terminal() {
-            let words = self.why_not_sent("Not sent");
+            let words = self.why_not_sent("Not sent", exposes);
             self.screen.warning(words);
         }
         self.cancel_login().await;
@@ -230,27 +253,28 @@ impl Repl {
         }
     }
 
-    pub(super) fn why_not_sent(&self, what: &str) -> String {
-        let why = match self.session().map_or(Security::Clear, Session::security) {
-            Security::Clear => "this connection is not encrypted, and the password could be read on the way",
-            _ => "the certificate is not in order, and the password could reach somebody else",
+    pub(super) fn why_not_sent(&self, what: &str, exposes: Exposure) -> String {
+        let security = self.session().map_or(Security::Clear, Session::security);
+        let why = match (security, exposes) {
+            (Security::Clear, Exposure::Secret) => "this connection is not encrypted, and the password could be read on the way".to_owned(),
+            (Security::Clear, _) => format!("this connection is not encrypted, and the login {}", gives_away(exposes)),
+            (_, Exposure::Secret) => "the certificate is not in order, and the password could reach somebody else".to_owned(),
+            _ => format!("the certificate is not in order, and the login {}", gives_away(exposes)),
         };
-        format!("{what}: {why}. --allow-cleartext sends it all the same.")
+        format!("{what}: {why}. --allow-cleartext sends it anyway.")
     }
 
     /// Whether a command line may go out: an AUTH with credentials in it needs a yes on a clear line.
     pub(super) async fn may_send_credentials(&mut self, line: &[u8]) -> bool {
         let Command::Auth { mechanism, .. } = Command::parse(line) else { return true };
-        if self.carrying.is_some() || !redact::hides(line) || !is_readable(&mechanism) {
-            return true;
-        }
-        if self.clear_text_is_allowed().await {
+        let exposes = exposure(&mechanism);
+        if self.carrying.is_some() || !redact::hides(line) || self.may_expose(exposes).await {
             return true;
         }
         if self.is_terminal() {
             self.screen.note("Not sent.");
         } else {
-            let words = self.why_not_sent("AUTH not sent");
+            let words = self.why_not_sent("AUTH not sent", exposes);
             self.screen.warning(words);
             self.outcome = Some(Outcome::ClearTextRefused);
         }
@@ -258,7 +282,7 @@ impl Repl {
     }
 }
 
-/// Whether an answer of this mechanism carries what whoever reads the line can use.
-fn is_readable(mechanism: &str) -> bool {
-    sasl::lookup(mechanism).is_none_or(|known| known.readable)
+/// Whether a line behind a second colon would be a local command without it.
+fn is_escaped(line: &[u8]) -> bool {
+    matches!(super::input::read(line), super::input::Typed::Local { name, .. } if commands::is_name(name))
 }

@@ -4,7 +4,7 @@ use super::settings::Explain;
 use super::{Repl, now_ms};
 use crate::explain::{blob, login};
 use crate::render::{description, human};
-use crate::sasl;
+use crate::sasl::{self, Exposure};
 use crate::session::Security;
 
 impl Repl {
@@ -12,14 +12,14 @@ impl Repl {
     pub(super) fn show_challenge(&mut self) {
         let Some(dialogue) = self.connection.as_ref().and_then(|connection| connection.session().dialogue()) else { return };
         let (mechanism, challenge, said) = (dialogue.mechanism.clone(), dialogue.challenge.clone(), dialogue.describe_challenge(now_ms()));
-        if sasl::lookup(&mechanism).is_none_or(|known| known.readable) {
+        if login::exposure(&mechanism) == Exposure::Secret {
             self.warn_of_clear_text();
         }
         if self.screen.quiet {
             return;
         }
         if self.settings.raw_answers {
-            if let Ok(decoded) = &challenge.decoded {
+            if let (Ok(decoded), false) = (&challenge.decoded, challenge.holds_secret) {
                 self.screen.note(format!("The challenge says \"{}\".", blob::describe(decoded).text));
             }
             return;

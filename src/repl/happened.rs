@@ -268,7 +268,7 @@ impl Repl {
             }
             Expected::Answer(_) | Expected::Command(Command::Auth { .. }) if self.memory.cancelling => {}
             Expected::Answer(_) | Expected::Command(Command::Auth { .. }) => {
-                self.screen.hint(format!("{} is no answer to AUTH (235 is): you are not logged in.", reply.code));
+                self.screen.hint(notice::login_not_ended(reply.code));
                 self.stop_script(Outcome::LoginRefused);
             }
             _ => {
@@ -316,6 +316,10 @@ impl Repl {
 
     fn ended(&mut self, ending: &Ending) {
         let farewell = self.said_quit();
+        if matches!(ending, Ending::TooLong { .. } | Ending::Flood) {
+            // That the server breaks all bounds says more than that a login was not finished.
+            self.expect_no_answers();
+        }
         let asked = matches!(ending, Ending::Closed { announced: true, .. });
         let mut rows = human::ending(ending);
         if self.is_terminal() && !asked && !matches!(ending, Ending::ClosedByUs) && rows.is_empty() {

@@ -5,11 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::editor::Given;
 use super::signals::Signal;
 use super::{Outcome, Repl};
-use crate::jobs::credentials::{PasswordSource, first_line};
+use crate::explain::login::no_ntlm_v1;
+use crate::jobs::credentials::PasswordSource;
 use crate::net::hello_name::workstation;
 use crate::sasl::{self, Channel, Client, Login, Mechanism, Needs, Party, Proof, Trouble};
 use crate::secret::Secret;
 use crate::session::client::Answer;
+use crate::session::dialogue::refuses_initial_response;
 use crate::session::{Security, Session};
 use crate::text::printable_str;
 use crate::wire::base64;
@@ -35,8 +37,15 @@ struct Carried {
     login: Login,
 }
 
-/// The login was given up, and why was said.
-struct GivenUp;
+/// The login was given up, and why was said: how a script ends by it.
+struct GivenUp(Outcome);
+
+impl GivenUp {
+    /// For want of something that a login needs.
+    fn incomplete() -> Self {
+        Self(Outcome::LoginRefused)
+    }
+}
 
 impl Repl {
     // ---- how it begins -------------------------------------------------------------------------
@@ -109,6 +118,7 @@ impl Repl {
         }
         let user = if user.is_empty() { self.plain_user.take().or(known_user) } else { Some(user.to_owned()) };
         let login = self.login(user.as_deref());
+        self.expect_no_answers();
         self.carrying = Some(Carrying::default());
         self.carry_on(Carried { mechanism, client, login }).await;
         self.carrying = None;
@@ -136,8 +146,12 @@ impl Repl {
     }
 
     fn fails_login(&mut self) {
+        self.fails_login_with(Outcome::LoginRefused);
+    }
+
+    fn fails_login_with(&mut self, outcome: Outcome) {
         if !self.is_terminal() {
-            self.outcome.get_or_insert(Outcome::LoginRefused);
+            self.outcome.get_or_insert(outcome);
         }
     }
 
@@ -146,7 +160,7 @@ impl Repl {
     fn choose(&mut self, wanted: Option<&'static Mechanism>) -> Option<&'static Mechanism> {
         let offered = self.session().and_then(Session::capabilities).map(Capabilities::mechanisms).unwrap_or_default();
         let found = match wanted {
-            Some(mechanism) => Some(mechanism).filter(|_| offered.iter().any(|name| name == mechanism.name)),
+            Some(mechanism) => Some(mechanism).filter(|_| sasl::may_name(mechanism, &offered)),
             None => sasl::best(&offered, |mechanism| self.serves(mechanism), false),
         };
         if found.is_none() {
@@ -201,6 +215,7 @@ impl Repl {
             now: super::now_ms(),
             channel: self.channel(),
             offers_binding: offered.iter().filter_map(|name| sasl::lookup(name)).any(Mechanism::binds),
+            ntlm_v1: options.ntlm_v1,
         }
     }
 
@@ -220,8 +235,11 @@ impl Repl {
         let name = carried.mechanism.name;
         let mut line = Secret::new(format!("AUTH {name}"));
         let mut initial = false;
-        if carried.mechanism.client_first {
-            let Ok(message) = self.next_message(&mut carried, None).await else { return self.fails_login() };
+        if carried.mechanism.client_first && !self.options.login.no_initial_response {
+            let message = match self.next_message(&mut carried, None).await {
+                Ok(message) => message,
+                Err(GivenUp(outcome)) => return self.fails_login_with(outcome),
+            };
             let encoded = Secret::new(if message.expose().is_empty() { "=".to_owned() } else { base64::encode(message.expose()) });
             initial = line.expose().len() + encoded.expose().len() + 3 <= LONGEST_LINE;
             if initial {
@@ -259,9 +277,12 @@ impl Repl {
                 return self.fails_login();
             };
             let challenge = challenge.map(<[u8]>::to_vec);
-            let Ok(message) = self.next_message(&mut carried, challenge.as_deref()).await else {
-                self.cancel_login().await;
-                return self.fails_login();
+            let message = match self.next_message(&mut carried, challenge.as_deref()).await {
+                Ok(message) => message,
+                Err(GivenUp(outcome)) => {
+                    self.cancel_login().await;
+                    return self.fails_login_with(outcome);
+                }
             };
             self.give(&Answer::Message(message)).await;
         }
@@ -275,14 +296,14 @@ impl Repl {
         loop {
             match carried.client.step(challenge, &carried.login) {
                 Ok(message) => return Ok(message),
-                Err(Trouble::NeedsUser) => carried.login.user = self.ask_user(carried.mechanism).await.ok_or(GivenUp)?,
+                Err(Trouble::NeedsUser) => carried.login.user = self.ask_user(carried.mechanism).await.ok_or_else(GivenUp::incomplete)?,
                 Err(Trouble::NeedsSecret) => {
-                    let secret = self.provide_secret(carried.mechanism, &carried.login.user).await.ok_or(GivenUp)?;
+                    let secret = self.provide_secret(carried.mechanism, &carried.login.user).await?;
                     carried.login.secret = Some(secret);
                 }
                 Err(trouble) => {
                     self.tell_trouble(carried.mechanism, &trouble);
-                    return Err(GivenUp);
+                    return Err(GivenUp::incomplete());
                 }
             }
         }
@@ -294,6 +315,7 @@ impl Repl {
             Trouble::NeedsUser | Trouble::NeedsSecret => format!("AUTH {name} lacks a user name or a password."),
             Trouble::BadChallenge(why) => format!("The challenge is not one of {name}: {why}."),
             Trouble::Impossible(why) => format!("AUTH {name} cannot be done: {}.", printable_str(why)),
+            Trouble::NtlmV1(lacks) => format!("AUTH {name} is cancelled: {}.", no_ntlm_v1(lacks)),
             Trouble::NotTheServer(why) => {
                 format!("The server has not proved that it knows the password ({why}): somebody else may be answering in its place.")
             }
@@ -317,7 +339,7 @@ impl Repl {
     pub(super) fn wants_other_form(&mut self, reply: &Reply) -> bool {
         let Some(carrying) = self.carrying.as_mut().filter(|carrying| carrying.has_initial_response) else { return false };
         carrying.has_initial_response = false;
-        carrying.other_form_wanted = matches!(reply.code.number(), 500 | 501 | 504);
+        carrying.other_form_wanted = refuses_initial_response(reply);
         carrying.other_form_wanted
     }
 
@@ -347,28 +369,24 @@ impl Repl {
     }
 
     /// The password or token, if it may go out.
-    async fn provide_secret(&mut self, mechanism: &Mechanism, user: &str) -> Option<Secret<String>> {
-        let secret = self.find_secret(mechanism, user).await?;
-        if mechanism.readable && !self.clear_text_is_allowed().await {
-            if self.is_terminal() {
-                self.screen.note("Not sent.");
-            } else {
-                let words = self.why_not_sent("Not sent");
-                self.screen.warning(words);
-                self.outcome = Some(Outcome::ClearTextRefused);
-            }
-            return None;
+    async fn provide_secret(&mut self, mechanism: &Mechanism, user: &str) -> Result<Secret<String>, GivenUp> {
+        let secret = self.find_secret(mechanism, user).await.ok_or_else(GivenUp::incomplete)?;
+        if self.may_expose(mechanism.exposes).await {
+            return Ok(secret);
         }
-        Some(secret)
+        if self.is_terminal() {
+            self.screen.note("Not sent.");
+        } else {
+            let words = self.why_not_sent("Not sent", mechanism.exposes);
+            self.screen.warning(words);
+        }
+        Err(GivenUp(Outcome::ClearTextRefused))
     }
 
     async fn find_secret(&mut self, mechanism: &Mechanism, user: &str) -> Option<Secret<String>> {
-        let source = self.options.login.password.clone();
-        let (host, user) = (self.target.host.clone(), user.to_owned());
-        // A password command may take its time; the runtime's own thread must not.
-        let reading = tokio::task::spawn_blocking(move || source.read(&host, &user));
+        let source = &self.options.login.password;
         let read = tokio::select! {
-            read = reading => read.unwrap_or_else(|_| Err("it could not be read".to_owned())),
+            read = source.read(&self.target.host, user, self.options.limits.reply) => read,
             signal = self.signals.next_ending() => {
                 if signal == Signal::Interrupt && self.is_terminal() {
                     self.screen.note("Stopped.");
@@ -400,13 +418,13 @@ impl Repl {
             return self.as_text(&typed);
         }
         if self.options.login.password == PasswordSource::Input {
-            if let Given::Line(line) = self.source.given().await
-                && let Ok(secret) = first_line(line)
-            {
-                return Some(secret);
-            }
-            self.screen.warning("No password: the first line of the input should hold it (--password-stdin).");
-            return None;
+            return match self.password_line().await {
+                Ok(secret) => Some(secret),
+                Err(words) => {
+                    self.screen.warning(format!("No password: {}.", printable_str(&words)));
+                    None
+                }
+            };
         }
         self.screen.warning(
             "There is no terminal to ask for the password at: --password-file, --password-command, --password-stdin or --netrc gives it.",

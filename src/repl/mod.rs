@@ -25,6 +25,7 @@ mod prompt;
 mod route;
 mod screen;
 mod script;
+mod script_login;
 mod secure;
 mod settings;
 mod signals;
@@ -126,6 +127,8 @@ pub struct Repl {
     plain_user: Option<String>,
     /// The login that is carried out for the operator.
     carrying: Option<login::Carrying>,
+    /// Which lines of a script belong to a login.
+    script_login: script_login::ScriptLogin,
     /// The line that was held back; typed again it is sent.
     held_back: Option<Vec<u8>>,
     /// The log could not be written: the exit status must say so.
@@ -220,6 +223,7 @@ impl Repl {
             message: Message::default(),
             plain_user: None,
             carrying: None,
+            script_login: script_login::ScriptLogin::default(),
             held_back: None,
             log_broken: false,
             accepted_before: 0,
@@ -252,8 +256,10 @@ impl Repl {
         if self.outcome.is_none() && self.options.login.is_wanted {
             self.log_in().await;
         }
+        self.take_password_line().await;
         while self.outcome.is_none() {
             self.turn().await;
+            self.drop_answers().await;
         }
         let outcome = self.leave().await;
         if let Some(terminal) = &self.terminal {
@@ -277,6 +283,9 @@ impl Repl {
             && self.wants_password(question)
         {
             self.password_turn().await;
+            return;
+        }
+        if self.answers_without_line().await {
             return;
         }
         let queued = self.queue.pop_front();
@@ -403,6 +412,7 @@ impl Repl {
             return;
         }
         line.clone_into(&mut self.memory.command);
+        self.expect_answers(line);
         self.memory.sent_at = Some(tokio::time::Instant::now());
         self.memory.cancelling = false;
         self.memory.cancelled_before = false;

@@ -1,6 +1,6 @@
 //! ANONYMOUS (RFC 4505): no login, only a trace of who it was, if anything.
 
-use super::{ByHand, Client, Description, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn};
+use super::{ByHand, Client, Description, Exposure, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn, Typed};
 use crate::secret::Secret;
 
 /// The descriptor.
@@ -11,7 +11,9 @@ pub const MECHANISM: Mechanism = Mechanism {
     by_hand: ByHand::PlainText,
     needs: Needs::Nothing,
     client_first: true,
-    readable: false,
+    exposes: Exposure::Nothing,
+    typed: &[&[Typed::Message]],
+    acknowledge: None,
     rank: 0,
     client: || Box::new(Anonymous),
     server: Some(|| Box::new(Anonymous)),

@@ -29,6 +29,8 @@ pub struct Login {
     pub channel: Channel,
     /// The server offers a mechanism with channel binding, or it is not known whether it does.
     pub offers_binding: bool,
+    /// NTLM may answer in its first version.
+    pub ntlm_v1: bool,
 }
 
 impl Login {
@@ -115,6 +117,8 @@ pub enum Trouble {
     BadChallenge(&'static str),
     /// The mechanism cannot be used here.
     Impossible(String),
+    /// NTLM: the server asks for the first version of the answer, which was not allowed. Says what it lacks.
+    NtlmV1(&'static str),
     /// The server is not who it says, or does not know the password.
     NotTheServer(&'static str),
 }
@@ -139,6 +143,11 @@ pub trait Client: std::fmt::Debug + Send {
     /// says.
     fn reads_challenge(&self) -> bool {
         true
+    }
+
+    /// Whether a challenge is only a question in words, from which nothing is computed.
+    fn only_asks(&self) -> bool {
+        false
     }
 
     /// What the server has proved; asked once it has accepted the login.

@@ -1,6 +1,6 @@
 //! CRAM-MD5 (RFC 2195): the server sends a text, the client answers `user SP hex(HMAC-MD5(password, text))`.
 
-use super::{ByHand, Client, Description, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn, hash};
+use super::{ByHand, Client, Description, Exposure, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn, Typed, hash};
 use crate::secret::Secret;
 
 /// The descriptor.
@@ -11,7 +11,9 @@ pub const MECHANISM: Mechanism = Mechanism {
     by_hand: ByHand::Base64,
     needs: Needs::Password,
     client_first: false,
-    readable: false,
+    exposes: Exposure::Guesses,
+    typed: &[&[Typed::Message]],
+    acknowledge: None,
     rank: 30,
     client: || Box::new(Answering),
     server: Some(|| Box::new(Asking::default())),

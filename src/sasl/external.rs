@@ -1,6 +1,6 @@
 //! EXTERNAL (RFC 4422 appendix A): the TLS client certificate says who it is, the one message whose rights are wanted.
 
-use super::{ByHand, Client, Description, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn};
+use super::{ByHand, Client, Description, Exposure, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn, Typed};
 use crate::secret::Secret;
 
 /// The descriptor.
@@ -11,7 +11,9 @@ pub const MECHANISM: Mechanism = Mechanism {
     by_hand: ByHand::PlainText,
     needs: Needs::Certificate,
     client_first: true,
-    readable: false,
+    exposes: Exposure::Nothing,
+    typed: &[&[Typed::Message]],
+    acknowledge: None,
     rank: 90,
     client: || Box::new(External),
     server: Some(|| Box::new(External)),

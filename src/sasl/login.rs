@@ -1,7 +1,7 @@
 //! LOGIN (draft-murchison-sasl-login): the server asks for a user name and a password, in words that
 //! no document fixes.
 
-use super::{ByHand, Client, Description, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn, hash};
+use super::{ByHand, Client, Description, Exposure, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn, Typed, hash};
 use crate::secret::Secret;
 
 /// The descriptor.
@@ -12,7 +12,9 @@ pub const MECHANISM: Mechanism = Mechanism {
     by_hand: ByHand::PlainText,
     needs: Needs::Password,
     client_first: false,
-    readable: true,
+    exposes: Exposure::Secret,
+    typed: &[&[Typed::UserName], &[Typed::Password]],
+    acknowledge: None,
     rank: 10,
     client: || Box::new(Answering::default()),
     server: Some(|| Box::new(Asking::default())),
@@ -58,6 +60,7 @@ pub fn names_something(prompt: &[u8]) -> bool {
 #[derive(Debug, Default)]
 struct Answering {
     user_name_given: bool,
+    password_given: bool,
 }
 
 impl Client for Answering {
@@ -68,14 +71,27 @@ impl Client for Answering {
                 self.user_name_given = true;
                 user
             }
-            Asks::Password => login.known()?.1,
+            // A server that asks again gets it once (P47): who knows what it does with the second.
+            Asks::Password if self.password_given => return Err(Trouble::BadChallenge("it asks for the password again")),
+            Asks::Password => {
+                let password = login.known()?.1;
+                self.password_given = true;
+                password
+            }
         };
         Ok(Secret::new(answer.as_bytes().to_vec()))
     }
 
     fn adopt(&mut self, _sent: &[u8], answering: Option<&[u8]>) -> Result<(), Trouble> {
-        self.user_name_given |= asks(answering.unwrap_or_default(), false) == Asks::UserName;
+        match asks(answering.unwrap_or_default(), self.user_name_given) {
+            Asks::UserName => self.user_name_given = true,
+            Asks::Password => self.password_given = true,
+        }
         Ok(())
+    }
+
+    fn only_asks(&self) -> bool {
+        true
     }
 }
 
@@ -135,5 +151,15 @@ mod tests {
         for (prompt, given, want) in table {
             assert_eq!(asks(prompt, *given), *want, "{:?}", String::from_utf8_lossy(prompt));
         }
+    }
+
+    #[test]
+    fn a_server_that_asks_for_the_password_again_gets_it_once() {
+        let login = crate::sasl::tests::login("logon", "secret");
+        let mut client = Answering::default();
+        for (words, want) in [(&b"User Name"[..], &b"logon"[..]), (b"Username:", b"logon"), (b"Password:", b"secret")] {
+            assert_eq!(client.step(Some(words), &login).unwrap().expose(), want);
+        }
+        assert!(matches!(client.step(Some(b"Password:"), &login), Err(Trouble::BadChallenge(_))));
     }
 }

@@ -43,8 +43,12 @@ pub struct Mechanism {
     pub needs: Needs,
     /// The client speaks first: its first message can stand behind `AUTH NAME` (RFC 4954 §4).
     pub client_first: bool,
-    /// Whoever reads the line has the secret: it belongs inside TLS.
-    pub readable: bool,
+    /// What a login gives away to whoever reads the line.
+    pub exposes: Exposure,
+    /// What a person types where AUTH stands alone: the lines of each message. What only closes a login is left out.
+    pub typed: &'static [&'static [Typed]],
+    /// What the client says where the server has said its last word and waits: an error in XOAUTH2, its proof in SCRAM.
+    pub acknowledge: Option<&'static str>,
     /// The highest that the credentials serve is taken by itself; 0 only when it is asked for.
     pub rank: u8,
     /// The client's side, at its beginning.
@@ -61,6 +65,39 @@ impl Mechanism {
     pub fn binds(&self) -> bool {
         self.name.ends_with("-PLUS")
     }
+}
+
+/// What a login gives away to whoever reads the line, or answers in the server's place (P47). Later ones are worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exposure {
+    /// Nothing that lets anybody in.
+    Nothing,
+    /// What guesses of the password can be tried against, each at the cost of thousands of rounds of hashing.
+    SlowGuesses,
+    /// What guesses of the password can be tried against, billions a second.
+    Guesses,
+    /// The same, and somebody in between can log in elsewhere with it at once.
+    GuessesAndRelay,
+    /// The password or token itself.
+    Secret,
+}
+
+impl Exposure {
+    /// It belongs on a line that is encrypted, to a server that is verified; anywhere else somebody has to agree.
+    pub fn needs_consent(self) -> bool {
+        self >= Self::Guesses
+    }
+}
+
+/// A line that a person types for a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typed {
+    /// The user name.
+    UserName,
+    /// The password.
+    Password,
+    /// A message in base64.
+    Message,
 }
 
 /// What the operator can do at a challenge of a mechanism.
@@ -120,10 +157,18 @@ pub fn describe(mechanism: &str, said: &Said<'_>) -> Option<Description> {
 }
 
 /// The mechanism to log in with: of those that the server offers and the credentials serve, the one with
-/// the highest rank. `clear` leaves out those whose secret can be read on the way.
-pub fn best(offered: &[String], serves: impl Fn(&Mechanism) -> bool, clear: bool) -> Option<&'static Mechanism> {
+/// the highest rank. `exposed` leaves out those that give too much away on such a line.
+pub fn best(offered: &[String], serves: impl Fn(&Mechanism) -> bool, exposed: bool) -> Option<&'static Mechanism> {
     let known = offered.iter().filter_map(|name| lookup(name));
-    known.filter(|mechanism| mechanism.rank > 0 && serves(mechanism) && !(clear && mechanism.readable)).max_by_key(|known| known.rank)
+    known
+        .filter(|mechanism| mechanism.rank > 0 && serves(mechanism) && !(exposed && mechanism.exposes.needs_consent()))
+        .max_by_key(|known| known.rank)
+}
+
+/// Whether a mechanism that the operator names may be tried: it is offered, or nothing of what is offered is known, so
+/// that only trying tells.
+pub fn may_name(wanted: &Mechanism, offered: &[String]) -> bool {
+    offered.iter().any(|name| name.eq_ignore_ascii_case(wanted.name)) || !offered.iter().any(|name| lookup(name).is_some())
 }
 
 #[cfg(test)]
@@ -245,7 +290,12 @@ pub(crate) mod tests {
         let plus = offered("SCRAM-SHA-1-PLUS SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN");
         assert_eq!(best(&plus, password, false).map(|known| known.name), Some("SCRAM-SHA-1-PLUS"));
         assert_eq!(best(&plus, unbound, false).map(|known| known.name), Some("SCRAM-SHA-512"));
-        let table = [("LOGIN PLAIN", false, Some("PLAIN")), ("LOGIN CRAM-MD5", true, Some("CRAM-MD5")), ("LOGIN X-NEW", true, None)];
+        // P47
+        let table = [
+            ("LOGIN PLAIN", false, Some("PLAIN")),
+            ("LOGIN NTLM CRAM-MD5 DIGEST-MD5 PLAIN X-NEW", true, None),
+            ("LOGIN NTLM SCRAM-SHA-1", true, Some("SCRAM-SHA-1")),
+        ];
         for (names, clear, want) in table {
             assert_eq!(best(&offered(names), password, clear).map(|known| known.name), want, "{names}");
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::token::{Bearing, Judging, Parts, describe_challenge};
-use super::{ByHand, Description, Host, Login, Mechanism, Needs, Party, Said, gs2};
+use super::{ByHand, Description, Exposure, Host, Login, Mechanism, Needs, Party, Said, Typed, gs2};
 
 /// What answers an error (RFC 7628 §3.2.3).
 const ACKNOWLEDGE: &str = "\u{1}";
@@ -16,7 +16,9 @@ pub const MECHANISM: Mechanism = Mechanism {
     by_hand: ByHand::Base64,
     needs: Needs::Token,
     client_first: true,
-    readable: true,
+    exposes: Exposure::Secret,
+    typed: &[&[Typed::Message]],
+    acknowledge: Some(ACKNOWLEDGE),
     rank: 6,
     client: || Box::new(Bearing::new(compose, ACKNOWLEDGE)),
     server: Some(|| Box::new(Judging::new(parse, error))),

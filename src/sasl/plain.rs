@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-use super::{ByHand, Client, Description, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn, hash};
+use super::{ByHand, Client, Description, Exposure, Host, Login, Mechanism, Needs, Party, Said, Server, Trouble, Turn, Typed, hash};
 use crate::secret::Secret;
 
 /// The descriptor.
@@ -13,23 +13,51 @@ pub const MECHANISM: Mechanism = Mechanism {
     by_hand: ByHand::PlainText,
     needs: Needs::Password,
     client_first: true,
-    readable: true,
+    exposes: Exposure::Secret,
+    typed: &[&[Typed::UserName, Typed::Password]],
+    acknowledge: None,
     rank: 20,
-    client: || Box::new(Plain),
+    client: || Box::new(Speaking::default()),
     server: Some(|| Box::new(Plain)),
     describe,
 };
 
-/// Both sides: there is nothing to remember between steps.
-#[derive(Debug)]
-struct Plain;
+/// The client's side.
+#[derive(Debug, Default)]
+struct Speaking {
+    /// The message stood in the line of AUTH.
+    initial: bool,
+    /// It answered a challenge.
+    answered: bool,
+}
 
-impl Client for Plain {
-    fn step(&mut self, _challenge: Option<&[u8]>, login: &Login) -> Result<Secret<Vec<u8>>, Trouble> {
-        let (user, password) = login.known()?;
-        Ok(message(&login.authzid, user, password.as_bytes()))
+impl Speaking {
+    /// Takes note of the message. A server that did not see it in the line of AUTH gets it once more, and no other does.
+    fn say(&mut self, is_initial: bool) -> Result<(), Trouble> {
+        match (is_initial, self.answered) {
+            (_, true) => return Err(Trouble::BadChallenge("all has been said")),
+            (true, false) => self.initial = true,
+            (false, false) => self.answered = true,
+        }
+        Ok(())
     }
 }
+
+impl Client for Speaking {
+    fn step(&mut self, challenge: Option<&[u8]>, login: &Login) -> Result<Secret<Vec<u8>>, Trouble> {
+        let (user, password) = login.known()?;
+        self.say(challenge.is_none())?;
+        Ok(message(&login.authzid, user, password.as_bytes()))
+    }
+
+    fn adopt(&mut self, _sent: &[u8], answering: Option<&[u8]>) -> Result<(), Trouble> {
+        self.say(answering.is_none())
+    }
+}
+
+/// The server's side: there is nothing to remember between steps.
+#[derive(Debug)]
+struct Plain;
 
 impl Server for Plain {
     fn step(&mut self, message: Option<&[u8]>, host: &Host) -> Turn {
@@ -108,5 +136,22 @@ mod tests {
         for message in [&b""[..], b"a\0b", b"a\0b\0c\0d", b"user pass", b"\0\0password"] {
             assert!(parse(message).is_none());
         }
+    }
+
+    // A server that does not look into the line of AUTH asks for the message, and gets it once.
+    #[test]
+    fn the_password_goes_out_once_and_once_more_only_where_the_line_of_auth_was_not_read() {
+        let login = crate::sasl::tests::login("logon", "secret");
+        let mut client = Speaking::default();
+        for challenge in [None, Some(&b""[..])] {
+            assert_eq!(client.step(challenge, &login).unwrap().expose(), b"\0logon\0secret");
+        }
+        assert!(matches!(client.step(Some(b""), &login), Err(Trouble::BadChallenge(_))));
+        let mut client = Speaking::default();
+        assert!(client.step(Some(b""), &login).is_ok());
+        assert!(matches!(client.step(Some(b""), &login), Err(Trouble::BadChallenge(_))));
+        let mut client = Speaking::default();
+        client.adopt(b"\0logon\0secret", Some(b"")).unwrap();
+        assert!(matches!(client.step(Some(b""), &login), Err(Trouble::BadChallenge(_))));
     }
 }

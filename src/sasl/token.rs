@@ -254,6 +254,8 @@ pub(super) struct Bearing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Begin,
+    /// In the line of AUTH, where some servers do not look: an empty challenge asks for it once more.
+    ShownAtOnce,
     Shown,
     Refused,
 }
@@ -263,12 +265,11 @@ impl Bearing {
         Self { compose, acknowledge, state: State::Begin, remarks: Vec::new() }
     }
 
-    fn show(&mut self, login: &Login) -> Result<String, Trouble> {
+    fn show(&self, login: &Login) -> Result<String, Trouble> {
         let (user, token) = login.known()?;
         if [user, token, &login.authzid, &login.host].iter().any(|text| text.contains('\u{1}')) {
             return Err(Trouble::Impossible("user name or token holds a byte 01, which ends it in the message".to_owned()));
         }
-        self.state = State::Shown;
         Ok((self.compose)(login, user, token))
     }
 
@@ -282,11 +283,16 @@ impl Bearing {
 
 impl Client for Bearing {
     fn step(&mut self, challenge: Option<&[u8]>, login: &Login) -> Result<Secret<Vec<u8>>, Trouble> {
+        let at_once = challenge.is_none();
         let challenge = challenge.unwrap_or_default();
         let text = match self.state {
-            State::Begin if challenge.is_empty() => self.show(login)?,
+            State::Begin | State::ShownAtOnce if challenge.is_empty() => {
+                let text = self.show(login)?;
+                self.state = if at_once { State::ShownAtOnce } else { State::Shown };
+                text
+            }
             State::Begin => return Err(Trouble::BadChallenge("the client speaks first, so it should be empty")),
-            State::Shown => {
+            State::ShownAtOnce | State::Shown => {
                 self.refuse(challenge);
                 self.acknowledge.to_owned()
             }
@@ -297,8 +303,8 @@ impl Client for Bearing {
 
     fn adopt(&mut self, _sent: &[u8], answering: Option<&[u8]>) -> Result<(), Trouble> {
         match self.state {
-            State::Begin => self.state = State::Shown,
-            State::Shown | State::Refused => self.refuse(answering.unwrap_or_default()),
+            State::Begin => self.state = if answering.is_none() { State::ShownAtOnce } else { State::Shown },
+            State::ShownAtOnce | State::Shown | State::Refused => self.refuse(answering.unwrap_or_default()),
         }
         Ok(())
     }

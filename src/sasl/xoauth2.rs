@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::token::{Bearing, Judging, Parts, describe_challenge};
-use super::{ByHand, Description, Host, Login, Mechanism, Needs, Party, Said};
+use super::{ByHand, Description, Exposure, Host, Login, Mechanism, Needs, Party, Said, Typed};
+
+/// What answers an error, to fetch the refusal.
+const ACKNOWLEDGE: &str = "";
 
 /// The descriptor.
 pub const MECHANISM: Mechanism = Mechanism {
@@ -13,9 +16,11 @@ pub const MECHANISM: Mechanism = Mechanism {
     by_hand: ByHand::Base64,
     needs: Needs::Token,
     client_first: true,
-    readable: true,
+    exposes: Exposure::Secret,
+    typed: &[&[Typed::Message]],
+    acknowledge: Some(ACKNOWLEDGE),
     rank: 5,
-    client: || Box::new(Bearing::new(compose, "")),
+    client: || Box::new(Bearing::new(compose, ACKNOWLEDGE)),
     server: Some(|| Box::new(Judging::new(parse, error))),
     describe,
 };
@@ -75,6 +80,18 @@ mod tests {
         let answer = client.step(Some(br#"{"status":"401","schemes":"bearer"}"#), &user).unwrap();
         assert!(answer.expose().is_empty());
         assert!(client.remarks()[0].contains("expired"));
+        assert!(matches!(client.step(Some(b""), &user), Err(Trouble::BadChallenge(_))));
+    }
+
+    #[test]
+    fn a_server_that_does_not_read_the_line_of_auth_gets_the_token_once_more() {
+        let user = login("logon", "token");
+        let mut client = (MECHANISM.client)();
+        for challenge in [None, Some(&b""[..])] {
+            assert_eq!(client.step(challenge, &user).unwrap().expose(), b"user=logon\x01auth=Bearer token\x01\x01");
+        }
+        // Now an empty challenge can only be an error without words.
+        assert!(client.step(Some(b""), &user).unwrap().expose().is_empty());
         assert!(matches!(client.step(Some(b""), &user), Err(Trouble::BadChallenge(_))));
     }
 

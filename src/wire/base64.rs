@@ -95,6 +95,16 @@ pub fn decode(text: &[u8]) -> Result<Decoded, NotBase64> {
     Ok(Decoded { bytes, oddities })
 }
 
+/// Decodes what is base64 to the letter, and nothing else.
+///
+/// # Errors
+/// [`NotBase64`], also for what [`decode`] would tolerate: [`NotBase64::Length`] where only padding is missing or too
+/// much, or bits are stray.
+pub fn decode_strictly(text: &[u8]) -> Result<Vec<u8>, NotBase64> {
+    let odd = text.iter().position(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'/' | b'='));
+    STANDARD.decode(text).map_err(|_| odd.map_or(NotBase64::Length, |at| NotBase64::Character(at + 1)))
+}
+
 fn note(oddities: &mut Vec<Oddity>, oddity: Oddity) {
     if !oddities.contains(&oddity) {
         oddities.push(oddity);
@@ -139,6 +149,23 @@ mod tests {
                 (Ok(decoded), Ok(bytes)) => assert_eq!((decoded.bytes.as_slice(), decoded.oddities.as_slice()), (*bytes, *odd), "{text}"),
                 (got, want) => assert_eq!(got.map(|d| d.bytes), want.map(<[u8]>::to_vec), "{text}"),
             }
+        }
+    }
+
+    #[test]
+    fn decoding_to_the_letter_repairs_nothing() {
+        let table: &[(&str, Result<&[u8], NotBase64>)] = &[
+            ("VXNlcm5hbWU6", Ok(b"Username:")),
+            ("", Ok(b"")),
+            ("Rubbish", Err(NotBase64::Length)),
+            ("PLAIN supported", Err(NotBase64::Character(6))),
+            ("bG9nb24", Err(NotBase64::Length)),
+            ("bG9nb24==", Err(NotBase64::Length)),
+            ("bG9nb25=", Err(NotBase64::Length)),
+            ("-_-_", Err(NotBase64::Character(1))),
+        ];
+        for (text, want) in table {
+            assert_eq!(decode_strictly(text.as_bytes()).as_deref().map_err(|error| *error), want.map_err(|error| error), "{text}");
         }
     }
 

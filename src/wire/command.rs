@@ -7,7 +7,7 @@ use crate::text::lossy;
 const LONGEST_VERB: usize = 24;
 
 /// The verbs that the session has to understand.
-const VERBS: [&str; 11] = ["EHLO", "LHLO", "HELO", "MAIL", "RCPT", "DATA", "BDAT", "AUTH", "STARTTLS", "RSET", "QUIT"];
+const VERBS: [&str; 12] = ["EHLO", "LHLO", "HELO", "MAIL", "RCPT", "DATA", "BDAT", "AUTH", "X-EXPS", "STARTTLS", "RSET", "QUIT"];
 
 /// A client's command, as far as the session has to understand it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Command {
         /// The message is complete with them.
         last: bool,
     },
-    /// AUTH.
+    /// AUTH, or X-EXPS, which is the same between servers of Exchange.
     Auth {
         /// In capitals; empty when none was given.
         mechanism: String,
@@ -65,7 +65,7 @@ impl Command {
                 let size = words.next().and_then(|size| size.parse().ok()).unwrap_or_default();
                 Self::Bdat { size, last: words.next().is_some_and(|word| word.eq_ignore_ascii_case("LAST")) }
             }
-            "AUTH" => {
+            "AUTH" | "X-EXPS" => {
                 let mut words = argument.split_ascii_whitespace();
                 let mechanism = words.next().unwrap_or_default().to_ascii_uppercase();
                 Self::Auth { mechanism, initial_response: words.next().is_some() }
@@ -96,13 +96,17 @@ impl Command {
     }
 }
 
+fn begins_login(verb: &[u8]) -> bool {
+    [&b"AUTH"[..], b"X-EXPS"].iter().any(|known| known.eq_ignore_ascii_case(verb))
+}
+
 /// The initial response of AUTH: the third word, with whatever follows it.
 pub fn initial_response(line: &[u8]) -> Option<&[u8]> {
     let is_space = |b: &u8| matches!(b, b' ' | b'\t');
     let mut rest = line.trim_ascii();
     for number in 0..2 {
         let end = rest.iter().position(is_space)?;
-        if number == 0 && !rest[..end].eq_ignore_ascii_case(b"AUTH") {
+        if number == 0 && !begins_login(&rest[..end]) {
             return None;
         }
         rest = rest[end..].trim_ascii_start();
@@ -123,15 +127,13 @@ pub fn has_parameter(line: &[u8], name: &[u8]) -> bool {
 pub fn without_secret(line: &[u8]) -> Option<Vec<u8>> {
     let is_space = |b: &u8| matches!(b, b' ' | b'\t');
     let mut words = line.split(is_space).filter(|word| !word.is_empty());
-    if !words.next()?.eq_ignore_ascii_case(b"AUTH") {
-        return None;
-    }
+    let verb = words.next().filter(|verb| begins_login(verb))?;
     let mechanism = words.next()?;
     let response = words.next()?;
     if response == b"=" && words.next().is_none() {
         return None;
     }
-    Some([b"AUTH ", mechanism, b" (hidden)"].concat())
+    Some([verb.to_ascii_uppercase().as_slice(), b" ", mechanism, b" (hidden)"].concat())
 }
 
 #[cfg(test)]
@@ -169,6 +171,7 @@ mod tests {
             ("AUTH LOGIN", None),
             ("AUTH EXTERNAL =", None),
             ("AUTH PLAIN a b", Some("AUTH PLAIN (hidden)")),
+            ("x-exps LOGIN bG9nb24=", Some("X-EXPS LOGIN (hidden)")),
             ("MAIL FROM:<a@b>", None),
         ];
         for (line, want) in table {

@@ -1,7 +1,7 @@
 //! Logins that the program carries out, from a script's side: where the password comes from, which
 //! mechanism is taken, what is told when it fails.
 
-use crate::support::run::{Run, ehlo_to};
+use crate::support::run::{Run, ehlo, ehlo_to};
 use crate::support::scripted::serve;
 
 /// NUL logon NUL secret.
@@ -76,7 +76,7 @@ fn a_refused_login_is_status_8_and_says_why() {
 
 #[test]
 fn the_other_form_of_auth_is_tried_where_the_first_is_not_taken() {
-    for refusal in ["504 5.7.4 Unrecognized parameter", "501 5.5.2 Syntax error"] {
+    for refusal in ["504 5.7.4 Unrecognized parameter", "501 5.5.4 Initial response is not supported"] {
         let dialogue =
             format!("C: AUTH PLAIN {PLAIN}\nS: {refusal}\nC: AUTH PLAIN\nS: 334\nC: {PLAIN}\nS: 235 welcome\nC: QUIT\nS: 221 bye");
         let server = serve(&offering("PLAIN", &dialogue));
@@ -148,4 +148,128 @@ fn a_long_token_is_not_put_into_the_line_of_auth() {
     let done = log_in(server.port, &["--password-command", &format!("echo {password}")]).any().start().finish();
     assert_eq!(done.status, Some(0), "{}", done.all());
     server.end();
+}
+
+/// NUL logon NUL secret, hidden.
+const SENT: &str = "AUTH PLAIN (hidden)";
+
+// The password goes out once where the refusal is not one of the initial response.
+#[test]
+fn a_refused_password_is_not_sent_twice() {
+    for refusal in ["535 5.7.8 no", "501 5.5.2 Cannot decode", "500 5.5.1 what?", "454 4.7.0 later"] {
+        for check in [false, true] {
+            let server = serve(&offering("PLAIN", &format!("C: AUTH PLAIN {PLAIN}\nS: {refusal}\nC: QUIT\nS: 221 bye")));
+            let port = server.port.to_string();
+            let flags = ["check", "--through", "auth", "-u", "logon", "--allow-cleartext", "--password-stdin", "127.0.0.1", &port];
+            let run = if check { ehlo(flags) } else { log_in(server.port, &["--password-stdin"]) };
+            let done = run.stdin("secret\n").any().start().finish();
+            assert!(matches!(done.status, Some(8 | 9)), "{refusal}: {}", done.all());
+            assert!(check || done.out().matches(SENT).count() == 1, "{refusal}: {}", done.all());
+            assert_eq!(server.finish().text().matches("AUTH").count(), 1, "{refusal}");
+        }
+    }
+}
+
+// RFC 4954 section 4: what stands in the line of AUTH may not be read.
+#[test]
+fn a_server_that_asks_although_it_was_told_gets_the_answer_once_more() {
+    for (mechanism, message) in [("PLAIN", PLAIN), ("XOAUTH2", "dXNlcj1sb2dvbgFhdXRoPUJlYXJlciBzZWNyZXQBAQ=="), ("EXTERNAL", "bG9nb24=")] {
+        for (flag, begin) in [("--no-initial-response", format!("AUTH {mechanism}")), ("-v", format!("AUTH {mechanism} {message}"))] {
+            for check in [false, true] {
+                let dialogue = format!("C: {begin}\nS: 334 \nC: {message}\nS: 235 welcome\nC: QUIT\nS: 221 bye");
+                let server = serve(&offering(mechanism, &dialogue));
+                let port = server.port.to_string();
+                let login = [flag, "--auth", mechanism, "-u", "logon", "--allow-cleartext", "--password-stdin", "127.0.0.1", &port];
+                let run = if check { ehlo([&["check", "--through", "auth"], &login[..]].concat()) } else { ehlo(login) };
+                let done = run.stdin("secret\n").any().start().finish();
+                assert_eq!(done.status, Some(0), "{mechanism} {flag}: {}", done.all());
+                server.finish();
+            }
+        }
+    }
+}
+
+// P26: a challenge that is repaired would be answered with a digest of the password.
+#[test]
+fn a_challenge_that_is_not_base64_gets_no_digest() {
+    for challenge in ["Rubbish", "PDE", "<1@mx>", "PDE+=="] {
+        for how in ["check", "flag", "answer"] {
+            let server =
+                serve(&offering("CRAM-MD5", &format!("C: AUTH CRAM-MD5\nS: 334 {challenge}\nC: *\nS: 501 ok\nC: QUIT\nS: 221 bye")));
+            let port = server.port.to_string();
+            let login = ["-u", "logon", "--allow-cleartext", "--password-command", "echo secret", "127.0.0.1", &port];
+            let run = match how {
+                "check" => ehlo([&["check", "--through", "auth"], &login[..]].concat()),
+                "flag" => ehlo([&["--auth", "CRAM-MD5"], &login[..]].concat()),
+                _ => ehlo(["--allow-cleartext", "--password-command", "echo secret", "127.0.0.1", &port])
+                    .stdin("EHLO a\nAUTH CRAM-MD5\n:answer logon\nQUIT\n"),
+            };
+            let done = run.any().start().finish();
+            assert_eq!(done.status, Some(8), "{how} {challenge}: {}", done.all());
+            assert!(done.all().contains("not base64"), "{how} {challenge}: {}", done.all());
+            server.finish();
+        }
+    }
+}
+
+// MS-SMTPNTLM section 2.2: words that are usual in the place of base64 are no mistake of the server.
+#[test]
+fn usual_words_before_the_first_message_are_shown_and_answered() {
+    let server =
+        serve(&offering("PLAIN", &format!("C: AUTH PLAIN\nS: 334 PLAIN supported\nC: {PLAIN}\nS: 235 welcome\nC: QUIT\nS: 221 bye")));
+    let done = log_in(server.port, &["--password-command", "echo secret", "--no-initial-response"]).any().start().finish();
+    assert_eq!(done.status, Some(0), "{}", done.all());
+    assert!(done.err().contains("\"PLAIN supported\" is not base64, but a usual answer"), "{}", done.err());
+    server.finish();
+}
+
+// P47
+#[test]
+fn what_can_be_cracked_or_relayed_is_not_sent_in_the_clear() {
+    // MS-NLMP 4.2.4
+    let challenge = "TlRMTVNTUAACAAAADAAMADgAAAAzgoriASNFZ4mrze8AAAAAAAAAACQAJABEAAAABgBwFwAAAA9TAGUAcgB2AGUAcgACAAwARABvAG0AYQBpAG4AAQAMAFMAZQByAHYAZQByAAAAAAA=";
+    let table = [
+        ("CRAM-MD5", "C: AUTH CRAM-MD5\nS: 334 PDE+\nC: *\nS: 501 ok".to_owned()),
+        ("DIGEST-MD5", "C: AUTH DIGEST-MD5\nS: 334 bm9uY2U9IngiLHFvcD0iYXV0aCIsYWxnb3JpdGhtPW1kNS1zZXNz\nC: *\nS: 501 ok".to_owned()),
+        ("NTLM", format!("C: AUTH NTLM\nS: 334 NTLM supported\nC: *\nS: 334 {challenge}\nC: *\nS: 501 ok")),
+    ];
+    for (mechanism, dialogue) in table {
+        let server = serve(&offering(mechanism, &format!("{dialogue}\nC: QUIT\nS: 221 bye")));
+        let done = ehlo_to(server.port, &["-u", "logon", "--password-command", "echo secret"]).any().start().finish();
+        assert_eq!(done.status, Some(8), "{mechanism}: {}", done.all());
+        assert!(done.err().contains("guess the password offline") && done.err().contains("--allow-cleartext"), "{}", done.err());
+        let lines = server.finish().lines();
+        assert_eq!(lines[lines.len() - 2], "*", "{mechanism}: {lines:?}");
+        // A check says so before it begins: the others of the offer would do.
+        let server = serve(&offering(&format!("LOGIN {mechanism}"), "C: QUIT\nS: 221 bye"));
+        let port = server.port.to_string();
+        let flags = ["check", "--through", "auth", "-u", "logon", "--password-command", "echo secret", "127.0.0.1", &port];
+        let done = ehlo(flags).any().start().finish();
+        assert_eq!(done.status, Some(8), "{mechanism}: {}", done.all());
+        assert!(done.out().contains("login would be unencrypted"), "{}", done.all());
+        server.finish();
+    }
+}
+
+// P47
+#[test]
+fn ntlm_v1_is_made_only_where_it_is_asked_for() {
+    // MS-NLMP 4.2.2
+    let challenge = "TlRMTVNTUAACAAAADAAMADgAAAAzggLiASNFZ4mrze8AAAAAAAAAAAAAAAAAAAAABgBwFwAAAA9TAGUAcgB2AGUAcgA=";
+    for check in [false, true] {
+        for allowed in [false, true] {
+            let end = if allowed { "C: *\nS: 235 welcome" } else { "C: *\nS: 501 ok" };
+            let dialogue = format!("C: AUTH NTLM\nS: 334 NTLM supported\nC: *\nS: 334 {challenge}\n{end}\nC: QUIT\nS: 221 bye");
+            let server = serve(&offering("NTLM", &dialogue));
+            let port = server.port.to_string();
+            let login = ["-u", "logon", "--allow-cleartext", "--password-command", "echo secret", "127.0.0.1", &port];
+            let first: &[&str] = if check { &["check", "--through", "auth"] } else { &[] };
+            let flag: &[&str] = if allowed { &["--ntlmv1"] } else { &[] };
+            let done = ehlo([first, flag, &login].concat()).any().start().finish();
+            assert_eq!(done.status, Some(if allowed { 0 } else { 8 }), "{}", done.all());
+            let lines = server.finish().lines();
+            assert_eq!(lines[3] == "*", !allowed, "{lines:?}");
+            assert!(allowed || done.all().replace('\n', " ").contains("the server asks for NTLMv1"), "{}", done.all());
+        }
+    }
 }

@@ -209,7 +209,15 @@ pub struct LoginArgs {
     #[arg(long, value_name = "TYPE", value_enum, help_heading = "Login", hide_short_help = true)]
     pub channel_binding: Option<ChannelBinding>,
 
-    /// Let passwords go over an unencrypted connection without a question
+    /// Send AUTH alone, and the first message only when the server asks for it
+    #[arg(long, help_heading = "Login", hide_short_help = true)]
+    pub no_initial_response: bool,
+
+    /// Answer NTLM in its broken first version where the server asks for it
+    #[arg(long = "ntlmv1", help_heading = "Login", hide_short_help = true)]
+    pub ntlmv1: bool,
+
+    /// Allow logins that give the password away on an unencrypted or unverified connection
     #[arg(long, help_heading = "Login", hide_short_help = true)]
     pub allow_cleartext: bool,
 }

@@ -5,6 +5,7 @@ mod work;
 
 use std::io::{IsTerminal as _, Read, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
@@ -17,7 +18,7 @@ use crate::explain::place::Caller;
 use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::options::{TIMEOUT, WARN_DAYS};
 use crate::jobs::check::{Checker, Credentials, Options, Through};
-use crate::jobs::credentials::{LoginOptions, PasswordSource, first_line};
+use crate::jobs::credentials::{LoginOptions, PasswordSource, first_line, read_line};
 use crate::net::command;
 use crate::net::dial::{self, Route};
 use crate::net::dns::{Resolver, parse_server};
@@ -256,12 +257,12 @@ fn credentials(args: &CheckArgs, through: Through) -> anyhow::Result<Option<Cred
         bail!("a user is given (-u, --auth, --netrc), and the check does not go that far: --through auth");
     }
     interactive::no_core_dumps();
-    let secret = secret(&options, args.input.as_deref())?;
+    let secret = secret(&options, args.input.as_deref(), args.timeout.unwrap_or(TIMEOUT))?;
     Ok(Some(Credentials { options, secret }))
 }
 
 /// The password, once for all hosts; none where it depends on the host or the method needs none.
-fn secret(options: &LoginOptions, list: Option<&Path>) -> anyhow::Result<Option<Secret<String>>> {
+fn secret(options: &LoginOptions, list: Option<&Path>, limit: Duration) -> anyhow::Result<Option<Secret<String>>> {
     use crate::sasl::Needs;
     let needs_one = options.mechanism.is_none_or(|known| matches!(known.needs, Needs::Password | Needs::Token));
     let user = options.user.as_deref().unwrap_or_default();
@@ -278,12 +279,11 @@ fn secret(options: &LoginOptions, list: Option<&Path>) -> anyhow::Result<Option<
             if list.is_some_and(|path| path.as_os_str() == "-") {
                 bail!("the list and the password cannot both come from standard input");
             }
-            let mut line = Vec::new();
-            std::io::BufRead::read_until(&mut std::io::stdin().lock(), b'\n', &mut line).context("--password-stdin")?;
+            let line = read_line(std::io::stdin().lock()).context("--password-stdin")?;
             Ok(Some(first_line(line).map_err(|words| anyhow::anyhow!("the first line of the input {words}"))?))
         }
         source => {
-            let found = source.read("", user).map_err(anyhow::Error::msg)?;
+            let found = source.read_now("", user, limit).map_err(anyhow::Error::msg)?;
             if let Some(warning) = found.as_ref().and_then(|found| found.warning.as_deref()) {
                 complain(&crate::text::printable_str(warning));
             }

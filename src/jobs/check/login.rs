@@ -5,6 +5,7 @@ use super::phases::Walk;
 use super::report::Login as Tried;
 use super::words;
 use crate::explain::failure::Failure;
+use crate::explain::login::no_ntlm_v1;
 use crate::explain::talk::{Lacks, TalkFailure};
 use crate::jobs::credentials::PasswordSource;
 use crate::net::Connection;
@@ -13,6 +14,7 @@ use crate::sasl::{self, Channel, Client, Login, Mechanism, Needs, Proof, Trouble
 use crate::secret::Secret;
 use crate::session::Security;
 use crate::session::client::Answer;
+use crate::session::dialogue::refuses_initial_response;
 use crate::wire::base64;
 use crate::wire::code;
 use crate::wire::keyword::Capabilities;
@@ -27,13 +29,13 @@ pub(super) async fn log_in(walk: &mut Walk<'_>, connection: &mut Connection, cre
     let security = connection.session().security();
     let channel = walk.channel.clone();
     let mechanism = choose(walk, credentials, &offered, security, &channel)?;
-    let mut login = prepare(walk, credentials, channel).map_err(impossible)?;
+    let mut login = prepare(walk, credentials, channel).await.map_err(impossible)?;
     login.offers_binding = offered.iter().filter_map(|name| sasl::lookup(name)).any(Mechanism::binds);
     walk.report.login = Some(Tried { mechanism: mechanism.name, user: login.user.clone() });
-    let first = Exchange::begin(mechanism, &login, true)?;
+    let first = Exchange::begin(mechanism, &login, !credentials.options.no_initial_response)?;
     let mut exchange = Exchange { mechanism, client: first.client };
     let mut reply = walk.ask(connection, first.line.expose(), "AUTH").await?;
-    if first.initial && matches!(reply.code.number(), 500 | 501 | 504) {
+    if first.initial && refuses_initial_response(&reply) {
         let again = Exchange::begin(mechanism, &login, false)?;
         exchange.client = again.client;
         reply = walk.ask(connection, again.line.expose(), "AUTH").await?;
@@ -61,7 +63,7 @@ fn choose(
     security: Security,
     channel: &Channel,
 ) -> Result<&'static Mechanism, Failure> {
-    let readable_is_safe = security == Security::Verified || walk.options.allow_cleartext;
+    let is_safe = security == Security::Verified || walk.options.allow_cleartext;
     let in_tls = security != Security::Clear;
     let none = || {
         if let Some(reply) = walk.report.hello_refusal().cloned() {
@@ -75,10 +77,10 @@ fn choose(
     };
     let clear = || Failure::from(TalkFailure::ClearText { in_tls });
     if let Some(wanted) = credentials.options.mechanism {
-        if !offered.iter().any(|name| name == wanted.name) {
+        if !sasl::may_name(wanted, offered) {
             return Err(none());
         }
-        return if wanted.readable && !readable_is_safe { Err(clear()) } else { Ok(wanted) };
+        return if wanted.exposes.needs_consent() && !is_safe { Err(clear()) } else { Ok(wanted) };
     }
     let serves = |mechanism: &Mechanism| {
         let bound = !mechanism.binds() || channel.binding().is_some();
@@ -89,7 +91,7 @@ fn choose(
                 Needs::Token | Needs::Ticket | Needs::Nothing => false,
             }
     };
-    match sasl::best(offered, serves, !readable_is_safe) {
+    match sasl::best(offered, serves, !is_safe) {
         Some(mechanism) => Ok(mechanism),
         None if sasl::best(offered, serves, false).is_some() => Err(clear()),
         None => Err(none()),
@@ -97,7 +99,7 @@ fn choose(
 }
 
 /// What a mechanism has to know. Where the password depends on the host, it is read now.
-fn prepare(walk: &Walk<'_>, credentials: &Credentials, channel: Channel) -> Result<Login, String> {
+async fn prepare(walk: &Walk<'_>, credentials: &Credentials, channel: Channel) -> Result<Login, String> {
     let target = &walk.report.target;
     let mut user = credentials.options.user.clone().unwrap_or_default();
     let mut secret = credentials.secret.as_ref().map(|secret| Secret::new(secret.expose().clone()));
@@ -105,7 +107,7 @@ fn prepare(walk: &Walk<'_>, credentials: &Credentials, channel: Channel) -> Resu
         if user.is_empty() {
             user = crate::jobs::credentials::netrc_user(path, &target.host).unwrap_or_default();
         }
-        secret = credentials.options.password.read(&target.host, &user)?.map(|found| found.secret);
+        secret = credentials.options.password.read(&target.host, &user, walk.options.timeout).await?.map(|found| found.secret);
     }
     let mut random = [0; 32];
     // It fails only where the system has no source of randomness: then TLS could not be had either.
@@ -121,6 +123,7 @@ fn prepare(walk: &Walk<'_>, credentials: &Credentials, channel: Channel) -> Resu
         now: words::now_ms(),
         channel: Channel { wanted: credentials.options.binding, ..channel },
         offers_binding: false,
+        ntlm_v1: credentials.options.ntlm_v1,
     })
 }
 
@@ -136,6 +139,7 @@ fn trouble(trouble: Trouble) -> Failure {
         }
         Trouble::BadChallenge(why) => TalkFailure::LoginImpossible(format!("the challenge is not what it should be: {why}")),
         Trouble::Impossible(why) => TalkFailure::LoginImpossible(why),
+        Trouble::NtlmV1(lacks) => TalkFailure::LoginImpossible(no_ntlm_v1(lacks)),
         Trouble::NotTheServer(why) => TalkFailure::NotTheServer(why.to_owned()),
     })
 }

@@ -69,7 +69,8 @@ fn hello(report: &Report, options: &Options, found: &mut Found) {
     // Who does not go as far as TLS misses nothing.
     let Some(offer) = report.offer.as_ref().filter(|_| options.through >= Through::Tls) else { return };
     let mechanisms = offer.mechanisms();
-    let exposed = mechanisms.iter().any(|name| crate::sasl::lookup(name).is_some_and(|known| known.readable));
+    let exposed =
+        mechanisms.iter().any(|name| crate::sasl::lookup(name).is_some_and(|known| known.exposes == crate::sasl::Exposure::Secret));
     if !offer.has("STARTTLS") {
         if outside {
             let login = if exposed { " Logins are offered all the same: passwords can be read on the way." } else { "" };

@@ -168,6 +168,7 @@ impl Repl {
         if !self.may_send_credentials(&line).await {
             return;
         }
+        self.expect_answers(&line);
         if let Some(connection) = &mut self.connection {
             connection.send_raw(&bytes);
         }

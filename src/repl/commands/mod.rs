@@ -318,6 +318,13 @@ pub(super) fn find(name: &str) -> Option<&'static LocalCommand> {
     })
 }
 
+/// Whether this is the whole name or alias of a local command.
+pub(super) fn is_name(name: &str) -> bool {
+    COMMANDS
+        .iter()
+        .any(|command| command.name.eq_ignore_ascii_case(name) || command.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name)))
+}
+
 /// Runs a local command.
 pub(super) async fn run(repl: &mut Repl, name: &str, arguments: &str) {
     match find(name) {

@@ -7,7 +7,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use super::{ByHand, Description, Mechanism, Needs, Party, Said};
+use super::{ByHand, Description, Exposure, Mechanism, Needs, Party, Said, Typed};
 
 /// The descriptor.
 pub const MECHANISM: Mechanism = Mechanism {
@@ -17,7 +17,9 @@ pub const MECHANISM: Mechanism = Mechanism {
     by_hand: ByHand::Base64,
     needs: Needs::Password,
     client_first: false,
-    readable: false,
+    exposes: Exposure::Guesses,
+    typed: &[&[Typed::Message]],
+    acknowledge: Some(""),
     rank: 25,
     client: || Box::new(client::Answering::default()),
     server: Some(|| Box::new(server::Asking::default())),

@@ -7,7 +7,7 @@
 #[cfg(feature = "gssapi")]
 mod kerberos;
 
-use super::{ByHand, Client, Description, Mechanism, Needs, Party, Said};
+use super::{ByHand, Client, Description, Exposure, Mechanism, Needs, Party, Said, Typed};
 
 /// The descriptor.
 pub const MECHANISM: Mechanism = Mechanism {
@@ -17,7 +17,9 @@ pub const MECHANISM: Mechanism = Mechanism {
     by_hand: ByHand::Binary,
     needs: Needs::Ticket,
     client_first: true,
-    readable: false,
+    exposes: Exposure::Nothing,
+    typed: &[&[Typed::Message], &[Typed::Message]],
+    acknowledge: None,
     rank: if cfg!(feature = "gssapi") { 90 } else { 0 },
     client,
     server: None,

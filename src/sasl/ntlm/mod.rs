@@ -8,7 +8,7 @@ mod message;
 mod response;
 mod server;
 
-use super::{ByHand, Client, Login, Mechanism, Needs, Trouble, hash};
+use super::{ByHand, Client, Exposure, Login, Mechanism, Needs, Trouble, Typed, hash};
 use crate::secret::Secret;
 use message::{Authenticate, Challenge, MIC, Negotiate, flag, pair};
 
@@ -20,7 +20,9 @@ pub const MECHANISM: Mechanism = Mechanism {
     by_hand: ByHand::Binary,
     needs: Needs::Password,
     client_first: false,
-    readable: false,
+    exposes: Exposure::GuessesAndRelay,
+    typed: &[&[Typed::Message], &[Typed::Message]],
+    acknowledge: None,
     rank: 25,
     client: || Box::new(Answering::default()),
     server: Some(|| Box::new(server::Asking::default())),
@@ -32,6 +34,9 @@ const OFFERED: u32 = flag::UNICODE | flag::OEM | flag::REQUEST_TARGET | flag::NT
 
 const TOO_LONG: &str = "a name or the target information is too long for an NTLM message";
 const NO_TARGET: &str = "The server's challenge has no target information, so the answer is NTLMv1";
+/// What a challenge lacks that asks for the first version.
+const WANTS_V1: &str = "its challenge has no target information";
+const WANTS_OLDEST: &str = "its challenge has neither target information nor extended session security";
 
 /// The client's side.
 #[derive(Debug, Default)]
@@ -84,10 +89,15 @@ impl Client for Answering {
 impl Answering {
     /// The third message.
     fn answer(&mut self, negotiate: &[u8], challenge: &Challenge<'_>, raw: &[u8], login: &Login) -> Result<Secret<Vec<u8>>, Trouble> {
+        let flags = agreed(negotiate, challenge.flags);
+        // Before anybody is asked for a password that would not be sent (P47).
+        if challenge.pairs.is_empty() && !login.ntlm_v1 {
+            let oldest = flags & flag::SESSION_SECURITY == 0;
+            return Err(Trouble::NtlmV1(if oldest { WANTS_OLDEST } else { WANTS_V1 }));
+        }
         let (name, password) = login.known()?;
         let hash = response::nt_hash(password);
         let (domain, user) = name_parts(name, &challenge.target);
-        let flags = agreed(negotiate, challenge.flags);
         let bare = Authenticate { flags, domain, user, workstation: login.workstation.clone(), ..Authenticate::default() };
         self.note_code_page(&bare);
         if challenge.pairs.is_empty() {

@@ -147,7 +147,7 @@ fn the_specifications_responses_are_computed() {
 fn the_client_answers_the_specifications_challenges() {
     let [one, security, two] = examples();
     for (example, remark) in [(one, "is NTLMv1: it is weak"), (security, "is NTLMv1 with extended session security: it is weak")] {
-        let (answer, remarks) = answer_to(&example.challenge, &example_login());
+        let (answer, remarks) = answer_to(&example.challenge, &Login { ntlm_v1: true, ..example_login() });
         let answer = Authenticate::read(&answer).unwrap();
         assert_eq!((answer.domain.as_str(), answer.user.as_str(), answer.workstation.as_str()), ("Domain", "User", "COMPUTER"));
         assert_eq!(answer.nt, example.nt);
@@ -157,6 +157,23 @@ fn the_client_answers_the_specifications_challenges() {
     let answer = Authenticate::read(&answer).unwrap();
     // Without a timestamp of the server there is an LM response too.
     assert!(answer.mic.is_some() && answer.lm == two.lm && remarks.is_empty());
+}
+
+// P47
+#[test]
+fn the_first_version_is_not_made_unless_it_is_allowed_nor_is_a_password_asked_for() {
+    let [one, security, two] = examples();
+    let table = [(one, Some(WANTS_OLDEST)), (security, Some(WANTS_V1)), (two, None)];
+    for (example, want) in table {
+        for secret in [None, Some(crate::secret::Secret::new(PASSWORD.to_owned()))] {
+            let mut client = Answering::default();
+            let login = Login { secret, ..example_login() };
+            client.step(Some(b""), &login).unwrap();
+            let got = client.step(Some(&example.challenge), &login).map(|_| ());
+            let otherwise = if login.secret.is_some() { Ok(()) } else { Err(Trouble::NeedsSecret) };
+            assert_eq!(got, want.map_or(otherwise, |lacks| Err(Trouble::NtlmV1(lacks))));
+        }
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use super::{ByHand, Description, Mechanism, Needs, Party, Said};
+use super::{ByHand, Description, Exposure, Mechanism, Needs, Party, Said, Typed};
 use keys::Hash;
 use message::{Final, First, Outcome, Salting};
 
@@ -38,7 +38,9 @@ const fn mechanism<const HASH: usize, const BINDS: bool>(name: &'static str, sou
         by_hand: ByHand::Base64,
         needs: Needs::Password,
         client_first: true,
-        readable: false,
+        exposes: Exposure::SlowGuesses,
+        typed: &[&[Typed::Message], &[Typed::Message]],
+        acknowledge: Some(""),
         rank,
         client: || Box::new(client::Proving::new(Form { hash: Hash::ALL[HASH], binds: BINDS })),
         server: Some(|| Box::new(server::Checking::new(Form { hash: Hash::ALL[HASH], binds: BINDS }))),

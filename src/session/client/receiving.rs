@@ -37,7 +37,9 @@ impl Session {
     /// STARTTLS was accepted, and the handshake is due. Returns what came in plain text behind the 220:
     /// anything but nothing is an attack or a broken server (RFC 3207 §6, P17).
     pub fn take_injected(&mut self) -> Vec<u8> {
-        self.parser.partial().concat()
+        let injected = self.parser.partial();
+        let lines: Vec<&[u8]> = injected.iter().map(Vec::as_slice).collect();
+        self.redactor.clean(&lines, true).unwrap_or(injected).concat()
     }
 
     /// The connection is encrypted from now on: what was learnt before is forgotten (RFC 3207 §4.2).
@@ -85,9 +87,9 @@ impl Session {
     }
 
     fn partial(&self) -> Vec<Vec<u8>> {
-        let mut lines = self.parser.partial();
-        lines.iter_mut().for_each(|line| self.redactor.clean(line));
-        lines
+        let partial = self.parser.partial();
+        let lines: Vec<&[u8]> = partial.iter().map(Vec::as_slice).collect();
+        self.redactor.clean(&lines, true).unwrap_or(partial)
     }
 
     fn end(&mut self, now: Duration, ending: Ending) {
@@ -109,8 +111,8 @@ impl Session {
                 self.unasked += 1;
                 self.transcript.add(now, What::Stray(Vec::new()));
             }
-            Received::Stray(mut line) => {
-                self.redactor.clean(&mut line);
+            Received::Stray(line) => {
+                let line = self.redactor.clean(&[&line], false).map_or(line, |lines| lines.concat());
                 self.transcript.add(now, What::Stray(line.clone()));
                 let to = self.awaited.pop_front().map(|awaited| awaited.what);
                 self.unasked += u32::from(to.is_none());
@@ -119,8 +121,11 @@ impl Session {
                 }
                 self.events.push_back(Event::Stray { foreign: foreign::guess(&line), line, to });
             }
-            Received::Reply(mut reply) => {
-                self.redactor.clean_reply(&mut reply);
+            Received::Reply(received) => {
+                let clean = self.redactor.clean_reply(&received);
+                // A challenge is answered as it came: no word of it may be missing.
+                let as_received = clean.is_some().then(|| received.first_text().to_vec());
+                let reply = clean.unwrap_or(received);
                 self.transcript.add_with(now, || What::Received(reply.clone()));
                 self.leaving |= reply.has_code(421) || reply.has_code(221);
                 match self.awaited.pop_front().or_else(|| self.early_answer(&reply)) {
@@ -131,6 +136,7 @@ impl Session {
                     Some(Awaited { what, since }) => {
                         let judgement = what.judge(&reply);
                         self.apply(now, &what, &reply, judgement);
+                        self.apply_auth(&what, as_received.as_deref().unwrap_or(reply.first_text()), as_received.is_some(), judgement);
                         self.events.push_back(Event::Reply { reply, to: what, judgement, took: now.saturating_sub(since) });
                     }
                 }
@@ -156,9 +162,8 @@ impl Session {
             }
             Expected::Command(Command::Bdat { last: true, .. }) if judgement == Judgement::Done => self.apply_fate(now, to, judgement),
             Expected::Command(command) => self.apply_command(command, reply, judgement),
-            Expected::Answer(mechanism) => self.apply_auth(mechanism, reply, judgement),
             Expected::FinalDot | Expected::PrdrDot | Expected::Verdict(_) => self.apply_fate(now, to, judgement),
-            Expected::Raw => {}
+            Expected::Answer(_) | Expected::Raw => {}
         }
     }
 
@@ -191,21 +196,22 @@ impl Session {
                 self.stage = Stage::Message;
             }
             Command::Rset if success => self.transaction = Transaction::default(),
-            Command::Auth { mechanism, .. } => self.apply_auth(mechanism, reply, judgement),
             Command::Quit => self.leaving = true,
             Command::StartTls if success && self.security == Security::Clear => self.starting_tls = true,
             _ => {}
         }
     }
 
-    fn apply_auth(&mut self, mechanism: &str, reply: &Reply, judgement: Judgement) {
+    /// What a reply to AUTH, or within it, does to the login.
+    ///
+    /// `text`: of its first line, as it came. `holds_secret`: it gives back what was sent, and cannot be shown so.
+    fn apply_auth(&mut self, to: &Expected, text: &[u8], holds_secret: bool, judgement: Judgement) {
+        let (Expected::Answer(mechanism) | Expected::Command(Command::Auth { mechanism, .. })) = to else { return };
         if judgement == Judgement::Continue {
             let dialogue = self.dialogue.get_or_insert_with(|| Dialogue::begin(mechanism, None).0);
-            dialogue.challenged(reply.first_text());
+            dialogue.challenged(text, holds_secret);
             self.stage = Stage::Auth;
-            return;
-        }
-        if judgement == Judgement::Done {
+        } else if judgement == Judgement::Done {
             self.user = Some(self.claimed_user.clone().unwrap_or_else(|| mechanism.to_ascii_lowercase()));
             self.dialogue = None;
         }

@@ -207,6 +207,9 @@ fn a_login_that_was_begun_by_hand_is_carried_on() {
     pty.line("tim");
     pty.wait_hidden();
     pty.send("tanstaaftanstaaf\r");
+    // P47: a digest of the password can be cracked by whoever records it.
+    pty.wait_for_words("Unencrypted, this login lets whoever records it guess the password offline. Send it? [y/N]");
+    pty.send("y\r");
     pty.wait_for("(CRAM-MD5 answer, hidden)");
     pty.wait_for_words("user tim, digest (hidden)");
     pty.wait_at(&format!("tim@{}", prompt(server.port)));

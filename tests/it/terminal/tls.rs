@@ -46,7 +46,7 @@ fn a_faulty_certificate_marks_the_prompt_and_holds_the_password_back() {
     pty.line("logon");
     pty.wait_hidden();
     pty.send("My simple password\r");
-    pty.wait_for_words("The certificate is not in order: send the password all the same?");
+    pty.wait_for_words("The certificate is not in order: send the password anyway?");
     pty.send("n\r");
     pty.wait_for("501");
     pty.line(":tls");

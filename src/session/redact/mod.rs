@@ -1,0 +1,255 @@
+//! Secrets that were sent, to be taken out of what the server echoes (P24, P53).
+
+mod search;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::dialogue::{Dialogue, Sent};
+use crate::sasl::Description;
+use crate::wire::base64;
+use crate::wire::command::{self, Command};
+use crate::wire::reply::{Reply, text_of};
+use search::Needles;
+
+/// What stands in the place of a secret.
+pub(crate) const HIDDEN: &[u8] = b"(hidden)";
+
+/// The secrets of a session.
+#[derive(Debug, Default)]
+pub(crate) struct Redactor {
+    needles: Needles,
+}
+
+impl Redactor {
+    /// Remembers a secret.
+    pub(crate) fn add(&mut self, plain: &[u8]) {
+        self.needles.add(plain);
+    }
+
+    /// Remembers base64 that was sent as it is, and what it says.
+    pub(crate) fn add_encoded(&mut self, encoded: &[u8]) {
+        if let Ok(decoded) = base64::decode(encoded) {
+            // PLAIN carries the password behind its last NUL.
+            if let Some(at) = memchr::memrchr(0, &decoded.bytes) {
+                self.add(&decoded.bytes[at + 1..]);
+            }
+            self.add(&decoded.bytes);
+        } else {
+            self.add(encoded);
+        }
+        self.needles.add_code(encoded);
+    }
+
+    /// Remembers what is secret in an answer, and the answer itself if anything is.
+    pub(crate) fn add_sent(&mut self, sent: &Sent, line: &[u8]) {
+        if sent.hidden.is_none() {
+            return;
+        }
+        for secret in sent.description.iter().flat_map(Description::secrets) {
+            self.add(secret.expose());
+        }
+        self.add_encoded(line);
+    }
+
+    /// The reply with every secret replaced; codes are what they are, whatever the password. `None` where there is none
+    /// in it.
+    pub(crate) fn clean_reply(&self, reply: &Reply) -> Option<Reply> {
+        if self.needles.is_empty() {
+            return None;
+        }
+        let lines: Vec<&[u8]> = reply.lines.iter().collect();
+        let clean = self.clean(&lines, false)?;
+        Some(Reply { lines: clean.iter().collect(), ..reply.clone() })
+    }
+
+    /// Lines with every secret replaced; `None` where there is none in them.
+    ///
+    /// `cut`: the last line broke off.
+    pub(crate) fn clean(&self, lines: &[&[u8]], cut: bool) -> Option<Vec<Vec<u8>>> {
+        if self.needles.is_empty() {
+            return None;
+        }
+        let texts: Vec<&[u8]> = lines.iter().map(|line| text_of(line)).collect();
+        let found = self.needles.find(&texts, cut);
+        if found.iter().all(Vec::is_empty) {
+            return None;
+        }
+        let replaced = lines.iter().zip(texts).zip(&found);
+        Some(replaced.map(|((line, text), hits)| [&line[..line.len() - text.len()], &replace(text, hits)].concat()).collect())
+    }
+}
+
+fn replace(text: &[u8], hits: &[Range<usize>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut from = 0;
+    for hit in hits {
+        out.extend_from_slice(&text[from..hit.start]);
+        out.extend_from_slice(HIDDEN);
+        from = hit.end;
+    }
+    out.extend_from_slice(&text[from..]);
+    out
+}
+
+/// A command line as it may be seen: an initial response with something secret in it is hidden.
+pub fn command(line: &[u8]) -> Cow<'_, [u8]> {
+    if hides(line) { command::without_secret(line).map_or(Cow::Borrowed(line), Cow::Owned) } else { Cow::Borrowed(line) }
+}
+
+/// Whether there is something secret in a command line.
+pub fn hides(line: &[u8]) -> bool {
+    command::without_secret(line).is_some() && initial_response(line).is_some_and(|(_, sent)| sent.hidden.is_some())
+}
+
+/// The mechanism of an AUTH with an initial response, and what may be seen of that.
+pub fn initial_response(line: &[u8]) -> Option<(String, Sent)> {
+    let response = command::initial_response(line)?;
+    let Command::Auth { mechanism, .. } = Command::parse(line) else { return None };
+    let sent = Dialogue::begin(&mechanism, Some(response)).1;
+    Some((mechanism, sent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // P24
+    #[test]
+    fn only_what_is_secret_in_a_command_is_hidden() {
+        let table = [
+            ("AUTH LOGIN bG9nb24=", "AUTH LOGIN bG9nb24="),
+            ("AUTH PLAIN AGxvZ29uAHNlY3JldA==", "AUTH PLAIN (hidden)"),
+            ("auth plain secret", "AUTH plain (hidden)"),
+            ("AUTH X-NEW c2VjcmV0", "AUTH X-NEW (hidden)"),
+            ("AUTH LOGIN bG9nb24= c2VjcmV0", "AUTH LOGIN (hidden)"),
+            ("AUTH LOGIN not-base64!", "AUTH LOGIN (hidden)"),
+            ("AUTH EXTERNAL =", "AUTH EXTERNAL ="),
+            ("NOOP secret", "NOOP secret"),
+        ];
+        for (line, want) in table {
+            assert_eq!(String::from_utf8_lossy(&command(line.as_bytes())), want);
+        }
+    }
+
+    fn reply(text: &str) -> Reply {
+        let mut parser = crate::wire::reply::ReplyParser::default();
+        parser.push(text.as_bytes());
+        match parser.next_received() {
+            Ok(Some(crate::wire::reply::Received::Reply(reply))) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The lines of a reply as they are shown once these secrets were sent.
+    fn shown(secrets: &[&str], text: &str) -> String {
+        let mut redactor = Redactor::default();
+        secrets.iter().for_each(|secret| redactor.add(secret.as_bytes()));
+        let reply = reply(text);
+        let clean = redactor.clean_reply(&reply).unwrap_or(reply);
+        clean.lines.iter().map(|line| String::from_utf8_lossy(line).into_owned() + "\n").collect()
+    }
+
+    #[test]
+    fn a_code_is_no_secret_whatever_the_password() {
+        assert_eq!(shown(&["250"], "250-2.1.0 250 ok\r\n250\r\n"), "250-2.1.0 (hidden) ok\n250\n");
+    }
+
+    // P53
+    #[test]
+    fn a_secret_is_hidden_however_it_comes_back() {
+        let table = [
+            // As it is, and several times.
+            ("hunter22", "535 hunter22? hunter22hunter22", "535 (hidden)? (hidden)"),
+            // In another case.
+            ("hunter22", "535 HUNTER22 Hunter22", "535 (hidden) (hidden)"),
+            ("p\u{e4}ssword", "535 P\u{c4}SSWORD", "535 (hidden)"),
+            // Over two lines and three, with and without a status.
+            ("hunter22", "535-bad hunt\n535 er22 it was", "535-bad (hidden)\n535 (hidden) it was"),
+            ("hunter22", "535-5.7.8 bad HUNT\n535 5.7.8 ER22 it was", "535-5.7.8 bad (hidden)\n535 5.7.8 (hidden) it was"),
+            ("hunter22", "535-5.7.8 hun\n535-5.7.8 ter\n535 5.7.8 22", "535-5.7.8 (hidden)\n535-5.7.8 (hidden)\n535 5.7.8 (hidden)"),
+            ("pass word", "535-bad pass\n535 word", "535-bad (hidden)\n535 (hidden)"),
+            ("pass word", "535-bad pass \n535  word", "535-bad (hidden)\n535  (hidden)"),
+            // Base64, folded, in capitals, of the other alphabet, without padding, at another alignment.
+            ("hunter22", "501 aHVudGVyMjI=", "501 (hidden)"),
+            ("hunter22", "501 aHVudGVyMjI it was", "501 (hidden) it was"),
+            ("hunter22", "501 AHVUDGVYMJI=", "501 (hidden)"),
+            ("hunter22", "501-aHVudG\n501 VyMjI=", "501-(hidden)\n501 (hidden)"),
+            ("hunter22", "501-5.5.2 aHVudG\n501 5.5.2 VyMjI=", "501-5.5.2 (hidden)\n501 5.5.2 (hidden)"),
+            ("hunter22", "501 aHVu dGVy MjI=", "501 (hidden) (hidden) (hidden)"),
+            ("hunter22", "501 YTpodW50ZXIyMg== YWI6aHVudGVyMjI=", "501 (hidden) (hidden)"),
+            ("hunter22", "501 AGxvZ29uAGh1bnRlcjIy", "501 (hidden)"),
+            ("?>?>?>~~", "501 Pz4_Pj8-fn4 pz4/pj8+fn4=", "501 (hidden) (hidden)"),
+            ("?>?>?>~~", "501 Pz4%2FPj8%2Bfn4", "501 (hidden)"),
+            ("hunter22", "501 68756e7465723232", "501 (hidden)"),
+            // With escapes.
+            ("p+s/w o=d", "501 p%2Bs%2Fw%20o%3Dd", "501 (hidden)"),
+            ("p+s/w o=d", "501 p=2Bs=2Fw=20o=3Dd", "501 (hidden)"),
+            ("p+s/w o=d", "501 p+2Bs/w+20o+3Dd", "501 (hidden)"),
+            ("p\"s<w>o", "501 p\\\"s<w>o p&quot;s&lt;w&gt;o p\\x22s\\074w>o", "501 (hidden) (hidden) (hidden)"),
+            ("hunter22", "501-hunt=\n501 er22", "501-(hidden)=\n501 (hidden)"),
+            // Cut off.
+            ("hunter22hunter", "501 'hunter22hun...'", "501 '(hidden)...'"),
+            ("hunter22", "501 it was hunt", "501 it was (hidden)"),
+            ("hunter22", "501 er22 it was", "501 (hidden) it was"),
+            ("correct horse battery staple", "501 horse battery sta", "501 (hidden) (hidden) (hidden)"),
+            // Short ones only as words.
+            ("ok", "250 ok, looks ok.", "250 (hidden), looks (hidden)"),
+            ("x", "501 'x' next", "501 '(hidden)' next"),
+            // Nothing of it.
+            ("hunter22", "535 5.7.8 hunted and hunting", "535 5.7.8 hunted and hunting"),
+            ("", "250 ok", "250 ok"),
+        ];
+        for (secret, text, want) in table {
+            let got = shown(&[secret], &format!("{}\r\n", text.replace('\n', "\r\n")));
+            assert_eq!(got, format!("{want}\n"), "{secret}: {text}");
+        }
+    }
+
+    // P53: what was sent as base64 is hidden as such, and so is what it says.
+    #[test]
+    fn what_was_sent_encoded_is_hidden_in_every_form() {
+        let mut redactor = Redactor::default();
+        redactor.add_encoded(b"AGxvZ29uAGh1bnRlcjI=");
+        for line in ["501 AGxvZ29uAGh1bnRlcjI= bad", "501 AUTH PLAIN AGxvZ29uAGh1bnR...", "501 hunter2", "501 aHVudGVyMg==", "501 HUNTER2"]
+        {
+            let clean = redactor.clean(&[line.as_bytes()], false).unwrap_or_else(|| panic!("{line}"));
+            let clean = String::from_utf8_lossy(&clean[0]);
+            assert!(clean.contains("(hidden)"), "{clean}");
+            assert!(!["unter", "UNTER", "AGxv", "aHVu"].iter().any(|part| clean.contains(part)), "{clean}");
+        }
+    }
+
+    // P53
+    #[test]
+    fn what_broke_off_is_hidden_from_its_third_character() {
+        let mut redactor = Redactor::default();
+        redactor.add(b"hunter22");
+        let clean = redactor.clean(&[b"535-wrong", b"535 it was hun"], true).unwrap();
+        assert_eq!(clean, [b"535-wrong".to_vec(), b"535 it was (hidden)".to_vec()]);
+        assert_eq!(redactor.clean(&[b"535 it was aHVud"], true).unwrap(), [b"535 it was (hidden)".to_vec()]);
+        assert_eq!(redactor.clean(&[b"535 it was hun"], false), None);
+    }
+
+    // P6 P53: the longest reply that there may be, made of nothing but what is looked for.
+    #[test]
+    fn a_reply_full_of_secrets_is_cleaned_in_no_time() {
+        let long = vec![b'a'; 60_000];
+        let secrets = [&b"abc"[..], b"aaaaaaaa", b"abcabcabcabcabcabcabcabcabcabcabcabc", &long];
+        for secret in secrets {
+            let mut redactor = Redactor::default();
+            redactor.add(secret);
+            for piece in ["abc", "a", "YWJj", "%61", "abc "] {
+                let line = format!("535 {}", piece.repeat(120 / piece.len()));
+                let many: Vec<&[u8]> = vec![line.as_bytes(); 2000];
+                let long = format!("535 {}", piece.repeat(32_000 / piece.len()));
+                let few: Vec<&[u8]> = vec![long.as_bytes(); 8];
+                for lines in [many, few] {
+                    let began = std::time::Instant::now();
+                    let _ = redactor.clean(&lines, false);
+                    assert!(began.elapsed() < std::time::Duration::from_secs(3), "{piece}: {:?}", began.elapsed());
+                }
+            }
+        }
+    }
+}

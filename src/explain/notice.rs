@@ -6,6 +6,7 @@ use crate::host::{is_loopback, is_private};
 use crate::text::{lossy, printable, printable_str};
 use crate::wire::code::ReplyCode;
 use crate::wire::keyword::{Capabilities, Keyword};
+use crate::wire::line_length::{LongLines, MAX_AUTH_LINE, MAX_COMMAND_LINE, MAX_TEXT_LINE};
 use crate::wire::reply::{Oddity, Reply};
 
 /// Remarks about the greeting. `host` is the server as the operator named it.
@@ -191,6 +192,34 @@ fn join_or(words: &[String]) -> String {
     }
 }
 
+/// Whether a refusal is about the length of a line.
+pub fn is_about_line_length(reply: &Reply) -> bool {
+    let text = reply.texts().map(|text| lossy(text).to_lowercase()).collect::<Vec<_>>().join(" ");
+    let has = |words: &[&str]| text.split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word));
+    has(&["line", "lines"]) && has(&["long", "longer", "length", "exceeds", "exceeded", "limit"])
+}
+
+/// Which lines of a message are too long.
+pub fn long_lines(lines: LongLines) -> String {
+    let LongLines { first, length, count } = lines;
+    let more = match count {
+        0 | 1 => String::new(),
+        2 => " 1 more line is too long.".to_owned(),
+        count => format!(" {} more lines are too long.", count - 1),
+    };
+    format!("Line {first} of the message has {length} octets; {MAX_TEXT_LINE} are allowed (RFC 5321 section 4.5.3.1.6).{more}")
+}
+
+/// How long a command line was that the server finds too long. `length` counts its CRLF.
+pub fn long_command(verb: &str, length: usize) -> String {
+    let (most, source) = match verb {
+        "AUTH" => (MAX_AUTH_LINE, "RFC 4954 section 4"),
+        _ => (MAX_COMMAND_LINE, "RFC 5321 section 4.5.3.1.4"),
+    };
+    let verdict = if length > most { format!("{most} are allowed") } else { format!("{most} are allowed, so the server's limit is lower") };
+    format!("The line has {length} octets with its CRLF; {verdict} ({source}).")
+}
+
 /// A reply that cannot answer what it came for (P48). `what` was sent, a verb or `the message`; `due`: the codes that
 /// answer it.
 pub fn out_of_step(code: ReplyCode, what: &str, due: &str) -> String {
@@ -289,6 +318,28 @@ mod tests {
             assert_eq!(text.is_some(), told, "{text:?}");
             assert!(text.is_none_or(|text| text.contains(r"calls itself back\x1bend.contoso.test, before it mx.contoso.test")));
         }
+    }
+
+    #[test]
+    fn refusals_about_long_lines_are_known() {
+        let table = [
+            ("500 5.0.0: Line too long\n", true),
+            ("500 5.5.2 line length exceeded\n", true),
+            ("552 Message has lines longer than 998\n", true),
+            ("500 Error: line too long.\n", true),
+            ("554 5.6.0 maximum line length is 1000\n", true),
+            ("552 5.3.4 message too long\n", false),
+            ("550 belongs to an online account\n", false),
+            ("550 5.1.1 no such user\n", false),
+        ];
+        for (text, want) in table {
+            assert_eq!(is_about_line_length(&reply(text)), want, "{text}");
+        }
+        let long = |first, length, count| long_lines(LongLines { first, length, count });
+        assert_eq!(long(4, 1500, 1), "Line 4 of the message has 1500 octets; 998 are allowed (RFC 5321 section 4.5.3.1.6).");
+        assert!(long(4, 1500, 2).ends_with(" 1 more line is too long.") && long(4, 1500, 3).ends_with(" 2 more lines are too long."));
+        assert_eq!(long_command("NOOP", 600), "The line has 600 octets with its CRLF; 512 are allowed (RFC 5321 section 4.5.3.1.4).");
+        assert!(long_command("AUTH", 600).contains("12288 are allowed, so the server's limit is lower"));
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Repl {
         self.source.ask_password(prompt);
         match self.wait_for_operator().await {
             Given::Password { password } => (password.expose().as_slice() != b"*").then_some(password),
-            Given::Interrupted | Given::End => None,
+            Given::Interrupted | Given::Ahead(_) | Given::End => None,
             Given::Failed(words) => {
                 self.input_failed(&words);
                 None

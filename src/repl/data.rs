@@ -101,6 +101,10 @@ impl Repl {
         };
         let in_message = self.session().is_some_and(|session| session.stage() == Stage::Message);
         if !in_message {
+            if let Some(why) = self.why_no_content() {
+                self.screen.note(format!("{} is not sent: {why}.", printable_str(path)));
+                return;
+            }
             self.message.streaming = true;
             if self.is_terminal() {
                 self.show_sent(b"DATA");
@@ -191,7 +195,7 @@ impl Repl {
     }
 
     /// Waits until the server has taken most of what is queued.
-    async fn make_room(&mut self, low: usize) -> bool {
+    pub(super) async fn make_room(&mut self, low: usize) -> bool {
         loop {
             if self.outcome.is_some() || !self.is_open() {
                 return false;

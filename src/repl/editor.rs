@@ -32,6 +32,8 @@ pub enum Given {
         /// The password.
         password: Secret<Vec<u8>>,
     },
+    /// What a script holds ahead of its next line, where that was asked for.
+    Ahead(super::ahead::Ahead),
     /// Ctrl-C.
     Interrupted,
     /// Ctrl-D on an empty line, or the end of the input.
@@ -227,7 +229,7 @@ impl ConditionalEventHandler for LiteralTab {
     fn handle(&self, _: &Event, count: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
         let mode = self.0.lock().unwrap_or_else(PoisonError::into_inner).mode;
         let completes = context.line().starts_with(':') || super::helper::begins_header(context.line());
-        (mode == Mode::Message && !completes).then_some(Cmd::Insert(count, "\t".to_owned()))
+        (matches!(mode, Mode::Message | Mode::Chunk) && !completes).then_some(Cmd::Insert(count, "\t".to_owned()))
     }
 }
 

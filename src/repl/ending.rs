@@ -16,10 +16,10 @@ impl Repl {
             return;
         }
         match mode {
-            Mode::Message if self.outcome.is_some() => self.leave_message(),
+            Mode::Message | Mode::Chunk if self.outcome.is_some() => self.leave_message(),
             _ if self.outcome.is_some() => {}
             Mode::Answer(_) => self.cancel_login().await,
-            Mode::Message => self.abort_message(true).await,
+            Mode::Message | Mode::Chunk => self.abort_message(true).await,
             Mode::Command | Mode::Question => self.screen.note("Ctrl-D or QUIT ends politely; Ctrl-C once more leaves at once."),
         }
     }
@@ -31,7 +31,8 @@ impl Repl {
                 Said::Left => self.leave_message(),
                 Said::No | Said::Nothing => {}
             },
-            Mode::Message => {
+            Mode::Chunk if self.is_terminal() => self.abort_message(true).await,
+            Mode::Message | Mode::Chunk => {
                 self.screen.warning(
                     "The input ended inside the message: the connection is closed without the final dot, and nothing is delivered.",
                 );

@@ -6,7 +6,7 @@ use crate::explain::notice;
 use crate::explain::reply::{Fact, Situation, explain};
 use crate::net::Connection;
 use crate::render::{Row, Sign, human};
-use crate::session::{Ending, Event, Expected, Judgement, Security, redact};
+use crate::session::{Ending, Event, Expected, Judgement, Security, Session, redact};
 use crate::text::{printable, printable_str};
 use crate::wire::command::Command;
 use crate::wire::reply::Reply;
@@ -63,6 +63,9 @@ impl Repl {
     fn remarks(&mut self, reply: &Reply, to: &Expected, judgement: Judgement) {
         let done = judgement == Judgement::Done;
         self.tell_oddities(reply);
+        if to.is_fate() {
+            self.tell_long_lines();
+        }
         if let Some(usual) = to.usual_instead(reply).filter(|_| *to != Expected::Greeting) {
             self.screen.note(notice::unusual(reply.code, usual, to.subject()));
         }
@@ -161,6 +164,8 @@ impl Repl {
             self.screen.hint(format!("Did you mean {meant}?{back}"));
         } else if is_quit && self.is_delivered(Some(to)) {
             self.screen.hint(format!("QUIT is answered by {code} instead of 221; what was accepted stays accepted."));
+        } else if notice::is_about_line_length(reply) && self.knows_long_line(to) {
+            // Which line it is has been said, and says it all.
         } else if !(self.memory.cancelling || *to == Expected::Greeting && (situation.lacks_certificate || for_header)) {
             // (The diagnosis of an opening that failed tells of the certificate and of the header.)
             self.explain_refusal(reply, &situation);
@@ -201,6 +206,29 @@ impl Repl {
             self.first_refusal.get_or_insert(Outcome::Lost);
         }
         self.stop_script_always(Outcome::Lost);
+    }
+
+    /// Says which lines of the message are longer than SMTP allows, once.
+    fn tell_long_lines(&mut self) {
+        let lines = self.session().and_then(Session::long_lines);
+        if let Some(lines) = lines.filter(|_| !std::mem::replace(&mut self.message.long_lines_told, true)) {
+            self.screen.hint(notice::long_lines(lines));
+        }
+    }
+
+    /// A line was refused as too long: says how long it is, where that is known.
+    fn knows_long_line(&mut self, to: &Expected) -> bool {
+        match to {
+            Expected::Command(Command::Bdat { .. }) => {
+                self.tell_long_lines();
+                self.session().and_then(Session::long_lines).is_some()
+            }
+            Expected::Command(command) => {
+                self.screen.hint(notice::long_command(command.verb(), self.memory.command.len() + 2));
+                true
+            }
+            to => to.is_fate() && self.session().and_then(Session::long_lines).is_some(),
+        }
     }
 
     /// Where the refusal came.
@@ -253,7 +281,7 @@ impl Repl {
             }
             Expected::Command(Command::Data) if judgement == Judgement::Continue => self.begin_message(),
             Expected::Command(Command::Data) if !self.is_terminal() && !self.message.streaming && self.tour.is_none() => {
-                self.message.passed_over = Some(0);
+                self.message.is_unwanted = true;
             }
             _ => {}
         }
@@ -292,6 +320,12 @@ impl Repl {
         } else if reply.has_code(421) && self.is_delivered(None) {
             self.screen.hint("The server closes the connection; the messages that it accepted stay accepted.");
             return;
+        } else if is_refusal
+            && self.in_message()
+            && notice::is_about_line_length(reply)
+            && self.session().and_then(Session::long_lines).is_some()
+        {
+            self.tell_long_lines();
         } else if is_refusal {
             let situation = Situation { verb: "no command".to_owned(), ..self.situation(&Expected::Raw) };
             self.explain_refusal(reply, &situation);
@@ -326,6 +360,9 @@ impl Repl {
             rows.push(Row::warning("The server closed the connection."));
         }
         self.screen.show(&rows);
+        if ending.awaited().is_some_and(Expected::is_fate) {
+            self.tell_long_lines();
+        }
         self.explain_end_inside_tls(ending);
         self.message.draft.clear();
         self.plain_user = None;

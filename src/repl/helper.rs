@@ -93,7 +93,7 @@ pub(super) fn complete(head: &str, snapshot: &Snapshot) -> (usize, Vec<String>) 
     }
     match snapshot.mode {
         Mode::Message => (0, starting_with(HEADERS.iter().map(|&header| header.to_owned()), head)),
-        Mode::Answer(_) | Mode::Question => (head.len(), Vec::new()),
+        Mode::Answer(_) | Mode::Chunk | Mode::Question => (head.len(), Vec::new()),
         Mode::Command => complete_command(head, snapshot),
     }
 }

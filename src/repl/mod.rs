@@ -4,8 +4,10 @@
 //! it. A line is held back in two cases only: a password over a clear line, and a header word typed as a
 //! command.
 
+mod ahead;
 mod answer;
 mod challenge;
+mod chunk;
 mod commands;
 mod data;
 mod editor;
@@ -190,8 +192,12 @@ struct Message {
     draft: Vec<u8>,
     /// What was composed before DATA.
     prepared: Option<Vec<u8>>,
+    /// Which of its lines are too long was said.
+    long_lines_told: bool,
     /// DATA was said for a file: no advice on typing.
     streaming: bool,
+    /// A script's DATA was refused: its lines may follow.
+    is_unwanted: bool,
     /// A script's DATA was refused: this many lines of its message were passed over so far (P31).
     passed_over: Option<u64>,
 }
@@ -300,6 +306,7 @@ impl Repl {
             Mode::Command | Mode::Question => self.command_line(line).await,
             Mode::Answer(question) => self.answer_line(question, line).await,
             Mode::Message => self.message_line(line).await,
+            Mode::Chunk => self.chunk_line(line).await,
         }
         self.after_turn();
     }
@@ -309,8 +316,15 @@ impl Repl {
         let mode = self.mode();
         let prompt = self.prompt();
         match self.read(&prompt).await {
+            // What was typed as content is none for the server any more, and must not become a command (P31).
+            Given::Line(line) if matches!(mode, Mode::Message | Mode::Chunk) && self.mode() != mode => {
+                if !line.is_empty() {
+                    self.screen.note("The line is dropped, not sent: the server is not waiting for it any more.");
+                }
+                None
+            }
             Given::Line(line) => self.take_line(mode, line).await,
-            Given::Password { .. } => None,
+            Given::Password { .. } | Given::Ahead(_) => None,
             Given::Interrupted => {
                 self.interrupted(mode).await;
                 None
@@ -374,7 +388,12 @@ impl Repl {
             input::Typed::Header(_) | input::Typed::Copied(_) => self.send_command(&line).await,
             input::Typed::Command(command) => {
                 let command = command.to_vec();
-                self.send_command(&command).await;
+                if !self.sends_content(&command).await {
+                    self.send_command(&command).await;
+                }
+                if std::mem::take(&mut self.message.is_unwanted) && self.outcome.is_none() {
+                    self.look_for_message().await;
+                }
             }
         }
     }
@@ -385,7 +404,9 @@ impl Repl {
         let ends = line == b".";
         self.message.passed_over = (!ends).then_some(count + 1);
         if ends {
-            self.screen.note(format!("DATA was refused: {count} lines of the message, up to the dot, are not sent."));
+            let lines = if count == 1 { "1 line".to_owned() } else { format!("{count} lines") };
+            let are = if count == 1 { "is" } else { "are" };
+            self.screen.note(format!("{lines} of the message, up to the dot, {are} not sent."));
         }
         true
     }
@@ -417,6 +438,7 @@ impl Repl {
         self.memory.cancelling = false;
         self.memory.cancelled_before = false;
         self.remember_address(line);
+        self.message.long_lines_told = false;
         if !self.is_terminal() {
             self.show_sent(line);
         }
@@ -426,8 +448,10 @@ impl Repl {
         if let Some(connection) = &mut self.connection {
             connection.send(line);
         }
-        if self.session().is_some_and(|session| session.stage() == Stage::Chunk) {
-            self.screen.hint("The server now waits for the bytes that BDAT announced: :raw TEXT sends them (CRLF counts; \\c at the end leaves it out). Then it answers.");
+        if self.in_chunk() {
+            if !self.message.streaming {
+                self.begin_chunk();
+            }
             return;
         }
         self.settle().await;
@@ -477,6 +501,7 @@ impl Repl {
         let mut snapshot = snapshot::Snapshot::default();
         match self.session() {
             Some(session) if session.stage() == Stage::Message => Mode::Message,
+            Some(session) if session.stage() == Stage::Chunk => Mode::Chunk,
             Some(session) if session.dialogue().is_some() => {
                 snapshot.update(Some(session));
                 snapshot.mode
@@ -497,6 +522,8 @@ impl Repl {
         let columns = Terminal::width().unwrap_or(80);
         let practice = self.options.practice.map(|name| Target::new(name, crate::target::SMTP));
         let prompt = prompt::prompt(self.session(), practice.as_ref().unwrap_or(&self.target), self.settings.full_prompt, columns);
+        // What is left of a chunk is known here only: lines that were typed wait for the last one.
+        let prompt = if self.in_chunk() { format!("({} left) {prompt}", self.octets_left()) } else { prompt };
         self.styled_prompt(&prompt)
     }
 

@@ -9,7 +9,7 @@ use crate::explain::failure::{Failure, diagnose};
 use crate::jobs::opening::{behind_header, greeting_failure, place, without_certificate};
 use crate::net::Limits;
 use crate::render::{Row, human, transcript};
-use crate::session::{Ending, Event, Security, Stage, redact};
+use crate::session::{Ending, Event, Security, Session, Stage, redact};
 use crate::target::Target;
 use crate::text::printable_str;
 use crate::wire::foreign::Foreign;
@@ -122,8 +122,9 @@ impl Repl {
     /// The connection is gone and a line was typed: it is kept, and sent after a reconnect.
     pub(super) async fn reconnect_for(&mut self, line: &[u8]) -> bool {
         let says_quit = line.trim_ascii().eq_ignore_ascii_case(b"QUIT");
-        if !self.is_terminal() && says_quit && self.over_since.is_some() {
-            // Nothing is left to be done (P12).
+        let is_over = self.over_since.is_some() || self.first_refusal.is_some() && self.session().is_some_and(Session::is_leaving);
+        if !self.is_terminal() && says_quit && is_over {
+            // Nothing is left to be done (P12); after 421 the server has closed as it said.
             self.outcome = Some(Outcome::Quit);
             return false;
         }

@@ -17,7 +17,7 @@ impl Repl {
         let begin = match mode {
             Mode::Command | Mode::Question => Begin::Command,
             Mode::Answer(_) => Begin::Answer,
-            Mode::Message => Begin::Content,
+            Mode::Message | Mode::Chunk => Begin::Content,
         };
         let pasted = paste::read(text, begin);
         self.list_left_out(&pasted.left_out);
@@ -65,7 +65,7 @@ impl Repl {
     /// dropped, with all that belongs to it, and that is said.
     pub(super) fn take_queued(&mut self, queued: Queued) -> Option<Vec<u8>> {
         let belongs = match (&queued, self.mode()) {
-            (Queued::Command(_), _) | (Queued::Answer(_), Mode::Answer(_)) | (Queued::Content(_), Mode::Message) => true,
+            (Queued::Command(_), _) | (Queued::Answer(_), Mode::Answer(_)) | (Queued::Content(_), Mode::Message | Mode::Chunk) => true,
             (Queued::Answer(_) | Queued::Content(_), _) => false,
         };
         if !belongs {

@@ -14,6 +14,9 @@ pub(super) fn prompt(session: Option<&Session>, target: &Target, with_port: bool
     if session.stage() == Stage::Message {
         return "data> ".to_owned();
     }
+    if session.stage() == Stage::Chunk {
+        return "bdat> ".to_owned();
+    }
     if let Some(dialogue) = session.dialogue() {
         return match dialogue.challenge.asks {
             Question::UserName | Question::UserNameAndPassword => "username> ".to_owned(),

@@ -2,13 +2,17 @@
 //! session never waits for it (P35).
 
 use std::io::Read;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::ahead::{self, Ahead, Wanted};
 use super::editor::Given;
 
 /// The longest line that is taken.
 const MAX_LINE: usize = 64 * 1024 * 1024;
+/// Where the fate of lines hangs on what follows them, and nothing follows for so long, the lines themselves decide.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How much is read at a time.
 const CHUNK: usize = 16 * 1024;
 
@@ -20,6 +24,7 @@ pub struct Script {
     searched: usize,
     begun: bool,
     ended: bool,
+    wanted: Option<Wanted>,
 }
 
 /// Where bytes come from: read here as long as that cannot block, which spares a short script the
@@ -34,12 +39,15 @@ impl Script {
     /// A script; nothing is read yet. `is_ready` says whether reading would not block.
     pub(super) fn new(reader: impl Read + Send + 'static, is_ready: fn() -> bool) -> Self {
         let input = Input::Direct { reader: Box::new(reader), is_ready };
-        Self { input, buffer: Vec::new(), start: 0, searched: 0, begun: false, ended: false }
+        Self { input, buffer: Vec::new(), start: 0, searched: 0, begun: false, ended: false, wanted: None }
     }
 
     /// The next line without its end; CRLF and LF end a line, and so does the end of the input. May be
     /// dropped and called again.
     pub(super) async fn given(&mut self) -> Given {
+        if let Some(wanted) = self.wanted {
+            return self.look_ahead(wanted).await;
+        }
         loop {
             if let Some(line) = self.take_line() {
                 return Given::Line(line);
@@ -50,16 +58,69 @@ impl Script {
             if self.buffer.len() - self.start > MAX_LINE {
                 return Given::Failed("a line of the input is longer than 64 MiB".to_owned());
             }
-            match self.read().await {
-                Ok(chunk) if chunk.is_empty() => self.ended = true,
-                Ok(chunk) => {
-                    if let Some(problem) = self.add(&chunk) {
-                        return Given::Failed(problem);
-                    }
-                }
-                Err(error) => return Given::Failed(crate::net::dial::system_words(&error)),
+            if let Err(problem) = self.read_on().await {
+                return Given::Failed(problem);
             }
         }
+    }
+
+    /// What is given next is no line but what lies ahead of it.
+    pub(super) fn look_for(&mut self, wanted: Wanted) {
+        self.wanted = Some(wanted);
+    }
+
+    /// Reads until what is looked for is found, or is known not to be there. May be dropped and called again.
+    async fn look_ahead(&mut self, wanted: Wanted) -> Given {
+        loop {
+            let found = match wanted {
+                Wanted::Chunk(size) => self.take_chunk(size),
+                Wanted::LoneDot => ahead::is_message(&self.buffer[self.start..], self.ended).map(Ahead::Message),
+            };
+            if let Some(found) = found {
+                self.wanted = None;
+                return Given::Ahead(found);
+            }
+            let undecided = (wanted == Wanted::LoneDot).then(|| ahead::looks_like_message(&self.buffer[self.start..])).flatten();
+            let read = match undecided {
+                None => self.read_on().await,
+                Some(is_message) => {
+                    let Ok(read) = tokio::time::timeout(PAUSE, self.read_on()).await else {
+                        self.wanted = None;
+                        return Given::Ahead(Ahead::Message(is_message));
+                    };
+                    read
+                }
+            };
+            if let Err(problem) = read {
+                self.wanted = None;
+                return Given::Failed(problem);
+            }
+        }
+    }
+
+    fn take_chunk(&mut self, size: u64) -> Option<Ahead> {
+        let rest = &self.buffer[self.start..];
+        // Each byte counts once, and an LF twice at most: with less, it is not worth a look.
+        let may_be_whole = (rest.len() + memchr::memchr_iter(b'\n', rest).count()) as u64 >= size;
+        if !may_be_whole && !self.ended && size <= ahead::MAX_CHUNK {
+            return None;
+        }
+        let found = ahead::chunk(rest, self.ended, size)?;
+        Some(Ahead::Chunk(found.map(|(octets, taken)| {
+            self.start += taken;
+            self.searched = self.searched.max(self.start);
+            octets
+        })))
+    }
+
+    /// Reads once more. An error is told in words.
+    async fn read_on(&mut self) -> Result<(), String> {
+        match self.read().await {
+            Ok(chunk) if chunk.is_empty() => self.ended = true,
+            Ok(chunk) => return self.add(&chunk).map_or(Ok(()), Err),
+            Err(error) => return Err(crate::net::dial::system_words(&error)),
+        }
+        Ok(())
     }
 
     /// The next bytes; none at the end.
@@ -220,6 +281,33 @@ mod tests {
             let mut script = Script::new(*input, || true);
             assert!(matches!(script.given().await, Given::Line(line) if line == b"x"));
             assert_eq!(script.body(), *want, "{:?}", String::from_utf8_lossy(input));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_chunk_is_taken_and_the_line_behind_it_is_the_next() {
+        for cut in 1..20 {
+            let input: &'static [u8] = b"BDAT 8\na\n\nb\nQUIT\n";
+            let mut script = Script::new(
+                input.chunks(cut).fold(Box::new(std::io::empty()) as Box<dyn Read + Send>, |all, piece| Box::new(all.chain(piece))),
+                || true,
+            );
+            assert!(matches!(script.given().await, Given::Line(line) if line == b"BDAT 8"));
+            script.look_for(Wanted::Chunk(8));
+            assert!(matches!(script.given().await, Given::Ahead(Ahead::Chunk(Ok(octets))) if octets == b"a\r\n\r\nb\r\n"));
+            assert!(matches!(script.given().await, Given::Line(line) if line == b"QUIT"));
+            assert!(matches!(script.given().await, Given::End));
+        }
+    }
+
+    #[tokio::test]
+    async fn looking_for_a_dot_leaves_the_lines_where_they_are() {
+        for (input, want) in [(&b"DATA\nRSET\nNOOP\n"[..], false), (b"DATA\nRSET\n.\n", true)] {
+            let mut script = Script::new(input, || true);
+            assert!(matches!(script.given().await, Given::Line(line) if line == b"DATA"));
+            script.look_for(Wanted::LoneDot);
+            assert!(matches!(script.given().await, Given::Ahead(Ahead::Message(found)) if found == want));
+            assert!(matches!(script.given().await, Given::Line(line) if line == b"RSET"));
         }
     }
 

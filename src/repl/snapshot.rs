@@ -13,6 +13,8 @@ pub enum Mode {
     Answer(Question),
     /// A line of the message.
     Message,
+    /// A line of the octets that BDAT announced.
+    Chunk,
     /// An answer to a question of ours.
     Question,
 }
@@ -52,6 +54,7 @@ impl Snapshot {
         let open = session.filter(|session| session.is_open());
         self.mode = match open {
             Some(session) if session.stage() == Stage::Message => Mode::Message,
+            Some(session) if session.stage() == Stage::Chunk => Mode::Chunk,
             Some(session) => session.dialogue().map_or(Mode::Command, |dialogue| Mode::Answer(dialogue.challenge.asks)),
             None => Mode::Command,
         };

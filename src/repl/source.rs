@@ -3,6 +3,7 @@
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::ahead::Wanted;
 use super::editor::{Editor, Given, Look};
 use super::screen::Print;
 use super::script::{Script, stdin_is_ready};
@@ -58,6 +59,13 @@ impl Source {
     pub(super) fn ask_password(&mut self, prompt: String) {
         if let Self::Terminal { editor, .. } = self {
             editor.ask_password(prompt);
+        }
+    }
+
+    /// What a script gives next is no line but what lies ahead of it.
+    pub(super) fn look_for(&mut self, wanted: Wanted) {
+        if let Self::Script(script) = self {
+            script.look_for(wanted);
         }
     }
 

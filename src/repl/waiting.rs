@@ -111,7 +111,7 @@ impl Repl {
         match given {
             Given::Interrupted => self.count_interrupt(),
             Given::Line(_) | Given::Password { .. } => self.interrupts = 0,
-            Given::End | Given::Failed(_) => {}
+            Given::Ahead(_) | Given::End | Given::Failed(_) => {}
         }
         if hidden && matches!(given, Given::Interrupted) {
             // The signal that the reader raised must not interrupt what comes next; any other one counts.
@@ -223,7 +223,7 @@ impl Repl {
                 self.drop_connection("Closed.");
                 self.outcome = Some(Outcome::Interrupted);
             }
-            Given::Password { .. } | Given::Failed(_) => {}
+            Given::Password { .. } | Given::Ahead(_) | Given::Failed(_) => {}
         }
     }
 
@@ -266,7 +266,7 @@ impl Repl {
                     _ => self.screen.note("Please answer y or n."),
                 },
                 Given::Interrupted | Given::End => return Said::Left,
-                Given::Password { .. } | Given::Failed(_) => return Said::Nothing,
+                Given::Password { .. } | Given::Ahead(_) | Given::Failed(_) => return Said::Nothing,
             }
         }
     }

@@ -10,6 +10,7 @@ pub mod encoding;
 pub mod foreign;
 pub mod keyword;
 pub mod line;
+pub mod line_length;
 pub mod reply;
 pub mod status;
 pub mod verb;

@@ -127,7 +127,7 @@ pub const VERBS: &[Verb] = &[
         example: "BDAT 0 LAST",
         source: "RFC 3030 sec. 2",
         summary: "sends a piece of the message by its size",
-        details: "Only when CHUNKING is offered; the bytes follow at once.",
+        details: "Only when CHUNKING is offered. The octets follow at once, CRLF counted; :bdat FILE sends a file so.",
         when: When::Offered("CHUNKING"),
     },
     Verb {

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod check;
+mod chunks;
 mod coding;
 mod dialogues;
 mod exit_status;

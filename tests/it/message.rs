@@ -106,6 +106,125 @@ fn lines_of_a_message_whose_data_is_refused_are_not_commands() {
 }
 
 #[test]
+fn behind_a_refused_data_only_the_lines_of_a_message_are_passed_over() {
+    // P31: they end with a lone dot; without one, what follows are commands.
+    let table = [
+        ("RSET\nNOOP\nQUIT\n", &["DATA", "RSET", "NOOP", "QUIT"][..]),
+        ("RSET\nNOOP", &["DATA", "RSET", "NOOP", "QUIT"]),
+        ("..\n.x\nNOOP\n", &["DATA", "..", ".x", "NOOP", "QUIT"]),
+        ("RSET\n.\nNOOP\n", &["DATA", "NOOP", "QUIT"]),
+        (".\nNOOP\n", &["DATA", "NOOP", "QUIT"]),
+        ("text\n.", &["DATA", "QUIT"]),
+        ("", &["DATA", "QUIT"]),
+    ];
+    for (behind, sent) in table {
+        let rest: String =
+            sent[1..].iter().map(|line| format!("C: {line}\nS: {}\n", if *line == "QUIT" { "221 bye" } else { "250 ok" })).collect();
+        let server = serve(&format!("S: 220 mx\nC: DATA\nS: 503 no\n{rest}"));
+        ehlo_to(server.port, &["--keep-going"]).stdin(format!("DATA\n{behind}")).status(1).any().check();
+        assert_eq!(server.finish().lines(), sent, "{behind:?}");
+    }
+    // Without --keep-going the script is over.
+    let server = serve("S: 220 mx\nC: DATA\nS: 503 no\nC: QUIT\nS: 221 bye");
+    ehlo_to(server.port, &[]).stdin("DATA\nRSET\nQUIT\n").status(1).any().check();
+    server.finish();
+}
+
+#[test]
+fn lines_behind_a_refused_data_that_come_slowly_are_told_by_their_first() {
+    // Whoever waits for the reply before the next line is not waited for in turn.
+    let server = serve("S: 220 mx\nC: DATA\nS: 503 no\nC: RSET\nS: 250 ok\nC: QUIT\nS: 221 bye");
+    let mut running = ehlo_to(server.port, &["--keep-going"]).open_stdin().start();
+    running.wait_out("220 mx");
+    running.line("DATA");
+    running.wait_out("503 no");
+    running.line("RSET");
+    running.wait_out("250 ok");
+    running.line("QUIT");
+    assert_eq!(running.finish().status, Some(1));
+    server.finish();
+}
+
+#[test]
+fn data_is_said_only_after_a_recipient_was_accepted() {
+    // P31
+    let begin = "S: 220 mx\nC: MAIL FROM:<a@b.test>\nS: 250 ok\nC: RCPT TO:<c@d.test>\nS: 550 no\n";
+    let (typed, after) = ("MAIL FROM:<a@b.test>\nRCPT TO:<c@d.test>\n", "C: NOOP\nS: 250 ok\nC: QUIT\nS: 221 bye");
+    for content in [
+        "DATA\nSubject: x\n\nQUIT\n.\nNOOP\nQUIT\n",
+        "BDAT 8 LAST\nRSET\n\nNOOP\nQUIT\n",
+        "BDAT 0 LAST\nNOOP\n",
+        ":data mail.eml\nNOOP\nQUIT\n",
+        "DATA\nNOOP\nQUIT\n",
+    ] {
+        let server = serve(&format!("{begin}{after}"));
+        let run = ehlo_to(server.port, &["--keep-going"]);
+        std::fs::write(run.folder().join("mail.eml"), "x").unwrap();
+        let done = run.stdin(format!("{typed}{content}")).status(1).any_out().err("not sent: no recipient was accepted.").check();
+        assert!(!done.err().contains("message accepted"), "{}", done.all());
+        server.finish();
+    }
+    // One is enough.
+    let server =
+        serve(&format!("{begin}C: RCPT TO:<e@d.test>\nS: 250 ok\nC: DATA\nS: 354 go\nmessage\nS: 250 queued\nC: QUIT\nS: 221 bye"));
+    let input = format!("{typed}RCPT TO:<e@d.test>\nDATA\ntext\n.\nQUIT\n");
+    ehlo_to(server.port, &["--keep-going"]).stdin(input).status(1).any_out().err("1 message accepted").check();
+    assert_eq!(server.finish().messages, [b"text\r\n"]);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_named_with_its_length() {
+    let long = "y".repeat(1500);
+    let message = format!("Subject: x\n\nfirst\n{long}\nlast\n{long}\n");
+    let said = "Line 4 of the message has 1500 octets; 998 are allowed (RFC 5321 section 4.5.3.1.6). 1 more line is too long.";
+    for way in [format!("DATA\n{message}.\n"), ":data mail.eml\n".to_owned()] {
+        let ends = [
+            ("S: 500 5.0.0: Line too long\nC: QUIT\nS: 221 bye", 1),
+            ("S: 250 queued\nC: QUIT\nS: 221 bye", 0),
+            ("S: 554 spam\nC: QUIT\nS: 221 bye", 1),
+            ("close", 6),
+        ];
+        for (end, status) in ends {
+            let server = serve(&format!("{OPEN}message\n{end}"));
+            let run = ehlo_to(server.port, &[]);
+            std::fs::write(run.folder().join("mail.eml"), &message).unwrap();
+            let done = run.stdin(format!("{}{way}QUIT\n", TYPED.trim_end_matches("DATA\n"))).status(status).any_out().err(said).check();
+            assert_eq!(done.err().matches("998").count(), 1, "{}", done.all());
+            server.finish();
+        }
+    }
+    // While it is under way.
+    let server = serve(&format!("{OPEN}wait 100ms\nS: 500 5.5.2 line too long\nclose"));
+    let mut running = ehlo_to(server.port, &[]).open_stdin().start();
+    running.wait_out("220 mx");
+    running.line(&format!("{TYPED}first\n{long}"));
+    running.wait_out("line too long");
+    let done = running.finish();
+    assert!(done.err().contains("Line 2 of the message has 1500 octets"), "{}", done.all());
+    server.end();
+    // A message without such a line gets no such sentence.
+    let server = serve(&format!("{OPEN}message\nS: 500 Line too long\nC: QUIT\nS: 221 bye"));
+    let done = ehlo_to(server.port, &[]).stdin(format!("{TYPED}{}\n.\n", "x".repeat(998))).status(1).any().check();
+    assert!(!done.err().contains("998"), "{}", done.all());
+    server.finish();
+}
+
+#[test]
+fn a_command_that_is_too_long_is_told_its_length() {
+    let table = [
+        (format!("VRFY {}", "x".repeat(600)), "607 octets with its CRLF; 512 are allowed"),
+        (format!("VRFY {}", "x".repeat(300)), "307 octets with its CRLF; 512 are allowed, so the server's limit is lower"),
+        (format!("AUTH XFOO {}", "x".repeat(13_000)), "13012 octets with its CRLF; 12288 are allowed (RFC 4954"),
+    ];
+    for (line, words) in table {
+        let server = serve("S: 220 mx\nC: *\nS: 500 5.5.6 Line too long\nC: QUIT\nS: 221 bye");
+        let done = ehlo_to(server.port, &["--allow-cleartext"]).stdin(format!("{line}\nQUIT\n")).any().start().finish();
+        assert!(done.err().contains(words), "{}", done.all());
+        server.end();
+    }
+}
+
+#[test]
 fn a_file_goes_out_whole() {
     // P28 P29
     let server = serve(&format!("{OPEN}{CLOSE}"));

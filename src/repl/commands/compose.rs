@@ -22,6 +22,16 @@ impl Repl {
         self.send_file(&path).await;
     }
 
+    /// `:bdat FILE`
+    pub(super) async fn bdat_command(&mut self, argument: &str) {
+        if argument.is_empty() {
+            self.local_error("Give a file name: :bdat FILE");
+            return;
+        }
+        let path = expand(argument);
+        self.bdat_file(&path).await;
+    }
+
     /// `:file NAME` within the message
     pub(super) fn insert_file(&mut self, argument: &str) {
         let path = expand(argument);
@@ -75,7 +85,7 @@ impl Repl {
 
     /// `:abort`
     pub(super) async fn abort_command(&mut self) {
-        if self.in_message() {
+        if self.in_message() || self.in_chunk() {
             self.abort_message(self.is_terminal()).await;
         } else if self.message.prepared.take().is_some() {
             self.screen.note("The prepared message is thrown away.");

@@ -169,9 +169,16 @@ impl Repl {
             return;
         }
         self.expect_answers(&line);
+        // What was typed of a chunk comes first.
+        let typed = std::mem::take(&mut self.message.draft);
+        let in_chunk = self.in_chunk();
         if let Some(connection) = &mut self.connection {
+            if in_chunk {
+                connection.chunk(&typed);
+            }
             connection.send_raw(&bytes);
         }
+        self.message.draft = if in_chunk { Vec::new() } else { typed };
         self.screen.row(Row::new(
             crate::render::Sign::Sent,
             if redact::hides(&line) { printable(&redact::command(&line)).into_owned() } else { bytes.escape_ascii().to_string() },

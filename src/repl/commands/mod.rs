@@ -184,6 +184,14 @@ pub(super) const COMMANDS: &[LocalCommand] = &[
         |repl, text| repl.data_command(text).await
     ),
     local!(
+        "bdat" & [],
+        "FILE",
+        Completes::File,
+        "sends the file with BDAT, as one chunk, byte for byte",
+        "Only where the server offers CHUNKING. Typed, BDAT asks for its octets at bdat>, each line counted with its CRLF.",
+        |repl, text| repl.bdat_command(text).await
+    ),
+    local!(
         "sample" & [],
         "",
         Completes::Nothing,

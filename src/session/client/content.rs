@@ -9,6 +9,7 @@ use crate::session::judgement::Judgement;
 use crate::session::transcript::What;
 use crate::wire::command::Command;
 use crate::wire::dot::{Changes, NulByte};
+use crate::wire::line_length::LongLines;
 
 /// The octets that a BDAT has announced (RFC 3030 §2).
 #[derive(Debug)]
@@ -37,6 +38,7 @@ impl Session {
         let before = out.len();
         if let Some(stuffer) = &mut self.stuffer {
             stuffer.push(piece, out)?;
+            self.line_lengths.push(piece);
         }
         self.body_bytes += (out.len() - before) as u64;
         Ok(())
@@ -65,6 +67,7 @@ impl Session {
         let Some(chunk) = &mut self.chunk else { return 0 };
         let count = usize::try_from(chunk.left).unwrap_or(usize::MAX).min(octets.len());
         out.extend_from_slice(&octets[..count]);
+        self.line_lengths.push(&octets[..count]);
         chunk.left -= count as u64;
         if chunk.left == 0 {
             self.transcript.add(now, What::SentMessage { bytes: chunk.size });
@@ -78,6 +81,11 @@ impl Session {
         let Some(chunk) = self.chunk.take() else { return };
         self.stage = self.resting_stage();
         self.expect_command(now, chunk.command);
+    }
+
+    /// The lines of the message under way, or of the last one, that are too long.
+    pub fn long_lines(&self) -> Option<LongLines> {
+        self.line_lengths.found()
     }
 
     /// How many octets of a chunk are due; `None` when none are.

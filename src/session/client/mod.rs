@@ -20,6 +20,7 @@ use crate::wire::base64;
 use crate::wire::command::{self, Command};
 use crate::wire::dot::Stuffer;
 use crate::wire::keyword::Capabilities;
+use crate::wire::line_length::LineLengths;
 use crate::wire::reply::{Reply, ReplyParser};
 
 /// More lines than this that nobody asked for, and the connection is of no use (P6).
@@ -62,6 +63,8 @@ pub struct Transaction {
     pub refused: Vec<String>,
     /// MAIL asked for a reply for each recipient (PRDR, draft-hall-prdr).
     pub prdr: bool,
+    /// A chunk was refused: no other may follow before RSET (RFC 3030 §2).
+    pub chunk_refused: bool,
 }
 
 impl Transaction {
@@ -92,6 +95,8 @@ pub struct Session {
     stuffer: Option<Stuffer>,
     body_bytes: u64,
     chunk: Option<content::Chunk>,
+    /// The lines of the message under way, or of the last one.
+    line_lengths: LineLengths,
     fate: content::Fate,
     messages_accepted: u32,
     leaving: bool,
@@ -139,6 +144,7 @@ impl Session {
             stuffer: None,
             body_bytes: 0,
             chunk: None,
+            line_lengths: LineLengths::default(),
             fate: content::Fate::default(),
             messages_accepted: 0,
             leaving: false,

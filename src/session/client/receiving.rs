@@ -11,6 +11,7 @@ use crate::wire::command::Command;
 use crate::wire::dot::Stuffer;
 use crate::wire::foreign;
 use crate::wire::keyword::Capabilities;
+use crate::wire::line_length::LineLengths;
 use crate::wire::reply::{Received, Reply, ReplyParser};
 
 impl Session {
@@ -180,6 +181,7 @@ impl Session {
             }
             Command::Mail(sender) if success => {
                 let sender = Some(sender.clone().unwrap_or_default());
+                self.line_lengths = LineLengths::default();
                 self.transaction = Transaction { sender, prdr: self.asks_prdr, ..Transaction::default() };
             }
             Command::Rcpt(recipient) => {
@@ -190,9 +192,11 @@ impl Session {
                     self.transaction.refused.push(recipient);
                 }
             }
+            Command::Bdat { .. } if judgement == Judgement::Refused => self.transaction.chunk_refused = true,
             Command::Data if judgement == Judgement::Continue => {
                 self.stuffer = Some(Stuffer::default());
                 self.body_bytes = 0;
+                self.line_lengths = LineLengths::default();
                 self.stage = Stage::Message;
             }
             Command::Rset if success => self.transaction = Transaction::default(),

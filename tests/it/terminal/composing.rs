@@ -54,6 +54,86 @@ fn a_pasted_message_is_taken_without_a_question() {
 }
 
 #[test]
+fn octets_of_a_chunk_are_typed_until_all_are_there() {
+    // P30 P42
+    let (server, mut pty) = at_recipient(
+        "C! BDAT 14\\r\\n\nC! QUIT\\r\\n\\r\\n:x\\r\\nhi\nS: 250 fourteen\nC! BDAT 2 LAST\\r\\n\nC! \\r\\n\nS: 250 queued\nhold",
+        &[],
+    );
+    pty.line("BDAT 14");
+    pty.wait_at("(14 left) bdat>");
+    for (line, left) in [("QUIT", "(8 left) bdat>"), ("", "(6 left) bdat>"), ("::x", "(2 left) bdat>")] {
+        pty.line(line);
+        pty.wait_at(left);
+    }
+    pty.line("far too long");
+    pty.wait_for("Not taken: the line has 14 octets with its line end, and 2 are left.");
+    pty.line("hi");
+    pty.wait_for("250 fourteen");
+    assert!(pty.shown().contains("without a line end"), "{}", pty.shown());
+    pty.line("BDAT 2 LAST");
+    pty.wait_at("(2 left) bdat>");
+    pty.line("");
+    pty.wait_for("250 queued");
+    pty.send(key::CTRL_D);
+    pty.exit();
+    let history = std::fs::read_to_string(pty.folder().join("history")).unwrap();
+    assert_eq!(history, "MAIL FROM:<a@b.test>\nRCPT TO:<c@d.test>\nBDAT 14\nBDAT 2 LAST\n");
+    server.end();
+}
+
+#[test]
+fn a_chunk_that_is_begun_is_given_up_as_a_message_is() {
+    // P32 P38
+    for by in [key::CTRL_C, key::CTRL_D, ":abort\r"] {
+        let (server, mut pty) = at_recipient("C! BDAT 14 LAST\\r\\n\nhold", &[]);
+        pty.line("BDAT 14 LAST");
+        pty.wait_at("(14 left) bdat>");
+        pty.line("half");
+        pty.wait_at("(8 left) bdat>");
+        pty.send(by);
+        pty.wait_for("nothing is delivered. Close?");
+        pty.line("y");
+        pty.wait_for("nothing is delivered.");
+        pty.wait_at("not connected>");
+        let text = server.end().text();
+        assert!(text.ends_with("BDAT 14 LAST\r\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_bdat_that_is_refused_while_its_octets_are_typed_takes_none_of_them() {
+    // P31
+    let (server, mut pty) = at_recipient("C! BDAT 14 LAST\\r\\n\nS: 502 what\nC: NOOP\nS: 250 fine\nhold", &[]);
+    pty.line("BDAT 14 LAST");
+    pty.wait_for("502 what");
+    pty.line("RSET");
+    pty.wait_for("The line is dropped, not sent");
+    pty.line("NOOP");
+    pty.wait_for("250 fine");
+    server.end();
+}
+
+#[test]
+fn a_pasted_chunk_and_a_file_go_out_whole() {
+    let hello = "C: EHLO a\nS: 250-mx\nS: 250 CHUNKING\n";
+    let (server, mut pty) = at_recipient(
+        &format!("{hello}C! BDAT 10\\r\\n\nC! # a\\r\\n\\r\\nb\\r\\n\nS: 250 ten\nC! BDAT 3 LAST\\r\\n\nC! a\\nb\nS: 250 queued\nhold"),
+        &[],
+    );
+    std::fs::write(pty.folder().join("m.eml"), "a\nb").unwrap();
+    pty.line("EHLO a");
+    pty.wait_for("CHUNKING");
+    pty.send(&(key::pasted("BDAT 10\n# a\n\nb\n:bdat m.eml\n") + "\r"));
+    pty.wait_for("Send one by one");
+    pty.line("y");
+    pty.wait_for("250 ten");
+    pty.wait_for("250 queued");
+    assert!(pty.shown().contains(">  BDAT 3 LAST"), "{}", pty.shown());
+    server.end();
+}
+
+#[test]
 fn a_sample_is_filled_in() {
     let (server, mut pty) = at_recipient("C: DATA\nS: 354 go on\nmessage\nS: 250 queued\nhold", &[]);
     pty.line("DATA");

@@ -165,8 +165,19 @@ impl Repl {
         let Some(connection) = &mut self.connection else { return false };
         connection.send(b"QUIT");
         let patience = if self.terminal.is_some() { 2 } else { 5 };
+        let mut lost = false;
+        let farewell = async {
+            self.settle().await;
+            // What came unasked is shown, and the farewell is still to come.
+            while self.outcome == Some(Outcome::Lost) && self.session().is_some_and(|session| session.is_waiting() || session.has_events())
+            {
+                self.outcome = None;
+                lost = true;
+                self.settle().await;
+            }
+        };
         // A farewell that does not come in time is not worth more waiting.
-        let _ = tokio::time::timeout(Duration::from_secs(patience), self.settle()).await;
-        self.outcome.take() == Some(Outcome::Lost)
+        let _ = tokio::time::timeout(Duration::from_secs(patience), farewell).await;
+        lost || self.outcome.take() == Some(Outcome::Lost)
     }
 }

@@ -64,7 +64,7 @@ impl Repl {
         let done = judgement == Judgement::Done;
         self.tell_oddities(reply);
         if to.is_fate() {
-            self.tell_long_lines();
+            self.tell_long_lines(notice::is_about_line_length(reply));
         }
         if let Some(usual) = to.usual_instead(reply).filter(|_| *to != Expected::Greeting) {
             self.screen.note(notice::unusual(reply.code, usual, to.subject()));
@@ -87,9 +87,7 @@ impl Repl {
                 self.compare_offers();
             }
             Expected::PrdrDot if judgement == Judgement::Continue => {
-                let count = self.session().map_or(0, |session| session.transaction().accepted.len());
-                let recipients = if count == 1 { "1 recipient".to_owned() } else { format!("each of {count} recipients") };
-                self.screen.note(format!("A reply for {recipients} follows, and one for the message."));
+                self.screen.note("A reply for each recipient follows, and one for the message.");
             }
             Expected::Verdict(recipient) => {
                 let recipient = printable_str(recipient);
@@ -187,7 +185,11 @@ impl Repl {
             _ if is_login => Outcome::LoginRefused,
             _ => Outcome::Refused(code),
         };
-        if is_quit { self.stop_script_unless_delivered(outcome, Some(to)) } else { self.stop_script(outcome) }
+        if is_quit {
+            self.stop_script_unless_delivered(outcome, Some(to));
+        } else {
+            self.stop_script(outcome);
+        }
     }
 
     /// Whether the refusal of our first line is that of our PROXY header, which was taken for a command: such a server
@@ -208,11 +210,16 @@ impl Repl {
         self.stop_script_always(Outcome::Lost);
     }
 
-    /// Says which lines of the message are longer than SMTP allows, once.
-    fn tell_long_lines(&mut self) {
+    /// Says which lines of the message are longer than SMTP allows, once: a fact, and where the server says so the reason
+    /// for its refusal.
+    fn tell_long_lines(&mut self, is_reason: bool) {
         let lines = self.session().and_then(Session::long_lines);
-        if let Some(lines) = lines.filter(|_| !std::mem::replace(&mut self.message.long_lines_told, true)) {
-            self.screen.hint(notice::long_lines(lines));
+        let Some(lines) = lines.filter(|_| !std::mem::replace(&mut self.message.long_lines_told, true)) else { return };
+        let words = notice::long_lines(lines);
+        if is_reason {
+            self.screen.hint(words);
+        } else {
+            self.screen.note(words);
         }
     }
 
@@ -220,7 +227,7 @@ impl Repl {
     fn knows_long_line(&mut self, to: &Expected) -> bool {
         match to {
             Expected::Command(Command::Bdat { .. }) => {
-                self.tell_long_lines();
+                self.tell_long_lines(true);
                 self.session().and_then(Session::long_lines).is_some()
             }
             Expected::Command(command) => {
@@ -325,7 +332,7 @@ impl Repl {
             && notice::is_about_line_length(reply)
             && self.session().and_then(Session::long_lines).is_some()
         {
-            self.tell_long_lines();
+            self.tell_long_lines(true);
         } else if is_refusal {
             let situation = Situation { verb: "no command".to_owned(), ..self.situation(&Expected::Raw) };
             self.explain_refusal(reply, &situation);
@@ -361,7 +368,7 @@ impl Repl {
         }
         self.screen.show(&rows);
         if ending.awaited().is_some_and(Expected::is_fate) {
-            self.tell_long_lines();
+            self.tell_long_lines(false);
         }
         self.explain_end_inside_tls(ending);
         self.message.draft.clear();

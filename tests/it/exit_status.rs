@@ -126,6 +126,15 @@ fn delivered_stays_delivered_however_the_session_ends() {
             server.end();
         }
     }
+    // Nor is a script waited for that says nothing more.
+    let server = serve(&format!("{message}S: 250 queued\nclose"));
+    let mut running = ehlo_to(server.port, &[]).open_stdin().start();
+    running.wait_out("220 mx");
+    typed.lines().for_each(|line| running.line(line));
+    let done = running.finish();
+    assert_eq!(done.status, Some(0), "{}", done.all());
+    assert!(done.took < Duration::from_secs(10), "{:?}", done.took);
+    server.end();
     // What was begun after the message, or asked, is not done.
     for (server, more, status) in [
         ("C: NOOP\nclose", "NOOP\nQUIT\n", 6),
@@ -201,6 +210,26 @@ fn each_recipient_of_lmtp_and_prdr_has_its_verdict() {
             .err(format!("{code} does not answer the message"))
             .check();
         server.end();
+    }
+}
+
+#[test]
+fn a_second_refusal_of_a_login_is_no_farewell() {
+    // P9: however it arrives, it came before QUIT or is for AUTH alone.
+    let both = "S! 535 5.7.8 no\\r\\n535 5.7.8 no\\r\\n\nC: QUIT\nS: 221 bye";
+    for refused in
+        [both, "S: 535 5.7.8 no\nC: QUIT\nS: 535 5.7.8 no\nS: 221 bye", "S: 535 5.7.8 no\nC: QUIT\nS: 535 5.7.8 no\nwait 50ms\nS: 221 bye"]
+    {
+        for flags in [&["--allow-cleartext"][..], &["--keep-going", "--allow-cleartext"]] {
+            let server = serve(&format!("S: 220 mx\nC: AUTH PLAIN AGEAYg==\n{refused}"));
+            let done = ehlo_to(server.port, flags).stdin("AUTH PLAIN AGEAYg==\nQUIT\n").any().start().finish();
+            // Where the script goes on, what nobody asked for ends it all the same.
+            let goes_on = flags.len() == 2;
+            assert_eq!(done.status, Some(if goes_on { 6 } else { 8 }), "{}", done.all());
+            assert_eq!(done.out().matches("<! 535 5.7.8 no\n").count(), 2, "{}", done.all());
+            assert!(goes_on || done.out().ends_with("<  221 bye\n"), "{}", done.all());
+            server.end();
+        }
     }
 }
 

@@ -358,8 +358,11 @@ impl Repl {
             _ => " :help lists them.".to_owned(),
         };
         // Within a message the line may have been meant for it (P49).
-        let message =
-            if self.in_message() { " The line is not in the message; :: at its start puts it there, with one colon." } else { "" };
+        let message = if self.in_message() || self.in_chunk() {
+            " The line is not in the message; :: at its start puts it there, with one colon."
+        } else {
+            ""
+        };
         self.screen.hint(format!("There is no local command :{}.{meant}{message}", printable_str(name)));
         if !self.is_terminal() && !self.options.keep_going {
             self.outcome = Some(super::Outcome::Unfinished);

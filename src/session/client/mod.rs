@@ -17,6 +17,7 @@ use crate::session::event::{Event, Expected};
 use crate::session::redact::{self, Redactor};
 use crate::session::transcript::{Transcript, What};
 use crate::wire::base64;
+use crate::wire::code::ReplyCode;
 use crate::wire::command::{self, Command};
 use crate::wire::dot::Stuffer;
 use crate::wire::keyword::Capabilities;
@@ -100,6 +101,8 @@ pub struct Session {
     fate: content::Fate,
     messages_accepted: u32,
     leaving: bool,
+    /// Of the reply before.
+    last_code: Option<ReplyCode>,
     /// STARTTLS was accepted: what comes now is no plain text.
     starting_tls: bool,
     security: Security,
@@ -148,6 +151,7 @@ impl Session {
             fate: content::Fate::default(),
             messages_accepted: 0,
             leaving: false,
+            last_code: None,
             starting_tls: false,
             security: Security::Clear,
             says_lhlo: false,

@@ -129,7 +129,10 @@ impl Session {
                 let reply = clean.unwrap_or(received);
                 self.transcript.add_with(now, || What::Received(reply.clone()));
                 self.leaving |= reply.has_code(421) || reply.has_code(221);
-                match self.awaited.pop_front().or_else(|| self.early_answer(&reply)) {
+                let again = self.says_again(&reply);
+                self.last_code = Some(reply.code);
+                let awaited = if again { None } else { self.awaited.pop_front().or_else(|| self.early_answer(&reply)) };
+                match awaited {
                     None => {
                         self.unasked += 1;
                         self.events.push_back(Event::Unsolicited(reply));
@@ -143,6 +146,13 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// A login is refused a second time where the reply to QUIT is due: 535 is for AUTH alone (RFC 4954 §6), so the
+    /// farewell is still to come.
+    fn says_again(&self, reply: &Reply) -> bool {
+        let quits = self.awaited.front().is_some_and(|awaited| awaited.what == Expected::Command(Command::Quit));
+        quits && reply.has_code(535) && self.last_code == Some(reply.code)
     }
 
     /// BDAT may be refused before its octets are out; no success can come that early.

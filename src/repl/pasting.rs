@@ -65,6 +65,8 @@ impl Repl {
     /// dropped, with all that belongs to it, and that is said.
     pub(super) fn take_queued(&mut self, queued: Queued) -> Option<Vec<u8>> {
         let belongs = match (&queued, self.mode()) {
+            // The size that was pasted with BDAT is wrong: what follows its content is none of it.
+            (Queued::Command(_), Mode::Chunk) => false,
             (Queued::Command(_), _) | (Queued::Answer(_), Mode::Answer(_)) | (Queued::Content(_), Mode::Message | Mode::Chunk) => true,
             (Queued::Answer(_) | Queued::Content(_), _) => false,
         };
@@ -91,7 +93,13 @@ impl Repl {
         let is = if count == 1 { "is" } else { "are" };
         self.screen.warning(match first {
             Queued::Content(_) => format!("{lines} of a message {is} dropped, not sent: the server is not waiting for a message."),
-            _ => format!("{lines} behind AUTH {is} dropped, not sent: the server did not ask for an answer."),
+            Queued::Command(_) => {
+                format!(
+                    "{lines} {is} dropped, not sent: the server still waits for {} of the octets that BDAT announced.",
+                    self.octets_left()
+                )
+            }
+            Queued::Answer(_) => format!("{lines} behind AUTH {is} dropped, not sent: the server did not ask for an answer."),
         });
     }
 

@@ -134,6 +134,18 @@ fn a_pasted_chunk_and_a_file_go_out_whole() {
 }
 
 #[test]
+fn commands_behind_a_pasted_chunk_of_a_wrong_size_are_no_content() {
+    // P49
+    let (server, mut pty) = at_recipient("C! BDAT 9 LAST\\r\\n\nhold", &[]);
+    pty.send(&(key::pasted("BDAT 9 LAST\nab\nlonger\nRSET\nQUIT\n") + "\r"));
+    pty.wait_for("Send one by one");
+    pty.line("y");
+    pty.wait_for("Not taken: the line has 8 octets");
+    pty.wait_for("2 pasted lines are dropped, not sent");
+    assert!(server.end().text().ends_with("BDAT 9 LAST\r\n"));
+}
+
+#[test]
 fn a_sample_is_filled_in() {
     let (server, mut pty) = at_recipient("C: DATA\nS: 354 go on\nmessage\nS: 250 queued\nhold", &[]);
     pty.line("DATA");

@@ -21,6 +21,7 @@ use super::tls::{self, Roots, TlsCause, TlsFailure, TlsOptions, TlsReport};
 use crate::session::client::Answer;
 use crate::session::dialogue::{Dialogue, Sent};
 use crate::session::event::Expected;
+use crate::session::transcript::Transcript;
 use crate::session::{Event, Security, Session};
 use crate::wire::command::Command;
 use crate::wire::dot::{Changes, NulByte};
@@ -85,7 +86,13 @@ pub struct Connection {
     /// Writing failed so; until then what the server said before it closed is read.
     broken: Option<(io::Error, Instant)>,
     alarm: Option<(Instant, Pin<Box<Sleep>>)>,
+    journal: Option<Journal>,
+    /// Something was queued since the journal was written.
+    unrecorded: bool,
 }
+
+/// What is given the transcript before anything that it tells of is on the wire.
+pub type Journal = Box<dyn FnMut(&Transcript) + Send>;
 
 impl Connection {
     /// A connection on a stream that was just opened; the greeting is waited for.
@@ -105,6 +112,8 @@ impl Connection {
             holds_secret: false,
             broken: None,
             alarm: None,
+            journal: None,
+            unrecorded: false,
         }
     }
 
@@ -116,6 +125,11 @@ impl Connection {
     /// The session's state.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// From now on `journal` is given the transcript before each write of commands, answers and messages (P51).
+    pub fn set_journal(&mut self, journal: Option<Journal>) {
+        self.journal = journal;
     }
 
     /// Since when the connection stands.
@@ -150,14 +164,14 @@ impl Connection {
 
     /// Sends a command line, without its end.
     pub fn send(&mut self, line: &[u8]) {
-        self.tidy();
+        self.about_to_queue();
         self.holds_secret |= crate::session::redact::hides(line);
         self.session.send(self.opened.elapsed(), line, &mut self.out);
     }
 
     /// Answers a challenge. Returns what may be seen of it.
     pub fn answer(&mut self, answer: &Answer) -> Sent {
-        self.tidy();
+        self.about_to_queue();
         self.holds_secret = true;
         self.session.answer(self.opened.elapsed(), answer, &mut self.out)
     }
@@ -169,7 +183,7 @@ impl Connection {
 
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) {
-        self.tidy();
+        self.about_to_queue();
         self.holds_secret |= crate::session::redact::hides(bytes.trim_ascii_end());
         self.session.send_raw(self.opened.elapsed(), bytes, &mut self.out);
     }
@@ -179,19 +193,19 @@ impl Connection {
     /// # Errors
     /// [`NulByte`]: SMTP's DATA cannot carry it.
     pub fn body(&mut self, piece: &[u8]) -> Result<(), NulByte> {
-        self.tidy();
+        self.about_to_queue();
         self.session.body(piece, &mut self.out)
     }
 
     /// Queues the end of the message.
     pub fn end_body(&mut self) -> Changes {
-        self.tidy();
+        self.about_to_queue();
         self.session.end_body(self.opened.elapsed(), &mut self.out)
     }
 
     /// Queues octets of the chunk that BDAT announced, exactly as they are; see [`Connection::room`].
     pub fn chunk(&mut self, octets: &[u8]) {
-        self.tidy();
+        self.about_to_queue();
         self.session.chunk(self.opened.elapsed(), octets, &mut self.out);
     }
 
@@ -340,6 +354,7 @@ impl Connection {
         if self.queued() == 0 {
             return self.poll_flush(context);
         }
+        self.record();
         match Pin::new(&mut self.stream).poll_write(context, &self.out[self.written..]) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(0)) => {
@@ -470,6 +485,23 @@ impl Connection {
         let by_tls = tls && tls::is_alert(error);
         self.session.lost(self.opened.elapsed(), words, by_tls);
         self.tidy_all();
+    }
+
+    /// Tells the journal of what is queued, before any of it is written.
+    fn record(&mut self) {
+        if !std::mem::take(&mut self.unrecorded) {
+            return;
+        }
+        self.session.record_content(self.opened.elapsed());
+        if let Some(journal) = &mut self.journal {
+            journal(self.session.transcript());
+        }
+    }
+
+    /// Before something is added to what is to be sent.
+    fn about_to_queue(&mut self) {
+        self.tidy();
+        self.unrecorded = true;
     }
 
     /// Gives room back once all is written.

@@ -245,6 +245,7 @@ impl Repl {
                 if let Some(old) = self.log.replace(log) {
                     self.screen.note(format!("The log {} is closed.", printable_str(&old.path.to_string_lossy())));
                 }
+                self.attach_log();
                 self.screen.note(note);
             }
         }
@@ -264,6 +265,14 @@ impl Repl {
         }
     }
 
+    /// Lets the connection write the log before it sends; without a log it need not.
+    pub(super) fn attach_log(&mut self) {
+        let journal = self.log.as_ref().map(Log::journal);
+        if let Some(connection) = &mut self.connection {
+            connection.set_journal(journal);
+        }
+    }
+
     /// Brings the log up to date. A full disk is told once, and decides the exit status (P40).
     pub(super) fn update_log(&mut self) {
         let Self { log: Some(log), connection: Some(connection), .. } = self else { return };
@@ -275,6 +284,7 @@ impl Repl {
     fn log_failed(&mut self, error: &std::io::Error) {
         let words = crate::net::dial::system_words(error);
         let path = self.log.take().map(|log| log.path.to_string_lossy().into_owned()).unwrap_or_default();
+        self.attach_log();
         self.screen.warning(format!("The log {} cannot be written on: {words}.", printable_str(&path)));
         if !self.is_terminal() {
             self.outcome.get_or_insert(Outcome::OutputFailed(words));

@@ -211,6 +211,7 @@ impl Repl {
         let mut connection = Connection::new(stream, self.options.limits);
         connection.note(text);
         self.connection = Some(connection);
+        self.attach_log();
         self.command = if let Peer::Command(watch) = peer { Some(watch) } else { None };
         self.memory.told.clear_text = false;
         self.memory.told.starttls_again = false;

@@ -197,7 +197,10 @@ impl Repl {
                 None => self.screen.note("No log is written. :log FILE begins one."),
             },
             "off" => match self.log.take() {
-                Some(log) => self.screen.note(format!("The log {} is closed.", printable_str(&log.path.to_string_lossy()))),
+                Some(log) => {
+                    self.attach_log();
+                    self.screen.note(format!("The log {} is closed.", printable_str(&log.path.to_string_lossy())));
+                }
                 None => self.screen.note("No log is written."),
             },
             path => {

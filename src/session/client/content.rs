@@ -44,6 +44,15 @@ impl Session {
         Ok(())
     }
 
+    /// Part of what was queued is about to go out: of a message or chunk whose end is not queued yet, the transcript says
+    /// that it has begun. One that goes out in one piece has its one entry at its end.
+    pub fn record_content(&mut self, now: Duration) {
+        let begun = self.stuffer.is_some() && self.body_bytes > 0 || self.chunk_is_begun();
+        if begun && !std::mem::replace(&mut self.content_recorded, true) {
+            self.note(now, "the message is being sent");
+        }
+    }
+
     /// Appends the end of the message: the lone dot goes out with it.
     pub fn end_body(&mut self, now: Duration, out: &mut Vec<u8>) -> Changes {
         let Some(stuffer) = self.stuffer.take() else { return Changes::default() };
@@ -51,6 +60,7 @@ impl Session {
         let changes = stuffer.finish(out);
         let bytes = self.body_bytes + (out.len() - before) as u64;
         self.transcript.add(now, What::SentMessage { bytes });
+        self.content_recorded = false;
         self.stage = Stage::Ready;
         self.expect_fate(now, Expected::FinalDot);
         changes
@@ -71,6 +81,7 @@ impl Session {
         chunk.left -= count as u64;
         if chunk.left == 0 {
             self.transcript.add(now, What::SentMessage { bytes: chunk.size });
+            self.content_recorded = false;
             self.end_chunk(now);
         }
         count

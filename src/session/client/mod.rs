@@ -95,6 +95,8 @@ pub struct Session {
     user: Option<String>,
     stuffer: Option<Stuffer>,
     body_bytes: u64,
+    /// The transcript says that the message or chunk has begun.
+    content_recorded: bool,
     chunk: Option<content::Chunk>,
     /// The lines of the message under way, or of the last one.
     line_lengths: LineLengths,
@@ -146,6 +148,7 @@ impl Session {
             user: None,
             stuffer: None,
             body_bytes: 0,
+            content_recorded: false,
             chunk: None,
             line_lengths: LineLengths::default(),
             fate: content::Fate::default(),

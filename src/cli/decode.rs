@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use anyhow::Context as _;
 
 use super::args::{DecodeArgs, OutputArgs};
-use super::{complain, exit, print};
+use super::{complain, exit, print, streams};
 use crate::explain::blob::{self, Content, Form, Message, Reading, Wish};
 use crate::render::reading;
 use crate::text::printable_str;
@@ -58,7 +58,7 @@ fn notes(reading: &Reading, secrets_shown: bool, verbose: bool) -> Vec<String> {
 }
 
 fn tell(note: &str) {
-    let _ = writeln!(std::io::stderr(), "note: {}", printable_str(note));
+    let _ = writeln!(streams::stderr(), "note: {}", printable_str(note));
 }
 
 pub(super) fn read_input() -> anyhow::Result<Vec<u8>> {

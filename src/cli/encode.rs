@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::args::{EncodeArgs, OutputArgs};
 use super::decode::read_input;
-use super::{exit, interactive, password, print};
+use super::{exit, interactive, password, print, streams};
 use crate::jobs::credentials::{PasswordSource, first_line, read_line};
 use crate::repl::Terminal;
 use crate::sasl::{Exposure, Login, MECHANISMS, Mechanism, Needs, Trouble};
@@ -68,7 +68,7 @@ fn login(mechanism: &Mechanism, args: &EncodeArgs, output: &OutputArgs) -> anyho
         text.push('\n');
     }
     if !output.quiet {
-        let _ = writeln!(std::io::stderr(), "note: this holds the {}: anybody can turn it back", what(mechanism));
+        let _ = writeln!(streams::stderr(), "note: this holds the {}: anybody can turn it back", what(mechanism));
     }
     Ok(print(&text))
 }
@@ -98,7 +98,7 @@ fn user(mechanism: &Mechanism, args: &EncodeArgs) -> anyhow::Result<String> {
 }
 
 fn ask_user() -> anyhow::Result<String> {
-    let _ = std::io::stderr().write_all(b"username> ");
+    let _ = streams::stderr().write_all(b"username> ");
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).context("the user name cannot be read")?;
     Ok(line.trim().to_owned())
@@ -116,7 +116,7 @@ fn secret(mechanism: &Mechanism, source: &PasswordSource, user: &str) -> anyhow:
         .map_err(|words| anyhow::anyhow!("no {what}: {}", printable_str(&words)))?
     {
         if let Some(words) = &found.warning {
-            let _ = writeln!(std::io::stderr(), "warning: {}", printable_str(words));
+            let _ = writeln!(streams::stderr(), "warning: {}", printable_str(words));
         }
         return Ok(Some(found.secret));
     }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use super::args::{ChannelBinding, DialArgs, LoginArgs, OutputArgs, SessionArgs, TlsArgs, TlsVersion};
-use super::{check_session, complain, exit, password, style};
+use super::watchdog::{self, Watched};
+use super::{check_session, complain, exit, password, streams, style};
 use crate::jobs::credentials::{LoginOptions, PasswordSource};
 use crate::net::Limits;
 use crate::net::hello_name::HelloName;
@@ -138,13 +139,14 @@ pub(super) async fn talk(options: Options, output: &OutputArgs) -> anyhow::Resul
     let Some(terminal) = terminal else {
         let mut screen = if options.tour {
             // The tour explains as it goes: its two voices belong together, also in a file.
-            Screen::terminal(Box::new(std::io::stdout()), out_style)
+            Screen::terminal(Box::new(streams::stdout()), out_style)
         } else {
-            Screen::streams(Box::new(std::io::stdout()), Box::new(std::io::stderr()), out_style, err_style)
+            Screen::streams(Box::new(streams::stdout()), Box::new(streams::stderr()), out_style, err_style)
         };
         screen.quiet = output.quiet;
         let source = Source::script();
         let repl = Repl::new(options, screen, source, None, History::without_file()).context("signals cannot be handled")?;
+        watchdog::start(Watched { heard: repl.heard(), terminal: None, status: Box::new(exit::of_signal) });
         return Ok(repl.run().await);
     };
     restore_after_panic(&terminal);
@@ -163,13 +165,15 @@ pub(super) async fn talk(options: Options, output: &OutputArgs) -> anyhow::Resul
     let (source, print) =
         Source::terminal(out_style.color && on_screen, on_screen, history.lines().to_vec()).context("the line editor cannot be started")?;
     let mut screen = if on_screen {
-        Screen::terminal(Box::new(std::io::stdout()), out_style)
+        Screen::terminal(Box::new(streams::stdout()), out_style)
     } else {
-        Screen::streams(Box::new(std::io::stdout()), Box::new(std::io::stderr()), out_style, err_style)
+        Screen::streams(Box::new(streams::stdout()), Box::new(streams::stderr()), out_style, err_style)
     };
     screen.set_printer(print);
     screen.quiet = output.quiet;
+    let watched = Some(terminal.clone());
     let repl = Repl::new(options, screen, source, Some(terminal), history).context("signals cannot be handled")?;
+    watchdog::start(Watched { heard: repl.heard(), terminal: watched, status: Box::new(exit::of_signal) });
     Ok(repl.run().await)
 }
 

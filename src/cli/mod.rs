@@ -12,7 +12,9 @@ mod exit;
 mod interactive;
 mod password;
 mod sandbox;
+mod streams;
 mod style;
+mod watchdog;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -24,10 +26,11 @@ use args::{Command, SessionArgs};
 
 /// Runs the program and gives its exit status.
 pub fn main() -> ExitCode {
+    size_limits_are_errors();
     let mut command = Cli::command();
     if std::env::args_os().len() <= 1 {
         // Nothing was asked: the short help, and the status of a wrong command line.
-        let _ = write!(std::io::stderr(), "{}", command.render_help());
+        let _ = write!(streams::stderr(), "{}", command.render_help());
         return ExitCode::from(exit::USAGE);
     }
     let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
@@ -47,6 +50,16 @@ pub fn main() -> ExitCode {
                 exit::USAGE
             }))
         }
+    }
+}
+
+/// Beyond the limit for the size of a file the system kills the process, unless it takes the signal: writing then fails,
+/// and that is told (P52). Without such a limit there is nothing to take.
+fn size_limits_are_errors() {
+    #[cfg(unix)]
+    if rustix::process::getrlimit(rustix::process::Resource::Fsize).current.is_some() {
+        // Where it cannot be taken, the system has its way.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     }
 }
 
@@ -128,13 +141,13 @@ fn first_paragraph(words: &str) -> String {
 
 /// `error: …` on standard error.
 fn complain(words: &str) {
-    let mut err = std::io::stderr();
+    let mut err = streams::stderr();
     let _ = writeln!(err, "error: {words}");
 }
 
 /// Writes a result to standard output; a closed one is a quiet end (P40).
 fn print(text: &str) -> u8 {
-    let mut out = std::io::stdout();
+    let mut out = streams::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => exit::DONE,
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit::DONE,

@@ -24,10 +24,10 @@ impl History {
         Self { lines: Vec::new(), file: None, is_first: false }
     }
 
-    /// Reads the file and keeps it open for new lines. A link is not followed (P42).
+    /// Reads the file and keeps it open for new lines. A link is not followed (P42), and a pipe is not waited for (P50).
     ///
     /// # Errors
-    /// What the operating system says; the caller goes on without a file.
+    /// What the operating system says, or that it is no regular file; the caller goes on without a file.
     pub fn open(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -36,7 +36,11 @@ impl History {
         let mut lines: Vec<String> = if is_first {
             Vec::new()
         } else {
-            BufReader::new(private(OpenOptions::new().read(true)).open(path)?).lines().map_while(Result::ok).collect()
+            let file = private(OpenOptions::new().read(true)).open(path)?;
+            if !file.metadata()?.is_file() {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+            }
+            BufReader::new(file).lines().map_while(Result::ok).collect()
         };
         let on_disk = lines.len();
         keep_last(&mut lines);
@@ -80,10 +84,12 @@ fn keep_last(lines: &mut Vec<String>) {
     lines.reverse();
 }
 
-/// Where the history is kept: `EHLO_HISTORY`, or the platform's place for state; `None` switches it off.
+/// Where the history is kept: `EHLO_HISTORY`, or the platform's place for state; `None` when that is empty or `/dev/null`.
 pub fn default_path() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("EHLO_HISTORY") {
-        return (!path.is_empty()).then(|| PathBuf::from(path));
+        // The usual way to say "nowhere".
+        let is_none = path.is_empty() || path == "/dev/null";
+        return (!is_none).then(|| PathBuf::from(path));
     }
     let strategy = etcetera::choose_app_strategy(etcetera::AppStrategyArgs {
         top_level_domain: String::new(),
@@ -94,12 +100,13 @@ pub fn default_path() -> Option<PathBuf> {
     Some(strategy.in_state_dir("history").unwrap_or_else(|| strategy.in_data_dir("history")))
 }
 
-/// Options that make a file its owner's only, and do not follow a link.
+/// Options that make a file its owner's only, do not follow a link, and do not wait for the other end of a pipe.
 pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600).custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default());
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.mode(0o600).custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
     }
     options
 }
@@ -138,6 +145,10 @@ mod tests {
             let link = folder.path().join("link");
             std::os::unix::fs::symlink(&path, &link).unwrap();
             assert!(History::open(&link).is_err());
+            // P50
+            let pipe = folder.path().join("pipe");
+            rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+            assert!(History::open(&pipe).unwrap_err().to_string().contains("not a regular file"));
         }
     }
 }

@@ -45,7 +45,7 @@ pub use history::{History, default_path as history_path};
 use login::now_ms;
 pub use outcome::Outcome;
 pub use screen::Screen;
-pub use signals::{Signal, Signals};
+pub use signals::{Heard, Signal, Signals};
 pub use source::Source;
 pub use terminal::Terminal;
 
@@ -240,6 +240,11 @@ impl Repl {
             tour,
             outcome: None,
         })
+    }
+
+    /// When the session heard of a signal last.
+    pub fn heard(&self) -> Heard {
+        self.signals.heard()
     }
 
     /// Connects, talks until the end, and says how it went.

@@ -82,6 +82,15 @@ mod unix {
             }
         }
 
+        /// The same for an end that waits for nothing: where nobody reads the terminal, the end of bracketed paste may
+        /// be lost.
+        pub fn restore_at_once(&self) {
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.saved);
+            let terminal = self.clone();
+            drop(std::thread::Builder::new().spawn(move || terminal.restore()));
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+
         /// Throws away what was typed ahead; says whether there was any.
         pub fn drop_type_ahead() -> bool {
             let any = rustix::io::ioctl_fionread(std::io::stdin()).is_ok_and(|count| count > 0);

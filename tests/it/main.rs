@@ -5,6 +5,8 @@
 //! anew that outputs are compared with.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(unix)]
+mod blocked;
 mod check;
 mod chunks;
 mod coding;

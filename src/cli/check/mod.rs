@@ -13,7 +13,7 @@ use paper::Paper;
 use work::Work;
 
 use super::args::{CheckArgs, Format as Which, OutputArgs, Phase};
-use super::{check_names, complain, interactive, print, style};
+use super::{check_names, complain, interactive, print, streams, style};
 use crate::explain::place::Caller;
 use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::options::{TIMEOUT, WARN_DAYS};
@@ -329,5 +329,5 @@ fn raise_open_files() -> Option<u64> {
 
 /// `note: …` on standard error.
 fn complain_softly(words: &str) {
-    let _ = writeln!(std::io::stderr(), "note: {words}");
+    let _ = writeln!(streams::stderr(), "note: {words}");
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::super::{complain, exit};
+use super::super::{complain, exit, streams};
 use crate::jobs::check::Summary;
 use crate::jobs::check::group::Board;
 use crate::net::dial::system_words;
@@ -23,7 +23,7 @@ use crate::repl::{Signal, Signals};
 const KEPT: usize = 16 * 1024;
 
 /// The end waits no longer for who does not read (P38).
-const GRACE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_millis(300);
 
 /// What takes the line away that is drawn again and again.
 const WIPE: &str = "\r\x1b[K";
@@ -144,7 +144,7 @@ fn write_all(jobs: &Receiver<Job>, drawing: &AtomicBool) {
             // Who does not wait any more does not want to know.
             Job::Results(written, done) => drop(done.send(write(&written))),
             Job::Line(line) => {
-                let _ = io::stderr().write_all(line.as_bytes());
+                let _ = streams::stderr().write_all(line.as_bytes());
                 drawing.store(false, Ordering::Relaxed);
             }
         }
@@ -153,8 +153,6 @@ fn write_all(jobs: &Receiver<Job>, drawing: &AtomicBool) {
 
 fn write(written: &Written) -> io::Result<()> {
     // Nobody can be told that standard error is closed.
-    let _ = io::stderr().write_all(written.err.as_bytes());
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(written.out.as_bytes())?;
-    stdout.flush()
+    let _ = streams::stderr().write_all(written.err.as_bytes());
+    streams::stdout().write_all(written.out.as_bytes())
 }

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use super::super::watchdog::{self, Watched};
 use super::super::{complain, exit};
 use super::paper::Paper;
 use crate::jobs::check::group::{Board, Told};
@@ -56,6 +57,7 @@ impl Work {
     /// Does it; gives the exit status.
     pub(super) async fn run(mut self, input: Receiver<Vec<Item>>) -> anyhow::Result<u8> {
         let mut signals = Signals::listen().context("signals cannot be handled")?;
+        watchdog::start(Watched { heard: signals.heard(), terminal: None, status: self.statuses_of_signals() });
         let Some(every) = self.watch else {
             let end = self.round(input, &mut signals).await;
             return Ok(self.status(&end));
@@ -75,6 +77,17 @@ impl Work {
                 signal = signals.next_ending() => return Ok(exit::of_signal(signal)),
             }
         }
+    }
+
+    /// The exit status after a signal when nothing can be written any more.
+    fn statuses_of_signals(&self) -> Box<dyn Fn(Signal) -> u8 + Send> {
+        let of = |signal| self.format.unwritten(exit::of_signal(signal));
+        let (interrupt, terminate, hangup) = (of(Signal::Interrupt), of(Signal::Terminate), of(Signal::Hangup));
+        Box::new(move |signal| match signal {
+            Signal::Interrupt => interrupt,
+            Signal::Terminate => terminate,
+            Signal::Hangup | Signal::Continue => hangup,
+        })
     }
 
     fn status(&self, end: &End) -> u8 {

@@ -369,6 +369,9 @@ async fn reach(
 
 /// The system's message without Rust's `(os error N)`.
 pub fn system_words(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return "it is at the limit for the size of files (ulimit -f)".to_owned();
+    }
     let words = error.to_string();
     words.split(" (os error").next().unwrap_or(&words).to_owned()
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::inspect::expand;
 use crate::render::Row;
-use crate::repl::Repl;
+use crate::repl::{Outcome, Repl, Signal};
 use crate::text::{printable, printable_str, size};
 
 /// A bigger file is not put into the message by `:file`; `:data` streams it.
@@ -136,7 +136,20 @@ impl Repl {
         if let Some(terminal) = &self.terminal {
             terminal.restore();
         }
-        let finished = tokio::task::spawn_blocking(move || command.status()).await;
+        let mut editing = tokio::task::spawn_blocking(move || command.status());
+        // Ctrl-C is the editor's while it has the terminal.
+        let finished = loop {
+            tokio::select! {
+                finished = &mut editing => break finished,
+                signal = self.signals.next() => match signal {
+                    Signal::Interrupt | Signal::Continue => {}
+                    signal => {
+                        self.outcome = Some(Outcome::Signalled(signal));
+                        return Err("the editor was left".to_owned());
+                    }
+                },
+            }
+        };
         if let Some(terminal) = &self.terminal {
             terminal.between_prompts();
         }

@@ -6,6 +6,9 @@
 pub mod certificate;
 pub mod channel;
 pub mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod forgery;
 #[cfg(feature = "legacy-tls")]
 mod legacy;
 mod peek;

@@ -8,6 +8,7 @@ pub mod handshake;
 pub mod hello;
 pub mod login;
 pub mod notice;
+pub mod old_tls;
 pub mod place;
 pub mod reply;
 pub mod route;

@@ -7,6 +7,7 @@ use super::failure::{Class, Diagnosis, diagnosis, seconds};
 use super::handshake::{self, HandshakeFailure};
 use super::hello::{self, HeloEnd, Other};
 use super::notice;
+use super::old_tls::OldTls;
 use super::place::Place;
 use super::reply::{Fact, Situation, explain};
 use crate::text::{days, printable, printable_str};
@@ -107,8 +108,8 @@ pub enum TalkFailure {
     Injected,
     /// The handshake failed.
     Handshake(HandshakeFailure),
-    /// The server speaks only what is too old: version and suite in words.
-    OldTls(String),
+    /// The server and this program have no version and suite in common; asked again, it chose an old one.
+    OldTls(OldTls),
     /// The roots to verify by, or what else TLS needs, cannot be had: in words.
     TlsOptions(String),
     /// The certificate has faults.
@@ -192,7 +193,7 @@ impl TalkFailure {
             Self::StartTlsRefused(reply) => format!("STARTTLS refused ({})", code_of(reply)),
             Self::Injected => "plain text behind the 220 to STARTTLS".to_owned(),
             Self::Handshake(failure) => format!("TLS failed: {}", printable_str(&failure.words)),
-            Self::OldTls(spoken) => format!("TLS failed: it speaks {}", printable_str(spoken)),
+            Self::OldTls(old) => format!("TLS failed: it speaks {}", old.spoken()),
             Self::TlsOptions(words) => printable_str(words).into_owned(),
             Self::Certificate(faults) => faults.iter().map(|(_, words)| printable_str(words).into_owned()).collect::<Vec<_>>().join("; "),
             Self::CertificateEnds(left) => format!("certificate ends in {}", days(*left)),
@@ -361,11 +362,16 @@ impl Words<'_> {
 
     fn tls(&self, failure: &TalkFailure) -> Diagnosis {
         match failure {
-            TalkFailure::OldTls(spoken) => diagnosis(
-                format!("{} speaks {}, which is too old", self.place, printable_str(spoken)),
-                "The handshake failed; asked again, the server offered this. TLS before 1.2 is broken (RFC 8996).",
-                &["The server's software or its settings are old (Exchange: Schannel)."],
-                &["Update the server or its settings.", "A build with the feature legacy-tls can look closer: --tls-min 1.0"],
+            TalkFailure::OldTls(old) => diagnosis(
+                format!(
+                    "{} speaks {}, {}",
+                    self.place,
+                    old.spoken(),
+                    if old.version_is_old { "which is too old" } else { "which ehlo does not" }
+                ),
+                &format!("The handshake failed; asked again, the server chose this. {}", old.meaning()),
+                &[old.likely()],
+                &[old.next(), "A build with the feature legacy-tls can talk to it: --tls-min 1.0"],
             ),
             other => diagnosis(
                 format!("TLS cannot be started: {}", other.short()),
@@ -538,7 +544,11 @@ mod tests {
                 Class::Tls,
                 r"TLS failed: x\x1b[31m",
             ),
-            (TalkFailure::OldTls(odd()), Class::Tls, r"TLS failed: it speaks x\x1b[31m"),
+            (
+                TalkFailure::OldTls(OldTls { version: "TLS 1.0".to_owned(), suite: odd(), version_is_old: true }),
+                Class::Tls,
+                r"TLS failed: it speaks TLS 1.0 with x\x1b[31m",
+            ),
             (TalkFailure::TlsOptions(odd()), Class::Tls, r"x\x1b[31m"),
             (
                 TalkFailure::Certificate(vec![(certificate::Kind::Expired, odd()), (certificate::Kind::WrongName, "b".to_owned())]),

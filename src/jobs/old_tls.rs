@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::explain::old_tls::OldTls;
 use crate::net::dial::{DialOptions, dial};
 use crate::net::tls::probe::{Answer, ask};
 use crate::net::tls::{TlsCause, TlsFailure, TlsOptions};
@@ -34,11 +35,11 @@ pub fn may_be_old(failure: &TlsFailure, options: &TlsOptions) -> bool {
 /// Whether the answer explains the failure: a server that just hangs up may do so for other reasons, and
 /// is old only if its version is.
 fn explains(answer: &Answer, failure: &TlsFailure) -> bool {
-    let Answer::Hello { version, .. } = answer else { return false };
-    !matches!(failure.cause, TlsCause::Closed | TlsCause::Reset) || *version < 0x0303
+    let hung_up = matches!(failure.cause, TlsCause::Closed | TlsCause::Reset);
+    matches!(answer, Answer::Hello { .. }) && (!hung_up || answer.version_is_old())
 }
 
-/// Connects again and asks; gives version and suite in words. `None` when the server answers nothing within
+/// Connects again and asks. `None` when the server answers nothing within
 /// ten seconds that would explain the failure.
 pub async fn what_it_speaks(
     failure: &TlsFailure,
@@ -46,7 +47,7 @@ pub async fn what_it_speaks(
     options: &DialOptions,
     hello_name: &str,
     server_name: Option<&str>,
-) -> Option<String> {
+) -> Option<OldTls> {
     let asking = async {
         let stream = dial(target, options, &mut |_| {}).await.ok()?.stream;
         let hello = format!("{} {hello_name}", target.protocol.hello());
@@ -54,7 +55,8 @@ pub async fn what_it_speaks(
         Some(ask(stream, server_name).await)
     };
     let answer = tokio::time::timeout(LIMIT, asking).await.ok().flatten()?;
-    if explains(&answer, failure) { answer.describe() } else { None }
+    let (version, suite) = answer.describe().filter(|_| explains(&answer, failure))?;
+    Some(OldTls { version, suite, version_is_old: answer.version_is_old() })
 }
 
 /// Greeting, EHLO, STARTTLS; then the stream is ready for a handshake.

@@ -2,6 +2,7 @@
 
 use super::style::Row;
 use crate::explain::certificate::{Kind, advice};
+use crate::explain::old_tls::OldTls;
 use crate::net::tls::certificate::Certificate;
 use crate::net::tls::verdict::Fault;
 use crate::net::tls::{TlsCause, TlsFailure, TlsOptions, TlsReport};
@@ -298,17 +299,12 @@ fn alert_advice(name: &str, asked: bool, attempt: Attempt<'_>) -> Option<&'stati
 }
 
 /// What a server speaks instead, found out by asking again.
-pub fn older(spoken: &str) -> [Row; 2] {
-    let way = if cfg!(feature = "legacy-tls") {
-        "--tls-min 1.0 speaks it for a look."
-    } else {
-        "A build with the feature legacy-tls can talk to it."
-    };
+pub fn older(old: &OldTls) -> [Row; 2] {
+    let way =
+        if cfg!(feature = "legacy-tls") { "--tls-min 1.0 talks to it." } else { "A build with the feature legacy-tls can talk to it." };
     [
-        Row::warning(format!("Asked again, the server speaks {spoken}.")),
-        Row::hint(format!(
-            "This program speaks TLS 1.2 and 1.3 with modern ciphers: what is older is broken (RFC 8996), and clients refuse it. Update the server or its settings (Exchange: Schannel). {way}"
-        )),
+        Row::warning(format!("Asked again, the server speaks {}.", old.spoken())),
+        Row::hint(format!("{} Likely: {} {} {way}", old.meaning(), old.likely(), old.next())),
     ]
 }
 

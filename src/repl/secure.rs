@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use super::signals::Signal;
 use super::{Outcome, Repl};
 use crate::explain::notice;
+use crate::explain::old_tls::OldTls;
 use crate::jobs::old_tls;
 use crate::net::tls::{Roots, TlsFailure, TlsOptions, TlsReport, key_log, load_roots};
 use crate::render::{Row, human, tls};
@@ -201,7 +202,7 @@ impl Repl {
         self.screen.show(&rows);
     }
 
-    /// What happened, what the server speaks instead if it is too old, and else what usually helps.
+    /// What happened, what the server speaks instead if that is old, and else what usually helps.
     async fn handshake_failed(&mut self, failure: &TlsFailure) {
         self.screen.show(&tls::failure(failure));
         if let Some(spoken) = self.look_for_old_tls(failure).await {
@@ -222,7 +223,7 @@ impl Repl {
     }
 
     /// Nothing in common: a second connection finds out what the server speaks instead.
-    async fn look_for_old_tls(&mut self, failure: &TlsFailure) -> Option<String> {
+    async fn look_for_old_tls(&mut self, failure: &TlsFailure) -> Option<OldTls> {
         if !old_tls::may_be_old(failure, &self.options.tls) {
             return None;
         }

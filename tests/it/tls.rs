@@ -299,6 +299,25 @@ fn an_old_server_is_asked_again_and_one_hint_says_what_it_means() {
 }
 
 #[test]
+fn tls_12_with_suites_that_are_not_had_here_is_told_by_the_suite() {
+    // The alert handshake_failure; asked again, a ServerHello of TLS 1.2 with TLS_RSA_WITH_AES_256_CBC_SHA256.
+    let seven = "\\x07".repeat(32);
+    let hello = format!("\\x16\\x03\\x03\\0\\x2a\\x02\\0\\0\\x26\\x03\\x03{seven}\\0\\0\\x3d\\0");
+    let dialogue = format!("C! \\x16\nS! \\x15\\x03\\x03\\0\\x02\\x02\\x28\nagain\nC! \\x16\nS! {hello}\nhold");
+    for job in [["check"].as_slice(), &[]] {
+        let server = serve(&dialogue);
+        let place = format!("127.0.0.1:{}", server.port);
+        let done = ehlo([job, &["--tls", &place]].concat()).any().status(7).check();
+        let told = done.all().split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in ["TLS 1.2 with TLS_RSA_WITH_AES_256_CBC_SHA256", "without forward secrecy and a cipher in CBC mode", "legacy-tls"] {
+            assert!(told.contains(words), "{words}\n{}", done.all());
+        }
+        // RFC 8996 is about TLS 1.0 and 1.1.
+        assert!(!told.contains("RFC 8996") && !told.contains("too old"), "{}", done.all());
+    }
+}
+
+#[test]
 fn a_cut_is_an_error_before_the_farewell_and_none_after_it() {
     // P22
     let told = inside("", "tls", "C: *\nS: 250 mx\nC: QUIT\nS: 221 bye\ncut", &[], 0);

@@ -112,7 +112,7 @@ impl Choices<'_> {
 struct Party {
     /// The distinguished name, encoded.
     subject: Vec<u8>,
-    /// The public key, encoded (SubjectPublicKeyInfo).
+    /// The public key, encoded (`SubjectPublicKeyInfo`).
     public_key: Vec<u8>,
     /// `None` where nobody here has it: a root of the system.
     key: Option<KeyPair>,
@@ -284,7 +284,7 @@ fn built(choices: &mut Choices<'_>, world: &World, issuer: usize) -> Vec<u8> {
         public_key,
         dates,
         extensions: extensions(choices),
-        algorithm: *choices.pick(&ALGORITHMS),
+        algorithm: choices.pick::<&[u8]>(&ALGORITHMS),
     };
     let outer = *choices.pick(&[&ALGORITHMS[0], &ALGORITHMS[1], &ALGORITHMS[2]]);
     let noise = choices.byte();
@@ -412,7 +412,7 @@ fn common_name(name: &str) -> Vec<u8> {
     tlv(0x30, &tlv(0x31, &attribute))
 }
 
-/// UTCTime until 2049, GeneralizedTime behind it (RFC 5280 §4.1.2.5).
+/// `UTCTime` until 2049, `GeneralizedTime` behind it (RFC 5280 §4.1.2.5).
 fn date(seconds: i64) -> Vec<u8> {
     let at = time::OffsetDateTime::from_unix_timestamp(seconds).unwrap();
     let rest = format!("{:02}{:02}{:02}{:02}{:02}Z", u8::from(at.month()), at.day(), at.hour(), at.minute(), at.second());

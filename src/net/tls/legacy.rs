@@ -54,7 +54,7 @@ pub(super) async fn connect(
     let chain: Vec<Certificate> = sent.into_iter().map(|der| Certificate::read(&CertificateDer::from(der))).collect();
     let report = TlsReport {
         version: version_name(session.version_str()),
-        suite: session.current_cipher().and_then(|cipher| cipher.standard_name()).unwrap_or("unknown").to_owned(),
+        suite: session.current_cipher().and_then(SslCipherRef::standard_name).unwrap_or("unknown").to_owned(),
         group: String::new(),
         alpn: None,
         kind: "full",
@@ -168,11 +168,15 @@ mod tests {
 
     /// A server with one old version only.
     fn acceptor(version: SslVersion) -> SslAcceptor {
+        acceptor_with(version, "ALL")
+    }
+
+    fn acceptor_with(version: SslVersion, ciphers: &str) -> SslAcceptor {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let mut builder = SslAcceptor::mozilla_intermediate(SslMethod::tls_server()).unwrap();
         builder.clear_options(SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1);
         builder.set_security_level(0);
-        builder.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+        builder.set_cipher_list(&format!("{ciphers}:@SECLEVEL=0")).unwrap();
         builder.set_min_proto_version(Some(version)).unwrap();
         builder.set_max_proto_version(Some(version)).unwrap();
         builder.set_certificate(&X509::from_pem(made.cert.pem().as_bytes()).unwrap()).unwrap();
@@ -218,8 +222,8 @@ mod tests {
         let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
         let server = async move {
             let mut hello = vec![0; 4096];
-            theirs.read(&mut hello).await.unwrap();
-            offered(&hello)
+            let length = theirs.read(&mut hello).await.unwrap();
+            offered(&hello[..length])
         };
         let options = TlsOptions { min: Some(Version::Tls10), ..TlsOptions::default() };
         let roots = load_roots(None, Vec::new()).unwrap();
@@ -227,6 +231,24 @@ mod tests {
         assert!(suites.contains(&0x002f) && suites.len() > 20, "{suites:04x?}");
         let found: Vec<_> = suites.into_iter().filter(|suite| never.iter().any(|range| range.contains(suite))).collect();
         assert!(found.is_empty(), "{found:04x?}");
+    }
+
+    #[tokio::test]
+    async fn tls_12_with_old_suites_is_spoken_too() {
+        for (suite, name) in [
+            ("ECDHE-ECDSA-AES256-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384"),
+            ("ECDHE-ECDSA-AES128-SHA", "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"),
+        ] {
+            let (ours, theirs) = tokio::io::duplex(64 * 1024);
+            let ssl = Ssl::new(acceptor_with(SslVersion::TLS1_2, suite).context()).unwrap();
+            let server = async move { Pin::new(&mut SslStream::new(ssl, theirs).unwrap()).accept().await };
+            let options = TlsOptions { min: Some(Version::Tls10), ..TlsOptions::default() };
+            let roots = load_roots(None, Vec::new()).unwrap();
+            let (accepted, connected) = tokio::join!(server, super::super::connect(Box::new(ours), "localhost", &options, &roots));
+            accepted.unwrap();
+            let report = connected.unwrap().1;
+            assert_eq!((report.version.as_str(), report.suite.as_str()), ("TLS 1.2", name));
+        }
     }
 
     #[tokio::test]
@@ -276,7 +298,7 @@ mod tests {
         for (bytes, want) in cases {
             let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
             let server = async move {
-                theirs.read(&mut [0; 4096]).await.unwrap();
+                assert!(theirs.read(&mut [0; 4096]).await.unwrap() > 0);
                 theirs.write_all(bytes).await.unwrap();
             };
             let options = TlsOptions { min: Some(Version::Tls10), ..TlsOptions::default() };

@@ -56,8 +56,8 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// `TLS 1.0 with TLS_RSA_WITH_3DES_EDE_CBC_SHA`.
-    pub fn describe(&self) -> Option<String> {
+    /// Version and suite in words: `TLS 1.0`, `TLS_RSA_WITH_3DES_EDE_CBC_SHA`.
+    pub fn describe(&self) -> Option<(String, String)> {
         let Self::Hello { version, suite } = self else { return None };
         let version = match version {
             0x0300 => "SSL 3.0".to_owned(),
@@ -68,7 +68,12 @@ impl Answer {
         };
         let suite =
             SUITES.iter().find(|(number, _)| number == suite).map_or_else(|| format!("suite {suite:#06x}"), |(_, name)| (*name).to_owned());
-        Some(format!("{version} with {suite}"))
+        Some((version, suite))
+    }
+
+    /// Whether the server chose a version before TLS 1.2.
+    pub fn version_is_old(&self) -> bool {
+        matches!(self, Self::Hello { version, .. } if *version < 0x0303)
     }
 }
 
@@ -211,7 +216,10 @@ mod tests {
     #[test]
     fn the_choice_is_put_in_words() {
         let answer = Answer::Hello { version: 0x0301, suite: 0x000a };
-        assert_eq!(answer.describe().unwrap(), "TLS 1.0 with TLS_RSA_WITH_3DES_EDE_CBC_SHA");
-        assert_eq!(Answer::Hello { version: 0x0303, suite: 0x1234 }.describe().unwrap(), "TLS 1.2 with suite 0x1234");
+        let words = |version: &str, suite: &str| Some((version.to_owned(), suite.to_owned()));
+        assert_eq!(answer.describe(), words("TLS 1.0", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"));
+        let unknown = Answer::Hello { version: 0x0303, suite: 0x1234 };
+        assert_eq!(unknown.describe(), words("TLS 1.2", "suite 0x1234"));
+        assert!(answer.version_is_old() && !unknown.version_is_old());
     }
 }

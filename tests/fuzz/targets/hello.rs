@@ -14,8 +14,9 @@ fuzz_target!(|data: &[u8]| {
     }
     let whole = read_answer(data);
     assert!(first.is_none() || whole == first);
-    if let Some(text) = whole.and_then(|answer| answer.describe()) {
-        assert_printable(&text);
+    if let Some((version, suite)) = whole.and_then(|answer| answer.describe()) {
+        assert_printable(&version);
+        assert_printable(&suite);
     }
     let name = String::from_utf8_lossy(&data[..data.len().min(80)]).into_owned();
     let offer = client_hello(&[7; 32], Some(&name));

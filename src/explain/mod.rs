@@ -10,6 +10,7 @@ pub mod login;
 pub mod notice;
 pub mod old_tls;
 pub mod place;
+pub mod protection;
 pub mod reply;
 pub mod route;
 pub mod talk;

@@ -9,7 +9,9 @@ use super::hello::{self, HeloEnd, Other};
 use super::notice;
 use super::old_tls::OldTls;
 use super::place::Place;
+use super::protection::Unsafe;
 use super::reply::{Fact, Situation, explain};
+use crate::sasl::Exposure;
 use crate::text::{days, printable, printable_str};
 use crate::wire::code;
 use crate::wire::reply::Reply;
@@ -125,11 +127,8 @@ pub enum TalkFailure {
         /// It was asked inside TLS.
         in_tls: bool,
     },
-    /// The password would go over a connection that is not encrypted, or to a server that is not verified.
-    ClearText {
-        /// It is encrypted, but the certificate has faults.
-        in_tls: bool,
-    },
+    /// The password would go over a connection on which it is not safe.
+    Unprotected(Unsafe),
     /// The login cannot be carried out, in words.
     LoginImpossible(String),
     /// The server has not proved that it knows the password, in words.
@@ -166,7 +165,7 @@ impl TalkFailure {
             | Self::CertificateEnds(_) => Class::Tls,
             Self::OnlyHelo { lacks: Lacks::Login, .. }
             | Self::NoLogin { .. }
-            | Self::ClearText { .. }
+            | Self::Unprotected(_)
             | Self::LoginImpossible(_)
             | Self::NotTheServer(_) => Class::Login,
         }
@@ -198,8 +197,7 @@ impl TalkFailure {
             Self::Certificate(faults) => faults.iter().map(|(_, words)| printable_str(words).into_owned()).collect::<Vec<_>>().join("; "),
             Self::CertificateEnds(left) => format!("certificate ends in {}", days(*left)),
             Self::NoLogin { .. } => "no usable login offered".to_owned(),
-            Self::ClearText { in_tls: false } => "login would be unencrypted".to_owned(),
-            Self::ClearText { in_tls: true } => "login withheld: certificate not verified".to_owned(),
+            Self::Unprotected(lack) => lack.short(),
             Self::LoginImpossible(words) => format!("login not possible: {}", printable_str(words)),
             Self::NotTheServer(words) => format!("login accepted without proof: {}", printable_str(words)),
             Self::TooSlow { took, limit } => format!("slow: {} ms, and {} ms are allowed", took.as_millis(), limit.as_millis()),
@@ -257,7 +255,7 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
             &["The renewal does not run, or what it brings is not bound to SMTP."],
             &["Renew it, and restart the mail service with it."],
         ),
-        TalkFailure::NoLogin { .. } | TalkFailure::ClearText { .. } | TalkFailure::LoginImpossible(_) | TalkFailure::NotTheServer(_) => {
+        TalkFailure::NoLogin { .. } | TalkFailure::Unprotected(_) | TalkFailure::LoginImpossible(_) | TalkFailure::NotTheServer(_) => {
             words.login(failure)
         }
     }
@@ -418,16 +416,16 @@ impl Words<'_> {
                     &["Submission ports are 587 and 465.", "--auth METHOD names one all the same."][usize::from(self.at.lmtp)..],
                 )
             }
-            TalkFailure::ClearText { in_tls } => diagnosis(
-                format!("The password was not sent to {place}"),
-                if *in_tls {
-                    "The connection is encrypted, but the certificate is not in order: the password could reach somebody else."
-                } else {
-                    "The connection is not encrypted, and the password could be read on the way."
-                },
-                &["The server offers only methods that show the password."],
-                &["--allow-cleartext sends it all the same."],
-            ),
+            TalkFailure::Unprotected(lack) => {
+                let remedy = lack.remedy();
+                let next = [remedy.as_deref(), Some("--allow-cleartext sends it anyway.")];
+                diagnosis(
+                    format!("The password was not sent to {place}"),
+                    &format!("{}.", capital(&lack.reason(Exposure::Secret))),
+                    &["The server offers only methods that show the password, or let it be guessed from what they send."],
+                    &next.into_iter().flatten().collect::<Vec<_>>(),
+                )
+            }
             TalkFailure::NotTheServer(words) => diagnosis(
                 format!("{place} has not proved that it knows the password: {}", printable_str(words)),
                 "The server accepted the login, and did not give the proof that this method demands of it.",
@@ -472,7 +470,7 @@ pub fn quoted<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
     format!("\"{}\"", lines.join(" / "))
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
@@ -557,8 +555,8 @@ mod tests {
             ),
             (TalkFailure::CertificateEnds(3), Class::Tls, "certificate ends in 3 days"),
             (TalkFailure::NoLogin { offered: vec![odd()], wanted: None, in_tls: true }, Class::Login, "no usable login offered"),
-            (TalkFailure::ClearText { in_tls: false }, Class::Login, "login would be unencrypted"),
-            (TalkFailure::ClearText { in_tls: true }, Class::Login, "login withheld: certificate not verified"),
+            (TalkFailure::Unprotected(Unsafe::Clear), Class::Login, "login would be unencrypted"),
+            (TalkFailure::Unprotected(Unsafe::Certificate), Class::Login, "login withheld: certificate not verified"),
             (TalkFailure::LoginImpossible(odd()), Class::Login, r"login not possible: x\x1b[31m"),
             (TalkFailure::NotTheServer(odd()), Class::Login, r"login accepted without proof: x\x1b[31m"),
             (TalkFailure::TooSlow { took: second, limit: second }, Class::Timeout, "slow: 1500 ms, and 1500 ms are allowed"),

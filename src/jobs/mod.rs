@@ -6,4 +6,5 @@ mod netrc;
 pub mod old_tls;
 pub mod opening;
 pub mod practice;
+pub mod protection;
 pub mod sandbox;

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use zeroize::Zeroize;
 
-use super::tls::{self, Roots, TlsCause, TlsFailure, TlsOptions, TlsReport};
+use super::tls::{self, Reference, Roots, TlsCause, TlsFailure, TlsOptions, TlsReport};
 use crate::session::client::Answer;
 use crate::session::dialogue::{Dialogue, Sent};
 use crate::session::event::Expected;
@@ -213,18 +213,23 @@ impl Connection {
     ///
     /// # Errors
     /// [`TlsFailure`]; the connection is then closed.
-    pub async fn start_tls(&mut self, host: &str, options: &TlsOptions, roots: &Roots) -> Result<TlsReport, TlsFailure> {
+    pub async fn start_tls(
+        &mut self,
+        reference: impl Into<Reference<'_>>,
+        options: &TlsOptions,
+        roots: &Roots,
+    ) -> Result<TlsReport, TlsFailure> {
         let stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let limit = left.unwrap_or(self.limits.reply).min(self.limits.reply);
-        let result = match tokio::time::timeout(limit, tls::connect(stream, host, options, roots)).await {
+        let result = match tokio::time::timeout(limit, tls::connect(stream, reference, options, roots)).await {
             Ok(result) => result,
             Err(_) => Err(TlsFailure { cause: TlsCause::TimedOut(limit), client_certificate_asked: false }),
         };
         match result {
             Ok((stream, report)) => {
                 self.stream = stream;
-                self.session.tls_started(self.opened.elapsed(), report.is_verified());
+                self.session.tls_started(self.opened.elapsed(), report.is_trusted());
                 Ok(report)
             }
             Err(failure) => {

@@ -5,7 +5,9 @@ use zeroize::Zeroize;
 use super::commands;
 use super::editor::{Given, drop_type_ahead};
 use super::{Outcome, Repl};
-use crate::explain::login::{exposure, gives_away};
+use crate::explain::login::exposure;
+use crate::explain::protection::Unsafe;
+use crate::jobs::protection::why_unsafe;
 use crate::render::{Row, Sign};
 use crate::sasl::{self, Exposure};
 use crate::secret::Secret;
@@ -233,13 +235,14 @@ impl Repl {
         if !self.is_terminal() {
             return false;
         }
-        let question = match (security, exposes) {
-            (Security::Clear, Exposure::Secret) => "!  Send the password unencrypted?".to_owned(),
-            (Security::Clear, _) => format!("!  Unencrypted, this login {}. Send it?", gives_away(exposes)),
-            (_, Exposure::Secret) => "!  The certificate is not in order: send the password anyway?".to_owned(),
-            _ => format!("!  The certificate is not in order, and this login {}. Send it anyway?", gives_away(exposes)),
-        };
+        let question = format!("!  {}", self.why_unsafe().question(exposes));
         self.ask(&question, false).await == Some(true)
+    }
+
+    /// What the connection lacks, where a password is not safe on it.
+    fn why_unsafe(&self) -> Unsafe {
+        let report = self.secure.report.as_ref().filter(|_| self.is_encrypted());
+        why_unsafe(report).unwrap_or(Unsafe::Certificate)
     }
 
     async fn refuse_clear_text(&mut self, exposes: Exposure) {
@@ -254,14 +257,9 @@ impl Repl {
     }
 
     pub(super) fn why_not_sent(&self, what: &str, exposes: Exposure) -> String {
-        let security = self.session().map_or(Security::Clear, Session::security);
-        let why = match (security, exposes) {
-            (Security::Clear, Exposure::Secret) => "this connection is not encrypted, and the password could be read on the way".to_owned(),
-            (Security::Clear, _) => format!("this connection is not encrypted, and the login {}", gives_away(exposes)),
-            (_, Exposure::Secret) => "the certificate is not in order, and the password could reach somebody else".to_owned(),
-            _ => format!("the certificate is not in order, and the login {}", gives_away(exposes)),
-        };
-        format!("{what}: {why}. --allow-cleartext sends it anyway.")
+        let why = self.why_unsafe();
+        let remedy = why.remedy().map(|remedy| format!(" {remedy}")).unwrap_or_default();
+        format!("{what}: {}.{remedy} --allow-cleartext sends it anyway.", why.reason(exposes))
     }
 
     /// Whether a command line may go out: an AUTH with credentials in it needs a yes on a clear line.

@@ -185,6 +185,7 @@ impl Repl {
             self.drop_connection(&format!("The connection to {} is closed.", printable_str(&left)));
         }
         self.target = target;
+        self.secure.mail_domain = None;
         self.memory.hello_line = None;
         self.options.practice = None;
         let failure = self.open().await;

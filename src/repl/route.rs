@@ -66,6 +66,7 @@ impl Repl {
             None => return Ok(None),
         };
         self.tell_mail_servers(&domain, &found);
+        self.secure.mail_domain = Some(domain.clone());
         let count = found.servers.len();
         for mx in found.servers {
             self.target = Target { host: mx.host, ..self.target.clone() };

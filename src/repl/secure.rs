@@ -9,7 +9,8 @@ use super::{Outcome, Repl};
 use crate::explain::notice;
 use crate::explain::old_tls::OldTls;
 use crate::jobs::old_tls;
-use crate::net::tls::{Roots, TlsFailure, TlsOptions, TlsReport, key_log, load_roots};
+use crate::jobs::protection::why_unsafe;
+use crate::net::tls::{Reference, Roots, TlsFailure, TlsOptions, TlsReport, key_log, load_roots};
 use crate::render::{Row, human, tls};
 use crate::session::{Ending, Security, Session, Stage};
 use crate::text::{lossy, printable_str};
@@ -27,6 +28,8 @@ pub(super) struct Secure {
     before: Option<Before>,
     /// What is wrong with our certificate was told.
     own_told: bool,
+    /// The mail domain whose MX record named the host; `None` when the operator named it.
+    pub(super) mail_domain: Option<String>,
     /// What the last handshake on this connection brought.
     pub(super) report: Option<TlsReport>,
 }
@@ -119,6 +122,7 @@ impl Repl {
             Ok(report) => {
                 let rows = if self.options.verbose > 0 { tls::details(&report, now()) } else { tls::report(&report, now()) };
                 self.screen.show(&rows);
+                self.remark_on_doubt(&report);
                 let verified = report.is_verified();
                 self.note_tls(&report);
                 self.secure.report = Some(report);
@@ -140,13 +144,21 @@ impl Repl {
         }
     }
 
+    /// Why a password is not safe although the certificate is in order.
+    fn remark_on_doubt(&mut self, report: &TlsReport) {
+        if let Some(remark) = why_unsafe(Some(report)).and_then(|lack| lack.remark()) {
+            self.screen.hint(remark);
+        }
+    }
+
     /// `None` when a signal ended it, and what that means was done.
     async fn handshake_or_signal(&mut self, host: &str, options: &TlsOptions, roots: &Roots) -> Option<Result<TlsReport, TlsFailure>> {
         let patient = self.is_terminal();
-        let Self { connection: Some(connection), signals, screen, .. } = self else { return None };
+        let Self { connection: Some(connection), signals, screen, secure, .. } = self else { return None };
         let limit = human::duration(connection.limits_mut().reply);
         let ended_by = {
-            let handshake = connection.start_tls(host, options, roots);
+            let reference = Reference { host, mail_domain: secure.mail_domain.as_deref() };
+            let handshake = connection.start_tls(reference, options, roots);
             let slow = tokio::time::sleep(Duration::from_secs(1));
             tokio::pin!(handshake, slow);
             loop {
@@ -178,7 +190,10 @@ impl Repl {
 
     /// The log tells what was negotiated and what is wrong; the operator, that keys are written.
     fn note_tls(&mut self, report: &TlsReport) {
-        let faults: String = report.trust.faults().iter().map(|fault| format!(" {}", tls::sentence(fault, now()))).collect();
+        let mut faults: String = report.trust.faults().iter().map(|fault| format!(" {}", tls::sentence(fault, now()))).collect();
+        if let Some(remark) = why_unsafe(Some(report)).and_then(|lack| lack.remark()) {
+            faults = format!(" {remark}");
+        }
         if let Some(connection) = &mut self.connection {
             connection.note(format!("{}.{faults}", report.session()));
         }
@@ -331,8 +346,9 @@ impl Repl {
         };
         match argument.split_once(' ').map_or((argument, ""), |(word, rest)| (word, rest.trim())) {
             ("", _) => {
-                let rows = tls::details(report, now());
-                self.screen.show(&rows);
+                let report = report.clone();
+                self.screen.show(&tls::details(&report, now()));
+                self.remark_on_doubt(&report);
             }
             ("save", "") => self.local_error("A file name is wanted: :tls save FILE"),
             ("save", path) => {

@@ -466,3 +466,54 @@ fn starttls_is_not_said_after_a_refused_ehlo_and_the_refusal_decides() {
         assert!(!server.end().text().contains("STARTTLS"));
     }
 }
+
+/// An authority, PEM, and a server's certificate that it has issued for mail.contoso.test.
+#[cfg(feature = "dns")]
+pub(crate) fn issued() -> (String, Shown) {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["mail.contoso.test".to_owned()]).unwrap().signed_by(&key, &root).unwrap();
+    (root.pem(), Shown { chain: vec![leaf.der().clone()], key })
+}
+
+#[cfg(feature = "dns")]
+#[test]
+fn a_name_that_dns_gave_gets_no_password_without_leave() {
+    use crate::support::dns::name_server;
+    let zone = "alt.test MX 10 mail.contoso.test\ncontoso.test MX 10 mail.contoso.test\nmail.contoso.test A 127.0.0.1";
+    let names = name_server(zone);
+    let resolver = names.address.to_string();
+    let dialogue = "tls\nS: 220 mx\nC: *\nS: 250-mx\nS: 250 AUTH PLAIN\nC: *\nS: 235 welcome\nC: QUIT\nS: 221 bye";
+    let table: [(&str, &[&str], bool); 4] = [
+        ("alt.test", &[], false),
+        ("alt.test", &["--allow-cleartext"], true),
+        ("alt.test", &["--servername", "mail.contoso.test"], true),
+        ("contoso.test", &[], true),
+    ];
+    for job in [["check", "--through", "auth"].as_slice(), &[]] {
+        for (domain, flags, sent) in table {
+            let (root, shown) = issued();
+            let server = serve_showing(dialogue, shown);
+            let place = format!("{domain}:{}", server.port);
+            let login = ["--tls", "--mx", "--resolver", &resolver, "--cacert", "root.pem", "-u", "logon", "--password-file", "pw"];
+            let run = ehlo([job, &login, flags, &[&place]].concat());
+            std::fs::write(run.folder().join("root.pem"), root).unwrap();
+            std::fs::write(run.folder().join("pw"), "Marker-2f4c-9d81\n").unwrap();
+            let done = run.any().status(if sent { 0 } else { 8 }).check();
+            let told = done.all().split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(server.end().text().contains("AUTH"), sent, "{}", done.all());
+            assert!(!job.is_empty() || told.contains(" cert verified, "), "{}", done.all());
+            if !sent {
+                for words in [
+                    "he name mail.contoso.test comes from an MX record of alt.test, which is not verified",
+                    "--servername mail.contoso.test",
+                ] {
+                    assert!(told.contains(words), "{words}\n{}", done.all());
+                }
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@ use super::report::Login as Tried;
 use super::words;
 use crate::explain::failure::Failure;
 use crate::explain::login::no_ntlm_v1;
+use crate::explain::protection::Unsafe;
 use crate::explain::talk::{Lacks, TalkFailure};
 use crate::jobs::credentials::PasswordSource;
 use crate::net::Connection;
@@ -63,7 +64,7 @@ fn choose(
     security: Security,
     channel: &Channel,
 ) -> Result<&'static Mechanism, Failure> {
-    let is_safe = security == Security::Verified || walk.options.allow_cleartext;
+    let is_safe = walk.lack.is_none() || walk.options.allow_cleartext;
     let in_tls = security != Security::Clear;
     let none = || {
         if let Some(reply) = walk.report.hello_refusal().cloned() {
@@ -75,7 +76,7 @@ fn choose(
             in_tls,
         })
     };
-    let clear = || Failure::from(TalkFailure::ClearText { in_tls });
+    let clear = || Failure::from(TalkFailure::Unprotected(walk.lack.as_deref().cloned().unwrap_or(Unsafe::Clear)));
     if let Some(wanted) = credentials.options.mechanism {
         if !sasl::may_name(wanted, offered) {
             return Err(none());

@@ -16,7 +16,7 @@ use super::certificate::Certificate;
 use super::files::Identity;
 use super::peek::Peek;
 use super::verdict::Proof;
-use super::{Roots, Stream, TlsCause, TlsFailure, TlsOptions, TlsReport, Version, judge_chain};
+use super::{Doubt, Roots, Stream, TlsCause, TlsFailure, TlsOptions, TlsReport, Version, judge_chain};
 
 /// Whatever OpenSSL still has, but for suites in which nobody proves who he is (aNULL; PSK and SRP without a
 /// certificate) or nothing is encrypted (eNULL).
@@ -61,6 +61,7 @@ pub(super) async fn connect(
         ocsp: 0,
         sni,
         trust: judge_chain(&chain, server_name, roots, proof),
+        doubt: matches!(session.version2(), Some(SslVersion::SSL3 | SslVersion::TLS1 | SslVersion::TLS1_1)).then_some(Doubt::OldVersion),
         server_end_point: chain.first().and_then(|leaf| super::channel::server_end_point(&leaf.der)),
         chain,
         client_certificate_asked: None,
@@ -197,6 +198,25 @@ mod tests {
             let (_, report) = connected.unwrap();
             assert_eq!(report.version, name);
             assert!(!report.suite.is_empty() && !report.is_verified());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_old_version_is_not_trusted_whatever_the_certificate_says() {
+        // P45 RFC 8996
+        for (version, trusted) in [(SslVersion::TLS1, false), (SslVersion::TLS1_1, false), (SslVersion::TLS1_2, true)] {
+            let (ours, theirs) = tokio::io::duplex(64 * 1024);
+            let acceptor = acceptor(version);
+            let certificate = CertificateDer::from(acceptor.context().certificate().unwrap().to_der().unwrap());
+            let ssl = Ssl::new(acceptor.context()).unwrap();
+            let server = async move { Pin::new(&mut SslStream::new(ssl, theirs).unwrap()).accept().await };
+            let options = TlsOptions { min: Some(Version::Tls10), ..TlsOptions::default() };
+            let roots = load_roots(None, vec![certificate]).unwrap();
+            let (accepted, connected) = tokio::join!(server, super::super::connect(Box::new(ours), "localhost", &options, &roots));
+            accepted.unwrap();
+            let report = connected.unwrap().1;
+            assert!(report.is_verified(), "{:?}", report.trust);
+            assert_eq!((report.is_trusted(), report.doubt == Some(Doubt::OldVersion)), (trusted, !trusted), "{}", report.version);
         }
     }
 

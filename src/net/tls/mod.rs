@@ -190,6 +190,54 @@ pub fn key_log() -> Option<(PathBuf, io::Result<()>)> {
     Some((path, result))
 }
 
+/// The name that a server has to prove, and who gave it (RFC 9525 §1.4: the reference identifier).
+#[derive(Debug, Clone, Copy)]
+pub struct Reference<'a> {
+    /// A host's name or address.
+    pub host: &'a str,
+    /// The mail domain whose MX record named the host; `None` where the operator named it.
+    pub mail_domain: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Reference<'a> {
+    fn from(host: &'a str) -> Self {
+        Self { host, mail_domain: None }
+    }
+}
+
+impl Reference<'_> {
+    /// Whether the operator's own words lead to the name: a host below the mail domain belongs to it.
+    fn is_given(&self) -> bool {
+        let Some(domain) = self.mail_domain else { return true };
+        let (host, domain) = (self.host.trim_end_matches('.'), domain.trim_end_matches('.'));
+        let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
+        host.strip_suffix(&domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    }
+}
+
+/// Why a password is not safe although the certificate is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubt {
+    /// The version is before TLS 1.2 (RFC 8996).
+    OldVersion,
+    /// The name was verified, and comes from an MX record that nobody vouches for: whoever forges the record names a
+    /// server of his own.
+    NameFromDns {
+        /// The name.
+        name: String,
+        /// The mail domain.
+        domain: String,
+    },
+}
+
+impl Doubt {
+    /// What there is to doubt of the name. One of the operator's own (`--servername`) does not come from DNS.
+    fn of_name(reference: Reference<'_>, options: &TlsOptions) -> Option<Self> {
+        let domain = reference.mail_domain.filter(|_| options.server_name.is_none() && !reference.is_given())?;
+        Some(Self::NameFromDns { name: reference.host.to_owned(), domain: domain.to_owned() })
+    }
+}
+
 /// What a handshake brought.
 #[derive(Debug, Clone)]
 pub struct TlsReport {
@@ -211,6 +259,8 @@ pub struct TlsReport {
     pub chain: Vec<Certificate>,
     /// Whether it proves that the server is the one that was meant.
     pub trust: Trust,
+    /// Why a password is not safe even where it is verified.
+    pub doubt: Option<Doubt>,
     /// The server asked for our certificate, naming this many issuers.
     pub client_certificate_asked: Option<usize>,
     /// One was given.
@@ -240,6 +290,11 @@ impl TlsReport {
     /// Whether the TLS library accepted chain, dates, name and the signature of the handshake.
     pub fn is_verified(&self) -> bool {
         self.trust.is_verified()
+    }
+
+    /// Whether a password is safe: verified, and nothing speaks against it.
+    pub fn is_trusted(&self) -> bool {
+        self.is_verified() && self.doubt.is_none()
     }
 }
 
@@ -279,17 +334,20 @@ pub enum TlsCause {
 /// [`TlsFailure`] says which side ended it and how.
 pub async fn connect(
     stream: Box<dyn Stream>,
-    host: &str,
+    reference: impl Into<Reference<'_>>,
     options: &TlsOptions,
     roots: &Roots,
 ) -> Result<(Box<dyn Stream>, TlsReport), TlsFailure> {
+    let reference = reference.into();
     let seen = Arc::new(Mutex::new(Seen::default()));
     let wrong = |words: String| TlsFailure { cause: TlsCause::Options(words), client_certificate_asked: false };
-    let name = options.server_name.as_deref().unwrap_or_else(|| without_zone(host));
+    let name = options.server_name.as_deref().unwrap_or_else(|| without_zone(reference.host));
     let server_name = server_name(name).map_err(wrong)?;
     #[cfg(feature = "legacy-tls")]
     if options.wants_legacy() {
-        return legacy::connect(stream, name, &server_name, options, roots).await;
+        let (stream, report) = legacy::connect(stream, name, &server_name, options, roots).await?;
+        let doubt = report.doubt.clone().or_else(|| Doubt::of_name(reference, options));
+        return Ok((stream, TlsReport { doubt, ..report }));
     }
     let config = config(options, &seen).map_err(wrong)?;
     let sends_name = !options.no_sni && matches!(server_name, ServerName::DnsName(_));
@@ -303,7 +361,7 @@ pub async fn connect(
             let took = started.elapsed();
             stream.get_mut().0.shaken_hands();
             let report = report(stream.get_ref().1, &seen, options, sends_name.then(|| name.to_owned()), took, &server_name, roots);
-            Ok((Box::new(stream), report))
+            Ok((Box::new(stream), TlsReport { doubt: Doubt::of_name(reference, options), ..report }))
         }
     }
 }
@@ -392,6 +450,8 @@ fn report(
         sni,
         chain,
         trust,
+        // rustls has no version before TLS 1.2.
+        doubt: None,
         client_certificate_asked: seen.asked,
         client_certificate_given: seen.asked.is_some() && options.identity.is_some(),
         exporter: channel::exporter(session),

@@ -272,6 +272,33 @@ async fn the_name_can_be_wished_and_kept_back() {
 }
 
 #[tokio::test]
+async fn a_name_from_dns_is_verified_and_not_trusted() {
+    // Whoever forges the MX record names a server of his own, and has a certificate for it.
+    let root = root("Root");
+    let (shown, trusted) = (leaf(&root, |_| {}), trusting(&[&root]));
+    let named = TlsOptions { server_name: Some(HOST.to_owned()), ..TlsOptions::default() };
+    let any = TlsOptions::default();
+    let table = [
+        (None, &any, true),
+        (Some("contoso.test"), &any, true),
+        (Some("CONTOSO.test."), &any, true),
+        (Some("mail.contoso.test"), &any, true),
+        (Some("alt.test"), &any, false),
+        (Some("toso.test"), &any, false),
+        (Some("a.mail.contoso.test"), &any, false),
+        (Some("alt.test"), &named, true),
+    ];
+    for (mail_domain, options, want) in table {
+        let (ours, theirs) = duplex(64 * 1024);
+        tokio::spawn(serve(theirs, server_config(&shown, BOTH, None)));
+        let report = connect(Box::new(ours), Reference { host: HOST, mail_domain }, options, &trusted).await.ok().unwrap().1;
+        assert_eq!((report.is_verified(), report.is_trusted()), (true, want), "{mail_domain:?}");
+        let doubt = Doubt::NameFromDns { name: HOST.to_owned(), domain: mail_domain.unwrap_or_default().to_owned() };
+        assert_eq!(report.doubt, (!want).then_some(doubt));
+    }
+}
+
+#[tokio::test]
 async fn a_self_signed_certificate_is_trusted_only_if_it_is_given() {
     let root = root("Root");
     let shown = self_signed(|_| {});

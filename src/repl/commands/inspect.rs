@@ -82,8 +82,8 @@ impl Repl {
         let field = |label: &str, text: &str| Row::field(&format!("{label:<12}"), printable_str(text));
         let security = match session.security() {
             Security::Clear => "not encrypted",
-            Security::Verified => "encrypted, certificate verified (:tls)",
-            Security::Unverified => "encrypted, certificate with faults (:tls)",
+            Security::Verified => "encrypted, server verified (:tls)",
+            Security::Unverified => "encrypted, server not verified (:tls)",
         };
         let age = self.connection.as_ref().map(crate::net::Connection::age).unwrap_or_default();
         let mut rows = vec![field("Server", &format!("{}, for {}, {security}", self.place(), human::duration(age)))];

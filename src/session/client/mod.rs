@@ -122,7 +122,7 @@ pub struct Session {
 pub enum Security {
     /// Anybody on the way can read and change what is said.
     Clear,
-    /// Encrypted, to a server whose certificate has a fault.
+    /// Encrypted, to a server that has not proved to be the one that was meant.
     Unverified,
     /// Encrypted, to the server that was meant.
     Verified,

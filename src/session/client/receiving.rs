@@ -44,9 +44,10 @@ impl Session {
     }
 
     /// The connection is encrypted from now on: what was learnt before is forgotten (RFC 3207 §4.2).
-    pub fn tls_started(&mut self, now: Duration, verified: bool) {
-        self.note(now, if verified { "encrypted, certificate verified" } else { "encrypted, certificate not verified" });
-        self.security = if verified { Security::Verified } else { Security::Unverified };
+    /// `trusted`: the server has proved to be the one that was meant.
+    pub fn tls_started(&mut self, now: Duration, trusted: bool) {
+        self.note(now, if trusted { "encrypted, server verified" } else { "encrypted, server not verified" });
+        self.security = if trusted { Security::Verified } else { Security::Unverified };
         if std::mem::take(&mut self.starting_tls) {
             self.stage = Stage::Greeted;
         }

@@ -43,6 +43,7 @@ fn shown(read: Certificate) -> TlsReport {
         sni: None,
         chain: vec![read],
         trust: Trust::refused(faults),
+        doubt: None,
         client_certificate_asked: None,
         client_certificate_given: false,
         exporter: None,

@@ -1,6 +1,12 @@
 //! STARTTLS typed by hand.
 
+#[cfg(feature = "dns")]
+use crate::support::dns::name_server;
 use crate::support::pty::{at_terminal, key};
+#[cfg(feature = "dns")]
+use crate::support::scripted::serve_showing;
+#[cfg(feature = "dns")]
+use crate::tls::issued;
 
 #[test]
 fn starttls_is_typed_and_the_session_goes_on_with_every_letter() {
@@ -53,6 +59,33 @@ fn a_faulty_certificate_marks_the_prompt_and_holds_the_password_back() {
     pty.wait_for("TLSA 3 1 1");
     pty.line(":quit");
     assert_eq!(pty.exit(), 0);
+}
+
+#[cfg(feature = "dns")]
+#[test]
+fn a_name_that_dns_gave_marks_the_prompt_and_asks_for_the_password() {
+    let names = name_server("alt.test MX 10 mail.contoso.test\nmail.contoso.test A 127.0.0.1");
+    let (root, shown) = issued();
+    let server = serve_showing("tls\nS: 220 mx\nC: *\nS: 334 VXNlcm5hbWU6\nC: *\nS: 334 UGFzc3dvcmQ6\nC: *\nS: 501 cancelled\nhold", shown);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("root.pem");
+    std::fs::write(&file, root).unwrap();
+    let (resolver, place) = (names.address.to_string(), format!("alt.test:{}", server.port));
+    let flags = ["--tls", "--mx", "--resolver", &resolver, "--cacert", file.to_str().unwrap(), &place];
+    let mut pty = at_terminal(flags.map(str::to_owned)).start();
+    pty.wait_for_words("comes from an MX record of alt.test, which is not verified");
+    pty.wait("the prompt", |screen| screen.trim_end().ends_with("tls!>"));
+    pty.line("AUTH LOGIN");
+    pty.wait_at_start("username>");
+    pty.line("logon");
+    pty.wait_hidden();
+    pty.send("Marker-2f4c-9d81\r");
+    pty.wait_for_words("The name mail.contoso.test comes from DNS alone: send the password anyway?");
+    pty.send("n\r");
+    pty.wait_for("501 cancelled");
+    pty.line(":quit");
+    assert_eq!(pty.exit(), 0);
+    assert!(!server.end().text().contains("TWFya2Vy"));
 }
 
 #[test]

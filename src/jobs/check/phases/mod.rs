@@ -17,9 +17,11 @@ use super::report::{Phase, PhaseKind, Report};
 use super::{Checker, login};
 use crate::explain::failure::Failure;
 use crate::explain::hello::{HeloEnd, Other};
+use crate::explain::protection::Unsafe;
 use crate::explain::reply::{Situation, explain};
 use crate::explain::talk::TalkFailure;
 use crate::jobs::opening::{behind_header, greeting_failure, without_certificate};
+use crate::jobs::protection::why_unsafe;
 use crate::net::command::Watch;
 use crate::net::connection::Stream;
 use crate::net::{Connection, Limits};
@@ -84,6 +86,8 @@ pub(super) struct Walk<'a> {
     pub(super) hello_name: String,
     /// What a login can be bound to.
     pub(super) channel: Channel,
+    /// Why a password is not safe here; `None` where it is.
+    pub(super) lack: Option<Box<Unsafe>>,
 }
 
 impl<'a> Walk<'a> {
@@ -104,6 +108,7 @@ impl<'a> Walk<'a> {
             ongoing,
             command: None,
             channel: Channel::default(),
+            lack: why_unsafe(None).map(Box::new),
         }
     }
 

@@ -9,8 +9,9 @@ use crate::host::ip_of;
 use crate::jobs::check::report::{PhaseKind, ServerCertificate, Tls};
 use crate::jobs::check::words;
 use crate::jobs::old_tls;
+use crate::jobs::protection::why_unsafe;
 use crate::net::Connection;
-use crate::net::tls::{TlsCause, TlsFailure, TlsReport};
+use crate::net::tls::{Reference, TlsCause, TlsFailure, TlsReport};
 use crate::sasl::Channel;
 
 impl Walk<'_> {
@@ -61,7 +62,9 @@ impl Walk<'_> {
             self.pass_over(asked);
             self.begin(PhaseKind::Handshake);
             let host = self.checker.tls_name(&self.report.target.host).to_owned();
-            match connection.start_tls(&host, &self.options.tls, roots).await {
+            let mail_domain = self.report.domain.as_ref().map(|domain| domain.name.clone());
+            let reference = Reference { host: &host, mail_domain: mail_domain.as_deref() };
+            match connection.start_tls(reference, &self.options.tls, roots).await {
                 Err(failure) => Err(self.handshake_failed(&failure).await),
                 Ok(report) => {
                     self.done(None);
@@ -112,6 +115,7 @@ impl Walk<'_> {
             sha256: leaf.sha256.clone(),
         });
         self.channel = Channel { exporter: report.exporter.clone(), server_end_point: report.server_end_point.clone(), wanted: None };
+        self.lack = why_unsafe(Some(report)).map(Box::new);
         let days = certificate.as_ref().map(|certificate| certificate.days_left);
         self.report.tls = Some(Tls {
             implicit: self.report.target.implicit_tls,

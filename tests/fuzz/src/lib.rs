@@ -1,5 +1,6 @@
 //! What the targets share: an input that is taken apart, and what text for a terminal may hold.
 
+pub mod reply;
 pub mod sasl;
 
 use ehlo::wire::reply::{Received, Reply, ReplyParser};

@@ -1,64 +1,11 @@
-//! The reply codec: any cut gives the same, a beginning gives a beginning, and only what is one counts as success.
+//! The reply codec on what servers send: short lines, any cut. `reply_limits` has the long ones.
 #![no_main]
 
-use ehlo::wire::line::MAX_LINE;
-use ehlo::wire::reply::{MAX_REPLY, MAX_REPLY_LINES, Received, ReplyParser, TooLong};
-use ehlo_fuzz::{Input, pieces};
+use ehlo_fuzz::{Input, reply};
 use libfuzzer_sys::fuzz_target;
-
-type Parsed = (Vec<Received>, Option<TooLong>, Vec<Vec<u8>>);
-
-fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Parsed {
-    let mut parser = ReplyParser::default();
-    let mut found = Vec::new();
-    for piece in pieces {
-        parser.push(piece);
-        loop {
-            match parser.next_received() {
-                Ok(Some(received)) => found.push(received),
-                Ok(None) => break,
-                // What stands behind depends on the cut, and nobody reads on.
-                Err(error) => return (found, Some(error), Vec::new()),
-            }
-        }
-    }
-    (found, None, parser.partial())
-}
-
-fn is_success_line(line: &[u8], code: &[u8], last: bool) -> bool {
-    line.len() >= 3 && line[..3] == *code && line.get(3).map_or(last, |&b| b == if last { b' ' } else { b'-' })
-}
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
-    let (seed, cut, times) = (input.byte(), input.byte(), input.byte());
-    // Now and then as much as passes the limits, or a line that ends about there.
-    let bytes = match times {
-        0xf0.. => input.0.repeat(usize::from(times - 0xef) * 16),
-        0xe8..0xf0 => [b"250 ", &[b'a'; MAX_LINE - 8][..], input.0].concat(),
-        _ => input.0.to_vec(),
-    };
-    let whole = parse([&bytes[..]]);
-    let cut_up = parse(pieces(&bytes, seed));
-    assert_eq!(whole, cut_up);
-
-    let (beginning, error, _) = parse([&bytes[..bytes.len() * usize::from(cut) / 256]]);
-    assert!(whole.0.starts_with(&beginning));
-    assert!(error.is_none() || error == whole.1);
-
-    for received in whole.0 {
-        let Received::Reply(reply) = received else { continue };
-        assert!(!reply.lines.is_empty() && reply.lines.len() <= MAX_REPLY_LINES && reply.length <= MAX_REPLY);
-        assert!(reply.lines.iter().all(|line| !line.contains(&b'\n')));
-        assert_eq!(reply.texts().count(), reply.lines.len());
-        if reply.is_success() {
-            let code = reply.code.to_string();
-            assert!(code.starts_with('2') && !reply.is_refusal());
-            let lines: Vec<_> = reply.lines.iter().filter(|line| !line.is_empty()).collect();
-            for (at, line) in lines.iter().enumerate() {
-                assert!(is_success_line(line, code.as_bytes(), at + 1 == lines.len()), "{reply:?}");
-            }
-        }
-        let _ = reply.status();
-    }
+    let (seed, cut) = (input.byte(), input.byte());
+    reply::check(input.0, seed, cut);
 });

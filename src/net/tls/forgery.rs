@@ -468,10 +468,10 @@ mod tests {
         }
     }
 
-    /// As many as `EHLO_FORGERIES` says, from the seed `EHLO_SEED`: faster than the test above, and counted.
+    /// As many as `FORGERIES` says, from the seed `FORGERY_SEED`: faster than the test above, and counted.
     #[test]
     fn forgeries_are_many_and_some_certificates_are_in_order() {
-        let (count, seed) = (wished("EHLO_FORGERIES", 3000), wished("EHLO_SEED", 1));
+        let (count, seed) = (wished("FORGERIES", 3000), wished("FORGERY_SEED", 1));
         let (mut state, mut verified, mut given) = (seed, 0, 0);
         let mut bytes = [0; 96];
         for done in 1..=count {

@@ -21,14 +21,8 @@ pub enum Other {
 impl Other {
     /// From what we said, the refusal, and the greeting.
     pub fn guess(verb: &str, reply: &Reply, greeting: Option<&Reply>) -> Self {
-        let speaks_of_it = |text: &[u8]| {
-            let mut words = text.split(|b: &u8| !b.is_ascii_alphanumeric());
-            words.any(|word| word.eq_ignore_ascii_case(b"LMTP") || word.eq_ignore_ascii_case(b"LHLO"))
-        };
-        // Its first word is the server's name, which may hold anything; a refusal may repeat the verb that it refuses.
-        let greeting = greeting.into_iter().flat_map(Reply::texts).map(|text| text.split(|b| *b == b' ').skip(1).collect::<Vec<_>>());
-        let says_lmtp =
-            greeting.map(|words| words.join(&b' ')).any(|text| speaks_of_it(&text)) || verb == "EHLO" && reply.texts().any(speaks_of_it);
+        // A refusal may repeat the verb that it refuses.
+        let says_lmtp = greeting.is_some_and(greets_as_lmtp) || verb == "EHLO" && reply.texts().any(speaks_of_lmtp);
         let unknown = matches!(reply.code.number(), 500 | 502);
         match (verb, says_lmtp, unknown) {
             ("LHLO", false, true) | ("EHLO", true, _) => Self::Likely,
@@ -36,6 +30,16 @@ impl Other {
             _ => Self::Unlikely,
         }
     }
+}
+
+/// Whether a greeting says LMTP. Its first word is the server's name, which may hold anything.
+pub fn greets_as_lmtp(greeting: &Reply) -> bool {
+    greeting.texts().any(|text| text.iter().position(|b| *b == b' ').is_some_and(|space| speaks_of_lmtp(&text[space..])))
+}
+
+fn speaks_of_lmtp(text: &[u8]) -> bool {
+    let mut words = text.split(|b: &u8| !b.is_ascii_alphanumeric());
+    words.any(|word| word.eq_ignore_ascii_case(b"LMTP") || word.eq_ignore_ascii_case(b"LHLO"))
 }
 
 /// What became of HELO after EHLO was refused, when it was not taken.

@@ -43,6 +43,8 @@ pub struct Refused<'a> {
     pub encrypted: bool,
     /// STARTTLS is offered.
     pub tls_offered: bool,
+    /// The server's words, or the moment, tell the reason: nothing is guessed beside it.
+    pub reason_is_known: bool,
     /// Milliseconds since 1970.
     pub now: u64,
 }
@@ -68,7 +70,7 @@ pub fn findings(refused: &Refused<'_>) -> Vec<String> {
             found.extend(described.remarks.into_iter().map(|remark| printable_str(&remark).into_owned()));
         }
     }
-    if !refused.encrypted && refused.tls_offered && exposure(refused.mechanism).needs_consent() {
+    if !refused.reason_is_known && !refused.encrypted && refused.tls_offered && exposure(refused.mechanism).needs_consent() {
         found.push("The connection is not encrypted, and STARTTLS is offered: many servers refuse every login outside TLS.".to_owned());
     }
     found.dedup();
@@ -180,7 +182,7 @@ mod tests {
             let from = |at: usize| if (lines.len() + at) % 2 == 1 { Party::Client } else { Party::Server };
             // The last line is the client's.
             let lines = lines.iter().enumerate().map(|(at, line)| (from(at), line.as_bytes())).collect();
-            let found = findings(&Refused { mechanism, lines, encrypted: true, tls_offered: false, now: 0 });
+            let found = findings(&Refused { mechanism, lines, encrypted: true, tls_offered: false, reason_is_known: false, now: 0 });
             assert_eq!(found.len(), want.len(), "{mechanism}: {found:?}");
             assert!(found.iter().zip(*want).all(|(sentence, part)| sentence.contains(part)), "{mechanism}: {found:?}");
             // P24
@@ -194,7 +196,15 @@ mod tests {
         let token = format!("{}.{}.c2ln", part(r#"{"alg":"HS256"}"#), part(r#"{"aud":"https://wrong.test","scp":"SMTP.Send","exp":1000}"#));
         let message = base64::encode(format!("user=logon\x01auth=Bearer {token}\x01\x01").as_bytes());
         let lines = vec![(Party::Client, message.as_bytes())];
-        let found = findings(&Refused { mechanism: "XOAUTH2", lines, encrypted: true, tls_offered: false, now: 1_000_000_000 }).join(" ");
+        let found = findings(&Refused {
+            mechanism: "XOAUTH2",
+            lines,
+            encrypted: true,
+            tls_offered: false,
+            reason_is_known: false,
+            now: 1_000_000_000,
+        })
+        .join(" ");
         for part in ["made for https://wrong.test, with the scope SMTP.Send", "The token expired"] {
             assert!(found.contains(part), "{found}");
         }
@@ -204,7 +214,10 @@ mod tests {
 
     #[test]
     fn a_login_outside_tls_is_remarked_on() {
-        let refused = Refused { mechanism: "PLAIN", lines: Vec::new(), encrypted: false, tls_offered: true, now: 0 };
+        let refused =
+            Refused { mechanism: "PLAIN", lines: Vec::new(), encrypted: false, tls_offered: true, reason_is_known: false, now: 0 };
         assert!(findings(&refused)[0].contains("STARTTLS is offered"));
+        // P54
+        assert!(findings(&Refused { reason_is_known: true, ..refused }).is_empty());
     }
 }

@@ -1,11 +1,17 @@
 //! A refusal → meaning, likely causes, next step. The facts are rows of `facts.tsv`.
 //!
 //! # Shape of a row
-//! `id`, `on` (the verb, `AUTH` for a whole login, `*` for any), `code` (alternatives, `4xx` for a
-//! class), `status` (alternatives, `*` for any), `words` (alternatives, in lower case), then the texts;
-//! ` || ` separates the items of a list. `{user}`, `{domain}` and `{host}` are filled in. A row on `TLS` is for
-//! a server that asked for our certificate and got none.
+//! `id`, `on` (the verb, `AUTH` for a whole login, `*` for any; alternatives), `code` (alternatives, `4xx` for a
+//! class), `status` (alternatives, `*` for any), `words` (phrases as [`Words::hold`] reads them), `if` (alternatives
+//! of [`line::CONDITIONS`](super::line::CONDITIONS), `*` for none), then the texts; ` || ` separates the items of a
+//! list. `{user}`, `{domain}`, `{host}`, `{name}` (the one given in EHLO) and `{parameter}` (one that was not offered)
+//! are filled in. A row on `TLS` is for a server that asked for our certificate and got none.
+//!
+//! A row that says what is wrong with the operator's own line has an `if` (P54). A row that goes by a code alone says
+//! what the RFCs say of the code, or what is probable, and calls it so.
 
+use super::line::Sent;
+use super::words::Words;
 use crate::text::printable_str;
 use crate::wire::code::Class;
 use crate::wire::reply::Reply;
@@ -23,6 +29,8 @@ pub struct Situation {
     pub domain: Option<String>,
     /// In the TLS handshake the server asked for our certificate and got none.
     pub lacks_certificate: bool,
+    /// What was sent, and what was known then.
+    pub sent: Sent,
 }
 
 /// A row of the table.
@@ -34,6 +42,7 @@ pub struct Fact {
     code: &'static str,
     status: &'static str,
     words: &'static str,
+    condition: &'static str,
     hint: &'static str,
     /// What the refusal means.
     pub meaning: &'static str,
@@ -45,8 +54,9 @@ pub struct Fact {
 
 impl Fact {
     /// One or two sentences for the line below the reply.
-    pub fn hint(&self, situation: &Situation) -> String {
-        fill(self.hint, situation)
+    pub fn hint(&self, situation: &Situation, reply: &Reply) -> String {
+        let status = reply.status().map(|status| status.to_string()).unwrap_or_default();
+        fill(self.hint, situation).replace("{status}", &status)
     }
 
     /// Whether the server itself names our certificate, or the lack of one, as its reason.
@@ -62,6 +72,11 @@ impl Fact {
     /// Whether the server's own words say that it is this.
     pub fn goes_by_words(&self) -> bool {
         self.words != "*"
+    }
+
+    /// Whether the words or the operator's line, and not the code alone, say that it is this.
+    pub fn goes_by_more_than_the_code(&self) -> bool {
+        self.goes_by_words() || self.condition != "*"
     }
 
     /// Whether the server wants a header of the PROXY protocol.
@@ -80,32 +95,40 @@ impl Fact {
     }
 
     /// How well the row fits; `None` when it does not.
-    fn fit(&self, situation: &Situation, reply: &Reply, text: &str) -> Option<u32> {
+    fn fit(&self, situation: &Situation, reply: &Reply, words: &Words) -> Option<u32> {
         let mut points = 0;
         if self.on == "TLS" {
             situation.lacks_certificate.then_some(())?;
             points += 4;
-        // A reply that was pasted comes without its command.
         } else if self.on != "*" && !situation.verb.is_empty() {
-            (self.on == situation.verb).then_some(())?;
+            self.on.split('|').any(|verb| verb == situation.verb).then_some(())?;
             points += 4;
         }
         let code = reply.code.to_string();
         let exact = self.code.split('|').any(|one| one == code);
-        let class = matches!((self.code, reply.class()), ("4xx", Some(Class::Transient)) | ("5xx", Some(Class::Permanent)));
+        let of_class = |one| matches!((one, reply.class()), ("4xx", Some(Class::Transient)) | ("5xx", Some(Class::Permanent)));
+        let class = self.code.split('|').any(of_class);
         (exact || class).then_some(())?;
-        points += if exact { 2 } else { 0 };
+        // Among rows that go by words the order of the table decides.
+        points += if exact && self.words == "*" { 2 } else { 0 };
         if self.words != "*" {
-            self.words.split('|').any(|word| text.contains(word)).then_some(())?;
+            words.hold(self.words).then_some(())?;
             points += 16;
         }
+        if self.condition != "*" {
+            situation.sent.meets(self.condition).then_some(())?;
+            points += 12;
+        }
         let status = reply.status().map(|status| status.to_string()).unwrap_or_default();
-        if self.status.split('|').any(|one| one == status) {
+        let has_status = self.status.split('|').any(|one| one == status);
+        if has_status {
             points += 8;
         } else if !self.status.split('|').any(|one| one == "*") {
             return None;
         }
-        Some(points)
+        // A reply that was pasted comes without its command: what one verb's refusal usually means is not said then.
+        let is_of_any_verb = self.on == "*" || !situation.verb.is_empty();
+        (is_of_any_verb || self.words != "*" || has_status).then_some(points)
     }
 }
 
@@ -120,6 +143,7 @@ pub fn facts() -> impl Iterator<Item = Fact> {
             code: cell()?,
             status: cell()?,
             words: cell()?,
+            condition: cell()?,
             hint: cell()?,
             meaning: cell()?,
             likely: cell()?,
@@ -134,8 +158,8 @@ pub fn explain(situation: &Situation, reply: &Reply) -> Option<Fact> {
     if !reply.is_refusal() {
         return None;
     }
-    let text = reply.texts().map(|text| String::from_utf8_lossy(text).to_lowercase()).collect::<Vec<_>>().join(" ");
-    let fitting = facts().filter_map(|fact| fact.fit(situation, reply, &text).map(|points| (points, fact)));
+    let words = Words::of(reply);
+    let fitting = facts().filter_map(|fact| fact.fit(situation, reply, &words).map(|points| (points, fact)));
     // Of equals the first row wins: the table goes from the particular to the general.
     fitting.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, fact)| fact)
 }
@@ -145,21 +169,29 @@ fn fill(text: &str, situation: &Situation) -> String {
         |value: &Option<String>, other: &str| value.as_deref().map_or_else(|| other.to_owned(), |text| printable_str(text).into_owned());
     // Where no user name is known, the sentence does without.
     let text = if situation.user.is_none() { text.replace(" for user \"{user}\"", "") } else { text.to_owned() };
+    let text = if situation.sent.hello.is_none() { text.replace(" (\"{name}\")", "") } else { text };
     text.replace("{user}", &or(&situation.user, "?"))
         .replace("{domain}", &or(&situation.domain, "that domain"))
         .replace("{host}", &printable_str(&situation.host))
+        .replace("{name}", &or(&situation.sent.hello, "the name in EHLO"))
+        .replace("{parameter}", &or(&situation.sent.parameter_not_offered(), "a parameter"))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::line::CONDITIONS;
     use super::*;
     use crate::wire::reply::{Received, ReplyParser};
 
-    fn best(verb: &str, line: &str) -> Option<&'static str> {
+    fn reply(line: &str) -> Reply {
         let mut parser = ReplyParser::default();
         parser.push(format!("{line}\r\n").as_bytes());
         let Ok(Some(Received::Reply(reply))) = parser.next_received() else { panic!("{line}") };
-        explain(&Situation { verb: verb.to_owned(), ..Situation::default() }, &reply).map(|fact| fact.id)
+        reply
+    }
+
+    fn best(verb: &str, line: &str) -> Option<&'static str> {
+        explain(&Situation { verb: verb.to_owned(), ..Situation::default() }, &reply(line)).map(|fact| fact.id)
     }
 
     #[test]
@@ -184,7 +216,7 @@ mod tests {
             ("AUTH", "504 5.7.4 Unrecognized authentication type", Some("auth-mechanism")),
             ("AUTH", "503 5.5.1 Error: authentication not enabled", Some("auth-not-available")),
             ("AUTH", "501 5.5.2 Cannot decode base64", Some("auth-base64")),
-            ("MAIL FROM", "501 5.1.7 Bad sender address syntax", Some("syntax-path")),
+            ("MAIL FROM", "501 5.1.7 Bad sender address syntax", Some("sender-status")),
             ("MIAL", "500 5.3.3 Unrecognized command", Some("unknown-command")),
             ("NOOP", "421 4.4.2 mail.contoso.test Error: timeout exceeded", Some("timeout-421")),
             ("greeting", "554 no SMTP service here", Some("no-service")),
@@ -199,6 +231,125 @@ mod tests {
         ];
         for (verb, line, want) in table {
             assert_eq!(best(verb, line), want, "{verb}: {line}");
+        }
+    }
+
+    fn sent(line: &str, offered: &[&str]) -> Sent {
+        let offered = Some(offered.iter().map(|&name| name.to_owned()).collect());
+        Sent { line: line.as_bytes().to_vec(), hello: Some("client.alt.test".to_owned()), offered, ..Sent::default() }
+    }
+
+    fn id_and_words(verb: &str, sent: Sent, line: &str) -> (&'static str, String) {
+        let reply = reply(line);
+        let situation = Situation { verb: verb.to_owned(), sent, ..Situation::default() };
+        let fact = explain(&situation, &reply).unwrap();
+        let words = [fact.hint(&situation, &reply), fact.meaning.to_owned(), fact.likely.to_owned(), fact.next.to_owned()];
+        (fact.id, words.join(" "))
+    }
+
+    // P54
+    #[test]
+    fn a_line_that_is_well_formed_is_never_called_wrong() {
+        let (mail, rcpt) = ("MAIL FROM:<someone@alt.test> SIZE=10", "RCPT TO:<someone@contoso.test>");
+        let table = [
+            (mail, "550 5.1.8 Domain not found", "sender-domain-mail"),
+            (mail, "450 4.1.8 <someone@alt.test>: Sender address rejected: Domain not found", "sender-domain"),
+            (rcpt, "450 4.1.8 <someone@alt.test>: Sender address rejected: Domain not found", "sender-domain"),
+            (rcpt, "450 4.1.2 <someone@x.test>: Recipient address rejected: Domain not found", "recipient-domain"),
+            (mail, "553 5.1.8 <someone@alt.test>... Domain of sender address someone@alt.test does not exist", "sender-domain"),
+            (mail, "553 5.1.8 no", "sender-domain-status"),
+            (mail, "553 5.7.1 <someone@alt.test>: Sender address rejected: not owned by user logon", "sender-not-owned"),
+            (rcpt, "553 5.7.1 <someone@alt.test>: Sender address rejected: not logged in", "sender-login"),
+            (mail, "550 5.7.60 SMTP; Client does not have permissions to send as this sender", "sender-not-owned"),
+            (mail, "550 5.7.606 Access denied, banned sending IP [192.0.2.1]", "blocklist-named"),
+            (mail, "501 5.5.4 Invalid arguments", "address-or-parameter"),
+            (rcpt, "501 5.1.3 Bad recipient address syntax", "address-or-parameter"),
+            (rcpt, "501 5.5.4 Unrecognized parameter", "address-or-parameter"),
+            (rcpt, "555 5.5.4 Unsupported option: NOTIFY", "address-or-parameter"),
+            (mail, "550 5.7.23 SPF validation failed", "spf"),
+            (mail, "550 5.4.5 Daily user sending limit exceeded", "too-many"),
+            (mail, "550 no", "permanent"),
+            (mail, "553 no", "permanent"),
+            (mail, "452 4.3.1 Insufficient system storage", "disk-full"),
+            (mail, "503 5.5.1 Error: nested MAIL command", "nested-mail-said"),
+            (rcpt, "504 5.5.2 <someone>: Recipient address rejected: need fully-qualified address", "address-not-full"),
+            (rcpt, "504 5.5.2 <my_box>: Helo command rejected: need fully-qualified hostname", "helo-rejected"),
+            (rcpt, "450 4.7.1 <my_box>: Helo command rejected: Host not found", "helo-rejected"),
+            (rcpt, "550 rcpt not listed in our directory", "user-unknown"),
+            (rcpt, "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", "permanent"),
+            (rcpt, "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "relay-access-denied"),
+            (rcpt, "552 5.2.2 Mailbox full", "mailbox-full"),
+            (rcpt, "550 Requested action not taken: mailbox unavailable", "mailbox-unavailable"),
+            (mail, "450 greylisted", "greylist"),
+            (mail, "451 4.3.0 Temporary lookup failure, try again later", "server-trouble"),
+            (mail, "421 corporate policy: separate network", "closing-421"),
+        ];
+        let offered = ["SIZE", "PIPELINING", "8BITMIME"];
+        for (line, text, want) in table {
+            let verb = if line == mail { "MAIL FROM" } else { "RCPT TO" };
+            let (id, words) = id_and_words(verb, sent(line, &offered), text);
+            assert_eq!(id, want, "{verb}: {text}");
+            for false_cause in ["bracket", "colon:", "eave the parameter out", "Leave it out", "XXXX"] {
+                assert!(!words.contains(false_cause), "{text}: {words}");
+            }
+        }
+    }
+
+    // P54
+    #[test]
+    fn a_fault_of_the_line_is_named_where_the_line_has_it() {
+        let table: &[(&str, &[&str], &str, &str)] = &[
+            ("MAIL FROM:a@alt.test", &[], "501 5.5.2 Syntax: MAIL FROM:<address>", "no-brackets"),
+            ("MAIL FROM:a@alt.test", &[], "555 5.5.2 Syntax error", "no-brackets"),
+            ("MAIL FROM:a@alt.test", &[], "553 5.1.7 malformed address", "no-brackets-said"),
+            ("MAIL FROM:a@alt.test", &[], "550 5.1.8 Domain not found", "sender-domain-mail"),
+            ("MAIL FROM:a@alt.test", &[], "550 no", "permanent"),
+            ("RCPT TO: <a@alt.test>", &[], "501 5.5.4 Invalid address", "space-at-colon"),
+            ("MAIL FORM:<a@alt.test>", &[], "501 5.5.4 Syntax error", "no-path"),
+            ("MAIL FROM:<a@alt.test> FOO=1", &["SIZE"], "555 5.5.4 Unsupported option", "parameter-not-offered"),
+            ("RCPT TO:<a@alt.test> NOTIFY=NEVER", &["DSN"], "501 5.5.4 no", "address-or-parameter"),
+            ("MAIL FROM:<gr\u{e5}@alt.test>", &["SMTPUTF8"], "553 5.6.7 Must declare SMTPUTF8", "utf8-not-declared-said"),
+            ("MAIL FROM:<gr\u{e5}@alt.test>", &["SMTPUTF8"], "550 5.6.7 no", "utf8-not-declared-status"),
+            ("MAIL FROM:<gr\u{e5}@alt.test>", &["SMTPUTF8"], "501 5.1.7 Bad address", "utf8-not-declared-said"),
+            ("MAIL FROM:<gr\u{e5}@alt.test>", &[], "555 no", "utf8-not-offered"),
+            ("RCPT TO:gr\u{e5}@alt.test", &[], "553 bad address", "utf8-not-offered-said"),
+            ("MAIL FROM:<gr\u{e5}@alt.test> SMTPUTF8", &["SMTPUTF8"], "550 5.6.7 no", "utf8-status"),
+            ("MAIL FROM:<gr\u{e5}@alt.test>", &[], "550 5.7.1 Unable", "policy"),
+        ];
+        for (line, offered, text, want) in table {
+            let verb = if line.starts_with("MAIL") { "MAIL FROM" } else { "RCPT TO" };
+            let (id, words) = id_and_words(verb, sent(line, offered), text);
+            assert_eq!(id, *want, "{line}: {text}");
+            assert!(!words.contains(['{', '}']), "{words}");
+        }
+        let (_, words) = id_and_words("MAIL FROM", sent("MAIL FROM:<a@b.test> FOO=1", &[]), "555 no");
+        assert!(words.contains("The parameter FOO=1 was not offered"), "{words}");
+    }
+
+    // P54
+    #[test]
+    fn a_pasted_reply_is_explained_by_its_words_and_status_only() {
+        let table = [
+            ("550 5.1.1", "recipient-status"),
+            ("550 5.1.1 <x@contoso.test> User unknown", "user-unknown"),
+            ("550 no", "permanent"),
+            ("501 5.5.4 Invalid arguments", "syntax"),
+            ("501 no", "syntax"),
+            ("454 4.7.0 no", "temporary"),
+            ("535 5.7.3 Authentication unsuccessful", "auth-failed-exchange"),
+            ("535 no", "permanent"),
+            ("554 5.7.0 no", "policy"),
+            ("503 5.5.1 no", "sequence"),
+            ("530 5.7.0 Must issue a STARTTLS command first", "starttls-first"),
+            ("504 5.7.4 no", "parameter"),
+            ("554 no", "permanent"),
+        ];
+        for (text, want) in table {
+            assert_eq!(best("", text), Some(want), "{text}");
+        }
+        for code in 400..600 {
+            let (id, words) = id_and_words("", Sent::default(), &format!("{code} x"));
+            assert!(!words.contains("bracket") && !words.contains("STARTTLS is refused"), "{code}: {id}");
         }
     }
 
@@ -231,6 +382,8 @@ mod tests {
             assert!(rows[..at].iter().all(|other| other.id != fact.id), "{} twice", fact.id);
             assert!(fact.hint.len() <= 170 && fact.meaning.len() <= 160, "{}", fact.id);
             assert!(fact.words == fact.words.to_lowercase(), "{}", fact.id);
+            let is_condition = |name: &str| CONDITIONS.iter().any(|(known, _)| *known == name);
+            assert!(fact.condition == "*" || fact.condition.split('|').all(is_condition), "{}", fact.id);
         }
         assert!(include_str!("facts.tsv").is_ascii());
     }

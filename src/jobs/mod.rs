@@ -1,6 +1,7 @@
 //! What the subcommands do; values in, values out, nothing printed.
 
 pub mod check;
+pub mod circumstances;
 pub mod credentials;
 mod netrc;
 pub mod old_tls;

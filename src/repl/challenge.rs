@@ -54,7 +54,7 @@ impl Repl {
     }
 
     /// What can be seen in the bytes of a login that was refused. They are forgotten then.
-    pub(super) fn look_at_login(&mut self) {
+    pub(super) fn look_at_login(&mut self, reason_is_known: bool) {
         let Some(connection) = &mut self.connection else { return };
         let Some(dialogue) = connection.take_refused_login() else { return };
         let session = connection.session();
@@ -63,6 +63,7 @@ impl Repl {
             lines: dialogue.messages().iter().map(|message| (message.from, message.line.expose().as_slice())).collect(),
             encrypted: session.security() != Security::Clear,
             tls_offered: session.capabilities().is_some_and(|offer| offer.has("STARTTLS")),
+            reason_is_known,
             now: now_ms(),
         };
         if self.settings.explain != Explain::Off && !self.memory.cancelling {

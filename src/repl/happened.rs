@@ -4,6 +4,7 @@ use super::settings::Explain;
 use super::{Outcome, Repl};
 use crate::explain::notice;
 use crate::explain::reply::{Fact, Situation, explain};
+use crate::jobs::circumstances;
 use crate::net::Connection;
 use crate::render::{Row, Sign, human};
 use crate::session::{Ending, Event, Expected, Judgement, Security, Session, redact};
@@ -169,7 +170,7 @@ impl Repl {
             self.explain_refusal(reply, &situation);
         }
         if situation.verb == "AUTH" {
-            self.look_at_login();
+            self.look_at_login(fact.as_ref().is_some_and(Fact::goes_by_more_than_the_code));
         }
         if *to == Expected::Command(Command::StartTls) && !again {
             // TLS was asked for and is not to be had: nothing more goes out in clear (P19).
@@ -257,13 +258,14 @@ impl Repl {
             user: self.session().and_then(|session| session.claimed_user()).map(str::to_owned),
             domain: address.and_then(address::domain).map(str::to_owned),
             lacks_certificate: self.lacks_client_certificate(),
+            sent: self.session().map(circumstances::of).unwrap_or_default(),
         }
     }
 
     /// The `?` line below a refusal: in full once, then its first sentence.
     fn explain_refusal(&mut self, reply: &Reply, situation: &Situation) {
         let Some(fact) = explain(situation, reply).filter(|_| self.settings.explain != Explain::Off) else { return };
-        let text = fact.hint(situation);
+        let text = fact.hint(situation, reply);
         let again = self.memory.explained.contains(&fact.id) || self.settings.explain == Explain::Short;
         let text = if again { text.split_inclusive(". ").next().unwrap_or(&text).trim_end().to_owned() } else { text };
         self.memory.explained.push(fact.id);

@@ -189,7 +189,14 @@ impl Reader<'_> {
         let Login { mechanism, lines, .. } = std::mem::take(&mut self.login);
         let mechanism = mechanism.unwrap_or_default();
         let lines = lines.iter().map(|(party, line)| (*party, line.as_bytes())).collect();
-        let found = login::findings(&Refused { mechanism: &mechanism, lines, encrypted: true, tls_offered: false, now: self.wish.now });
+        let found = login::findings(&Refused {
+            mechanism: &mechanism,
+            lines,
+            encrypted: true,
+            tls_offered: false,
+            reason_is_known: false,
+            now: self.wish.now,
+        });
         found.into_iter().for_each(|sentence| remark(&mut self.out, sentence));
     }
 }

@@ -283,6 +283,7 @@ fn not_of(mechanism: &Mechanism, bytes: &[u8], now: u64) -> Unreadable {
         lines: vec![(Party::Client, line.as_bytes())],
         encrypted: true,
         tls_offered: false,
+        reason_is_known: false,
         now: 0,
     };
     let found = super::login::findings(&refused).join(" ");

@@ -53,7 +53,7 @@ pub(super) async fn log_in(walk: &mut Walk<'_>, connection: &mut Connection, cre
         connection.answer(&Answer::Message(message));
         reply = walk.reply(connection, "AUTH").await?;
     }
-    exchange.judge(walk, reply)
+    exchange.judge(walk, connection, reply)
 }
 
 /// The mechanism, or why there is none.
@@ -186,7 +186,7 @@ impl Exchange {
         self.client.step(challenge, login).map_err(trouble)
     }
 
-    fn judge(&self, walk: &mut Walk<'_>, reply: Reply) -> Result<Reply, Failure> {
+    fn judge(&self, walk: &mut Walk<'_>, connection: &Connection, reply: Reply) -> Result<Reply, Failure> {
         if reply.has_code(235) {
             return match self.client.proof() {
                 Proof::Failed(why) => Err(Failure::from(TalkFailure::NotTheServer(why.to_owned()))),
@@ -195,7 +195,7 @@ impl Exchange {
         }
         walk.refused(&reply);
         if reply.is_refusal() {
-            let mut situation = walk.situation("AUTH");
+            let mut situation = walk.situation(connection, "AUTH");
             situation.user = walk.report.login.as_ref().map(|login| login.user.clone());
             return Err(Failure::from(TalkFailure::Refused { situation, reply }));
         }

@@ -91,7 +91,7 @@ impl Session {
     pub(super) fn end_chunk(&mut self, now: Duration) {
         let Some(chunk) = self.chunk.take() else { return };
         self.stage = self.resting_stage();
-        self.expect_command(now, chunk.command);
+        self.expect_command(now, chunk.command, b"");
     }
 
     /// The lines of the message under way, or of the last one, that are too long.

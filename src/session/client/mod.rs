@@ -16,6 +16,7 @@ use crate::session::dialogue::{Dialogue, MAX_STEPS, Sent};
 use crate::session::event::{Event, Expected};
 use crate::session::redact::{self, Redactor};
 use crate::session::transcript::{Transcript, What};
+use crate::text::lossy;
 use crate::wire::base64;
 use crate::wire::code::ReplyCode;
 use crate::wire::command::{self, Command};
@@ -51,6 +52,8 @@ pub enum Stage {
 struct Awaited {
     what: Expected,
     since: Duration,
+    /// The command line without secrets; empty for what is no command.
+    line: Vec<u8>,
 }
 
 /// The mail transaction (RFC 5321 §3.3).
@@ -58,6 +61,8 @@ struct Awaited {
 pub struct Transaction {
     /// The sender that was accepted.
     pub sender: Option<String>,
+    /// MAIL declared SMTPUTF8 (RFC 6531 §3.4).
+    pub declares_utf8: bool,
     /// The recipients that were accepted.
     pub accepted: Vec<String>,
     /// The recipients that were refused.
@@ -113,6 +118,12 @@ pub struct Session {
     /// MAIL was said last, with PRDR.
     asks_prdr: bool,
     lmtp: bool,
+    /// The command line, without secrets, that the reply taken last answers; empty where that was no command.
+    answered: Vec<u8>,
+    /// The name in the EHLO, HELO or LHLO that was sent last.
+    hello_name: Option<String>,
+    /// EHLO or HELO was accepted before STARTTLS.
+    greeted_before_tls: bool,
     /// Lines that nobody asked for since something was sent.
     unasked: u32,
 }
@@ -131,7 +142,7 @@ pub enum Security {
 impl Session {
     /// A session on a connection that was just opened.
     pub fn new() -> Self {
-        let greeting = Awaited { what: Expected::Greeting, since: Duration::ZERO };
+        let greeting = Awaited { what: Expected::Greeting, since: Duration::ZERO, line: Vec::new() };
         Self {
             parser: ReplyParser::default(),
             stage: Stage::Greeting,
@@ -160,6 +171,9 @@ impl Session {
             says_lhlo: false,
             asks_prdr: false,
             lmtp: false,
+            answered: Vec::new(),
+            hello_name: None,
+            greeted_before_tls: false,
             unasked: 0,
         }
     }
@@ -177,6 +191,10 @@ impl Session {
         if command == Command::Ehlo {
             self.says_lhlo = line.trim_ascii_start().first().is_some_and(|first| first.eq_ignore_ascii_case(&b'L'));
         }
+        if matches!(command, Command::Ehlo | Command::Helo) {
+            let name = lossy(line).trim().split_once([' ', '\t']).map(|(_, name)| name.trim().to_owned());
+            self.hello_name = name.filter(|name| !name.is_empty());
+        }
         self.begin_login(&command, line);
         self.transcript.add_with(now, || What::Sent(redact::command(line).into_owned()));
         match command {
@@ -185,7 +203,7 @@ impl Session {
                 if let Command::Mail(_) = command {
                     self.asks_prdr = command::has_parameter(line, b"PRDR");
                 }
-                self.expect_command(now, command);
+                self.expect_command(now, command, line);
             }
         }
         push_line(out, line);
@@ -223,10 +241,10 @@ impl Session {
         if self.greeted { Stage::Ready } else { Stage::Greeted }
     }
 
-    fn expect_command(&mut self, now: Duration, command: Command) {
+    fn expect_command(&mut self, now: Duration, command: Command, line: &[u8]) {
         match command {
             Command::Bdat { last: true, .. } => self.expect_fate(now, Expected::Command(command)),
-            command => self.expect(now, Expected::Command(command)),
+            command => self.expect_line(now, Expected::Command(command), line),
         }
     }
 
@@ -251,7 +269,7 @@ impl Session {
             self.begin_login(&command, line);
             match command {
                 Command::Bdat { size: size @ 1.., .. } => self.begin_chunk(now, command, size),
-                command if known => self.expect_command(now, command),
+                command if known => self.expect_command(now, command, line),
                 _ => self.expect(now, Expected::Raw),
             }
         }
@@ -263,12 +281,16 @@ impl Session {
     }
 
     fn expect(&mut self, now: Duration, what: Expected) {
+        self.expect_line(now, what, b"");
+    }
+
+    fn expect_line(&mut self, now: Duration, what: Expected, line: &[u8]) {
         if self.stage == Stage::Closed {
             // No reply will ever come.
             return;
         }
         self.unasked = 0;
-        self.awaited.push_back(Awaited { what, since: now });
+        self.awaited.push_back(Awaited { what, since: now, line: redact::command(line).into_owned() });
     }
 
     /// AUTH begins a login, whose first answer may stand in the same line.
@@ -327,6 +349,22 @@ impl Session {
     /// What the last accepted EHLO offered; `None` before it and after HELO.
     pub fn capabilities(&self) -> Option<&Capabilities> {
         self.capabilities.as_ref()
+    }
+
+    /// The command line, without secrets, that the reply taken last answers; empty where that was no command.
+    pub fn answered_line(&self) -> &[u8] {
+        &self.answered
+    }
+
+    /// The name in the EHLO, HELO or LHLO that was sent last.
+    pub fn hello_name(&self) -> Option<&str> {
+        self.hello_name.as_deref()
+    }
+
+    /// Whether STARTTLS has begun TLS on a connection on which EHLO or HELO had been accepted: the server has to start
+    /// over then (RFC 3207 §4.2).
+    pub fn greeted_before_tls(&self) -> bool {
+        self.greeted_before_tls
     }
 
     /// The mail transaction.

@@ -7,7 +7,7 @@ use crate::session::dialogue::Dialogue;
 use crate::session::event::{Ending, Event, Expected};
 use crate::session::judgement::Judgement;
 use crate::session::transcript::What;
-use crate::wire::command::Command;
+use crate::wire::command::{self, Command};
 use crate::wire::dot::Stuffer;
 use crate::wire::foreign;
 use crate::wire::keyword::Capabilities;
@@ -53,7 +53,7 @@ impl Session {
         }
         self.parser = ReplyParser::default();
         self.capabilities = None;
-        self.greeted = false;
+        self.greeted_before_tls = std::mem::take(&mut self.greeted);
         self.transaction = Transaction::default();
         self.dialogue = None;
         self.user = None;
@@ -138,7 +138,8 @@ impl Session {
                         self.unasked += 1;
                         self.events.push_back(Event::Unsolicited(reply));
                     }
-                    Some(Awaited { what, since }) => {
+                    Some(Awaited { what, since, line }) => {
+                        self.answered = line;
                         let judgement = what.judge(&reply);
                         self.apply(now, &what, &reply, judgement);
                         self.apply_auth(&what, as_received.as_deref().unwrap_or(reply.first_text()), as_received.is_some(), judgement);
@@ -163,7 +164,7 @@ impl Session {
         }
         let chunk = self.chunk.take()?;
         self.stage = self.resting_stage();
-        Some(Awaited { what: Expected::Command(chunk.command), since: chunk.since })
+        Some(Awaited { what: Expected::Command(chunk.command), since: chunk.since, line: Vec::new() })
     }
 
     fn apply(&mut self, now: Duration, to: &Expected, reply: &Reply, judgement: Judgement) {
@@ -193,7 +194,8 @@ impl Session {
             Command::Mail(sender) if success => {
                 let sender = Some(sender.clone().unwrap_or_default());
                 self.line_lengths = LineLengths::default();
-                self.transaction = Transaction { sender, prdr: self.asks_prdr, ..Transaction::default() };
+                let declares_utf8 = command::has_parameter(&self.answered, b"SMTPUTF8");
+                self.transaction = Transaction { sender, prdr: self.asks_prdr, declares_utf8, ..Transaction::default() };
             }
             Command::Rcpt(recipient) => {
                 let recipient = recipient.clone().unwrap_or_default();

@@ -87,7 +87,7 @@ fuzz_target!(|data: &[u8]| {
             if let Some(refused) = session.take_refused_login() {
                 let lines = refused.messages().iter().map(|message| (message.from, message.line.expose().as_slice())).collect();
                 let mechanism = &refused.mechanism;
-                for sentence in findings(&Refused { mechanism, lines, encrypted: false, tls_offered: true, now: 1 }) {
+                for sentence in findings(&Refused { mechanism, lines, encrypted: false, tls_offered: true, reason_is_known: false, now: 1 }) {
                     assert_printable(&sentence);
                     assert!(!sentence.contains("q7Zk0wXv"));
                 }

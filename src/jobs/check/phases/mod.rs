@@ -20,6 +20,7 @@ use crate::explain::hello::{HeloEnd, Other};
 use crate::explain::protection::Unsafe;
 use crate::explain::reply::{Situation, explain};
 use crate::explain::talk::TalkFailure;
+use crate::jobs::circumstances;
 use crate::jobs::opening::{behind_header, greeting_failure, without_certificate};
 use crate::jobs::protection::why_unsafe;
 use crate::net::command::Watch;
@@ -313,7 +314,7 @@ impl<'a> Walk<'a> {
         if !reply.is_success() {
             self.refused(&reply);
             // Servers that insist on a certificate of ours often say so only now.
-            if explain(&self.situation(verb), &reply).is_some_and(|fact| fact.is_about_our_certificate()) {
+            if explain(&self.situation(connection, verb), &reply).is_some_and(|fact| fact.is_about_our_certificate()) {
                 return Err(Failure::CertificateWanted(reply.code.to_string()));
             }
             let other = Other::guess(verb, &reply, connection.session().greeting());
@@ -389,16 +390,17 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         self.refused(&reply);
-        let mut situation = self.situation(verb);
+        let mut situation = self.situation(connection, verb);
         situation.domain = address::domain(about).map(str::to_owned);
         Err(refusal(reply, verb, |reply| TalkFailure::Refused { situation, reply }))
     }
 
-    pub(super) fn situation(&self, verb: &str) -> Situation {
+    pub(super) fn situation(&self, connection: &Connection, verb: &str) -> Situation {
         Situation {
             verb: verb.to_owned(),
             host: self.report.target.host.clone(),
             lacks_certificate: self.lacks_certificate(),
+            sent: circumstances::of(connection.session()),
             ..Situation::default()
         }
     }

@@ -34,7 +34,7 @@ impl Walk<'_> {
             let reply = reply?;
             if !reply.has_code(220) {
                 self.refused(&reply);
-                let situation = self.situation("STARTTLS");
+                let situation = self.situation(connection, "STARTTLS");
                 // 421 is not about TLS.
                 let closes = reply.has_code(421);
                 // Whatever else it is, no TLS comes of it (P19).

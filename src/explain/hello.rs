@@ -1,6 +1,7 @@
 //! EHLO or LHLO is refused: by a server that does not want us, or by one that speaks the other of SMTP and LMTP.
 
 use super::failure::{Diagnosis, diagnosis};
+use super::line::Sent;
 use super::place::Place;
 use super::reply::{Situation, explain};
 use super::talk::{Lacks, code_of, of_fact, quoted, said};
@@ -64,7 +65,8 @@ impl HeloEnd {
 
 /// EHLO is refused, HELO is taken, and what only EHLO offers is wanted.
 pub(super) fn only_helo(reply: &Reply, lacks: Lacks, at: &Place) -> Diagnosis {
-    let refused = diagnose("EHLO", reply, Other::Unlikely, None, at);
+    let sent = Sent::default();
+    let refused = diagnose(&HelloRefusal { verb: "EHLO", reply, other: Other::Unlikely, helo: None, sent: &sent }, at);
     let (missing, source) = match lacks {
         Lacks::StartTls => ("STARTTLS", "RFC 3207"),
         Lacks::Login => ("login", "RFC 4954"),
@@ -76,22 +78,42 @@ pub(super) fn only_helo(reply: &Reply, lacks: Lacks, at: &Place) -> Diagnosis {
     }
 }
 
+/// A refusal of EHLO or LHLO, for the one who explains it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HelloRefusal<'a> {
+    /// Which verb.
+    pub verb: &'a str,
+    /// The refusal.
+    pub reply: &'a Reply,
+    /// The other of SMTP and LMTP may be spoken there.
+    pub other: Other,
+    /// What became of HELO, where it was tried.
+    pub helo: Option<&'a HeloEnd>,
+    /// What was sent, and what was known then.
+    pub sent: &'a Sent,
+}
+
 /// Puts the refusal into words.
-pub(super) fn diagnose(verb: &str, reply: &Reply, other: Other, helo: Option<&HeloEnd>, at: &Place) -> Diagnosis {
-    let mut words = of_refusal(verb, reply, other, at);
-    if let Some(helo) = helo {
-        words.happened = format!("{} {}", words.happened, helo.sentence(reply));
+pub(super) fn diagnose(refusal: &HelloRefusal<'_>, at: &Place) -> Diagnosis {
+    let mut words = of_refusal(refusal, at);
+    if let Some(helo) = refusal.helo {
+        words.happened = format!("{} {}", words.happened, helo.sentence(refusal.reply));
     }
     words
 }
 
-fn of_refusal(verb: &str, reply: &Reply, other: Other, at: &Place) -> Diagnosis {
+fn of_refusal(refusal: &HelloRefusal<'_>, at: &Place) -> Diagnosis {
+    let HelloRefusal { verb, reply, sent, .. } = *refusal;
+    // A server that has accepted EHLO before TLS began speaks SMTP.
+    let other = if sent.greeted_before_tls { Other::Unlikely } else { refusal.other };
     let headline = format!("{} greets and refuses {verb} ({})", at.shown(), code_of(reply));
     let by_hand = format!("By hand:  ehlo {}", at.arguments());
-    let fact = explain(&Situation { verb: verb.to_owned(), ..Situation::default() }, reply);
+    let fact = explain(&Situation { verb: verb.to_owned(), sent: sent.clone(), ..Situation::default() }, reply);
     // What the server says of its reason counts more than what is usual.
     let closes = reply.has_code(421);
-    if let Some(fact) = fact.filter(|fact| fact.is_about_a_header() || other == Other::Unlikely && (fact.goes_by_words() || closes)) {
+    if let Some(fact) =
+        fact.filter(|fact| fact.is_about_a_header() || other == Other::Unlikely && (fact.goes_by_more_than_the_code() || closes))
+    {
         return of_fact(headline, &said(reply), &fact, by_hand);
     }
     let mut words = diagnosis(
@@ -144,7 +166,9 @@ mod tests {
         ];
         for (place, verb, text, likely, next) in table {
             let reply = reply(text);
-            let words = diagnose(verb, &reply, Other::guess(verb, &reply, None), None, &place);
+            let sent = Sent::default();
+            let refusal = HelloRefusal { verb, reply: &reply, other: Other::guess(verb, &reply, None), helo: None, sent: &sent };
+            let words = diagnose(&refusal, &place);
             assert!(words.likely[0].starts_with(likely) && words.next[0].contains(next), "{text}: {words:?}");
             assert!(words.headline.contains(&format!("refuses {verb} (")), "{}", words.headline);
         }
@@ -165,9 +189,38 @@ mod tests {
             (Some(HeloEnd::Failed("closed instead of the reply to HELO".to_owned())), "HELO was tried after it: closed instead"),
         ];
         for (helo, sentence) in table {
-            let words = diagnose("EHLO", &refusal, Other::Unlikely, helo.as_ref(), &Place::new("mx.alt.test", 25));
+            let sent = Sent::default();
+            let told = HelloRefusal { verb: "EHLO", reply: &refusal, other: Other::Unlikely, helo: helo.as_ref(), sent: &sent };
+            let words = diagnose(&told, &Place::new("mx.alt.test", 25));
             let says = r#"It says "550-5.7.1 Not from / 550 5.7.1 your address"."#;
             assert!(words.happened.starts_with(says) && words.happened.contains(sentence), "{}", words.happened);
         }
+    }
+
+    // P54
+    #[test]
+    fn what_the_name_is_not_to_blame_for_is_not_put_down_to_it() {
+        let told = |text: &str, sent: &Sent| {
+            let reply = reply(text);
+            let refusal = HelloRefusal { verb: "EHLO", reply: &reply, other: Other::guess("EHLO", &reply, None), helo: None, sent };
+            let words = diagnose(&refusal, &Place::new("mx.alt.test", 25));
+            format!("{} {}", words.happened, [words.likely, words.next].concat().join(" "))
+        };
+        let second = Sent { greeted_before_tls: true, ..Sent::default() };
+        for text in ["503 5.5.1 but you already said HELO ...", "503 no", "502 5.5.2 what", "550 EHLO already given"] {
+            let words = told(text, &second);
+            assert!(words.contains("RFC 3207") && !words.contains("LMTP") && !words.contains("like the name"), "{text}: {words}");
+        }
+        let first = Sent::default();
+        for text in
+            ["550 You are banned", "421 Too many connections", "550 Too many connections", "550 5.7.1 blocked using zen.spamhaus.org"]
+        {
+            assert!(!told(text, &first).contains("name that we say"), "{text}");
+        }
+        for text in ["501 5.5.4 Invalid domain name", "550 Invalid HELO name", "504 5.5.2 <x>: Helo command rejected: Invalid name"] {
+            assert!(told(text, &first).contains("--ehlo NAME"), "{text}");
+        }
+        let short = Sent { hello: Some("my_box".to_owned()), ..Sent::default() };
+        assert!(told("550 no", &short).contains("neither a full domain name"));
     }
 }

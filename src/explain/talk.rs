@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::certificate;
 use super::failure::{Class, Diagnosis, diagnosis, seconds};
 use super::handshake::{self, HandshakeFailure};
-use super::hello::{self, HeloEnd, Other};
+use super::hello::{self, HelloRefusal, HeloEnd, Other};
+use super::line::Sent;
 use super::notice;
 use super::old_tls::OldTls;
 use super::place::Place;
@@ -45,6 +46,8 @@ pub enum TalkFailure {
         other: Other,
         /// What became of HELO, where it was tried.
         helo: Option<HeloEnd>,
+        /// What was sent, and what was known then.
+        sent: Sent,
     },
     /// EHLO was refused and HELO taken, which offers nothing.
     OnlyHelo {
@@ -223,7 +226,9 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
             ],
             &["A session (ehlo HOST PORT) shows who says what, and when."],
         ),
-        TalkFailure::HelloRefused { verb, reply, other, helo } => hello::diagnose(verb, reply, *other, helo.as_ref(), at),
+        TalkFailure::HelloRefused { verb, reply, other, helo, sent } => {
+            hello::diagnose(&HelloRefusal { verb, reply, other: *other, helo: helo.as_ref(), sent }, at)
+        }
         TalkFailure::OnlyHelo { reply, lacks } => hello::only_helo(reply, *lacks, at),
         TalkFailure::Unasked { verb, reply } => diagnosis(
             format!("{} sends a reply that nobody asked for", words.place),
@@ -496,7 +501,7 @@ mod tests {
     }
 
     fn hello(text: &str) -> TalkFailure {
-        TalkFailure::HelloRefused { verb: "EHLO", other: Other::Unlikely, reply: reply(text), helo: None }
+        TalkFailure::HelloRefused { verb: "EHLO", other: Other::Unlikely, reply: reply(text), helo: None, sent: Sent::default() }
     }
 
     #[test]

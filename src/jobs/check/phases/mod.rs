@@ -317,8 +317,9 @@ impl<'a> Walk<'a> {
             if explain(&self.situation(connection, verb), &reply).is_some_and(|fact| fact.is_about_our_certificate()) {
                 return Err(Failure::CertificateWanted(reply.code.to_string()));
             }
+            let sent = circumstances::of(connection.session());
             let other = Other::guess(verb, &reply, connection.session().greeting());
-            return Err(refusal(reply, verb, |reply| TalkFailure::HelloRefused { verb, reply, other, helo }));
+            return Err(refusal(reply, verb, |reply| TalkFailure::HelloRefused { verb, reply, other, helo, sent }));
         }
         let offer = connection.session().capabilities().cloned();
         if connection.session().security() == Security::Clear {

@@ -64,6 +64,11 @@ impl Fact {
         matches!(self.id, "certificate-wanted" | "certificate-refused")
     }
 
+    /// Whether the server says that it does not relay.
+    pub fn is_about_relaying(&self) -> bool {
+        matches!(self.id, "relay-denied" | "relay-access-denied")
+    }
+
     /// Whether the server says that something came before it was the client's turn.
     pub fn is_about_talking_early(&self) -> bool {
         self.id == "pipelining"

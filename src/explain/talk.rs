@@ -36,6 +36,20 @@ pub enum TalkFailure {
         /// The refusal.
         reply: Reply,
     },
+    /// A recipient was accepted whose domain is not hosted there: the domain, and the reply.
+    Relays {
+        /// The domain.
+        domain: String,
+        /// The reply to RCPT.
+        reply: Reply,
+    },
+    /// The relay test came to no result: MAIL or RCPT was refused for another reason.
+    RelayUnknown {
+        /// Where.
+        situation: Situation,
+        /// The refusal.
+        reply: Reply,
+    },
     /// EHLO or LHLO was refused; where EHLO was refused for good, HELO was tried after it and came to nothing either.
     HelloRefused {
         /// Which.
@@ -150,11 +164,11 @@ impl TalkFailure {
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Refused { situation, reply } if situation.verb == "AUTH" && reply.class() != Some(code::Class::Transient) => Class::Login,
-            Self::Refused { reply, .. } | Self::HelloRefused { reply, .. } => match reply.class() {
+            Self::Refused { reply, .. } | Self::RelayUnknown { reply, .. } | Self::HelloRefused { reply, .. } => match reply.class() {
                 Some(code::Class::Transient) => Class::TryLater,
                 _ => Class::Refused,
             },
-            Self::NoSmtpUtf8 { .. } => Class::Refused,
+            Self::NoSmtpUtf8 { .. } | Self::Relays { .. } => Class::Refused,
             Self::Silent { .. } | Self::NoTimeLeft { .. } | Self::TooSlow { .. } => Class::Timeout,
             Self::Lost { .. } | Self::Odd { .. } | Self::OutOfStep { .. } | Self::Unasked { .. } => Class::Lost,
             Self::NoStartTls
@@ -179,6 +193,10 @@ impl TalkFailure {
         match self {
             Self::Refused { situation, reply } if situation.verb == "AUTH" => format!("login refused ({})", code_of(reply)),
             Self::Refused { situation, reply } => format!("{} refused ({})", printable_str(&situation.verb), code_of(reply)),
+            Self::Relays { domain, reply } => format!("relays: RCPT TO for {} accepted ({})", printable_str(domain), code_of(reply)),
+            Self::RelayUnknown { situation, reply } => {
+                format!("relaying not known: {} refused ({})", printable_str(&situation.verb), code_of(reply))
+            }
             Self::HelloRefused { verb, reply, .. } => format!("{verb} refused ({})", code_of(reply)),
             Self::Silent { verb, after } => format!("no reply to {} within {}", printable_str(verb), seconds(*after)),
             Self::NoTimeLeft { verb, limit } => format!("greeted too late for {verb} within {}", seconds(*limit)),
@@ -213,6 +231,21 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
     let words = Words { place: at.shown(), at };
     match failure {
         TalkFailure::Refused { situation, reply } => words.refused(situation, reply),
+        TalkFailure::Relays { domain, reply } => diagnosis(
+            format!("{} relays: it accepted a recipient at {}", words.place, printable_str(domain)),
+            &format!("{} You say that this domain is not hosted there, and nobody has logged in.", said(reply)),
+            &[
+                "The server relays for anybody (an open relay).",
+                "It relays for the address that you connect from (mynetworks, a receive connector).",
+                "It accepts every recipient, and rejects or drops the message later.",
+            ],
+            &["Repeat it from an outside address that is not trusted.", "On Postfix: postconf mynetworks smtpd_relay_restrictions"],
+        ),
+        TalkFailure::RelayUnknown { situation, reply } => {
+            let refused = words.refused(situation, reply);
+            let happened = format!("{} Nothing is known about relaying: the refusal has another reason.", refused.happened);
+            Diagnosis { happened, ..refused }
+        }
         TalkFailure::OutOfStep { verb, due, reply } => diagnosis(
             format!("{} answers {} with {}", words.place, printable_str(verb), code_of(reply)),
             &format!(
@@ -465,7 +498,7 @@ pub(super) fn code_of(reply: &Reply) -> String {
 }
 
 /// What the server said, as far as one wants to read it.
-pub(super) fn said(reply: &Reply) -> String {
+pub fn said(reply: &Reply) -> String {
     format!("It says {}.", quoted(reply.lines.iter()))
 }
 
@@ -522,6 +555,19 @@ mod tests {
         let second = Duration::from_millis(1500);
         let table = [
             (refused("RCPT TO", "550 5.7.1 Unable to relay\x1b"), Class::Refused, "RCPT TO refused (550 5.7.1)"),
+            (
+                TalkFailure::Relays { domain: odd(), reply: reply("250 \x1b") },
+                Class::Refused,
+                r"relays: RCPT TO for x\x1b[31m accepted (250)",
+            ),
+            (
+                TalkFailure::RelayUnknown {
+                    situation: Situation { verb: "RCPT TO".to_owned(), ..Situation::default() },
+                    reply: reply("450 later"),
+                },
+                Class::TryLater,
+                "relaying not known: RCPT TO refused (450)",
+            ),
             (refused("RCPT TO", "450 later"), Class::TryLater, "RCPT TO refused (450)"),
             (refused("MAIL FROM", "552 \x07"), Class::Refused, "MAIL FROM refused (552)"),
             (refused("AUTH", "535 5.7.8 no"), Class::Login, "login refused (535 5.7.8)"),

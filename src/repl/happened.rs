@@ -115,12 +115,15 @@ impl Repl {
         }
     }
 
-    /// A recipient that neither the greeting nor the host's name suggests was taken from a stranger.
+    /// A recipient that neither the greeting nor the host's name suggests was accepted without a login: mostly it is
+    /// hosted there, so the operator is asked, once for each domain.
     fn remark_on_relaying(&mut self, recipient: &str) {
         let Some(domain) = address::domain(recipient) else { return };
         let session = self.connection.as_ref().map(Connection::session);
-        let lmtp = self.target.protocol == crate::target::Protocol::Lmtp;
-        if lmtp || self.memory.told.relay || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
+        let lmtp = self.target.protocol == crate::target::Protocol::Lmtp
+            || self.memory.hello_line.as_ref().is_some_and(|line| line.trim_ascii_start().to_ascii_uppercase().starts_with(b"LHLO"));
+        let local = lmtp || self.target.socket.is_some();
+        if local || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
             return;
         }
         let greeting =
@@ -133,9 +136,12 @@ impl Repl {
         if names.is_empty() || names.iter().any(|name| related(&name.to_lowercase())) {
             return;
         }
-        self.memory.told.relay = true;
+        if self.memory.told.relay.contains(&lower) {
+            return;
+        }
         let domain = printable_str(domain).into_owned();
-        self.screen.hint(format!("{domain} is not a domain of this host's name: if you are an outsider and it is not hosted here, this server relays for anybody. (RSET to stop here.)"));
+        self.memory.told.relay.push(lower);
+        self.screen.hint(format!("Accepted for {domain}: hosted here? If not, this is an open relay. (RSET to stop here.)"));
     }
 
     fn refused(&mut self, reply: &Reply, to: &Expected) {

@@ -178,7 +178,8 @@ struct Told {
     data: bool,
     dots: bool,
     clear_text: bool,
-    relay: bool,
+    /// The domains whose recipients were accepted, of which the operator was asked whether they are hosted there.
+    relay: Vec<String>,
     quit_in_message: bool,
     accepted: bool,
     starttls_again: bool,

@@ -143,6 +143,42 @@ fn each_end_of_a_check_has_its_status_its_sentence_and_its_advice() {
     }
 }
 
+/// What a relay test gets to hear at RCPT, and what is said of it in each format.
+#[test]
+fn a_relay_test_fails_where_the_server_relays_and_knows_nothing_where_it_is_refused_for_another_reason() {
+    let table = [
+        (
+            "250 2.1.5 ok",
+            1,
+            "FAILED: relays: RCPT TO for external.test accepted (250 2.1.5)",
+            Some("You say that this domain is not hosted"),
+        ),
+        ("550 5.7.1 Unable to relay", 0, "  warn: no STARTTLS", None),
+        ("554 5.7.1 <x@external.test>: Relay access denied", 0, "  warn: no STARTTLS", None),
+        ("450 4.2.0 Greylisted", 9, "FAILED: relaying not known: RCPT TO refused (450 4.2.0)", Some("Nothing is known about relaying")),
+        ("454 4.7.1 Relay access denied", 9, "relaying not known", Some("Nothing is known about relaying")),
+        ("550 5.1.8 Sender domain does not exist", 1, "relaying not known", Some("Nothing is known about relaying")),
+        ("550 no", 1, "relaying not known", Some("Nothing is known about relaying")),
+    ];
+    let flags = ["--through", "rcpt", "--to", "x@external.test", "--relay-test"];
+    for (reply, status, headline, happened) in table {
+        let script = format!(
+            "S: 220 mx\nC: EHLO a\nS: 250 mx\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<x@external.test>\nS: {reply}\nC: RSET\nS: 250 ok\nC: QUIT\nS: 221 bye"
+        );
+        let text = check(serve(&script).port, &flags).status(status).out("").check().out();
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(headline) && happened.is_none_or(|words| flat.contains(words)), "{reply}: {text}");
+        assert_eq!(text.contains("It does not relay for x@external.test"), status == 0, "{text}");
+        let (word, nagios) = if status == 0 { ("warn", 1) } else { ("failed", 2) };
+        for (format, status, words) in [("json", status, word), ("csv", status, word), ("nagios", nagios, "SMTP")] {
+            let flags = [&flags[..], &["--format", format]].concat();
+            let out = check(serve(&script).port, &flags).status(status).out("").check().out().to_lowercase();
+            assert!(out.contains(&words.to_lowercase()), "{format}: {out}");
+            assert!(word == "warn" && format != "json" || out.contains("relay"), "{format}: {out}");
+        }
+    }
+}
+
 #[test]
 fn an_address_goes_out_as_it_was_given_or_is_refused_before_anything_is_connected_to() {
     // P33

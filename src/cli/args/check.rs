@@ -46,6 +46,14 @@ pub struct CheckArgs {
     #[arg(short, long, value_name = "ADDRESS")]
     pub to: Option<String>,
 
+    /// Fail if the server accepts --to: its domain is not hosted there (an open relay)
+    ///
+    /// With --through rcpt and without a login. Accepted is a failure; refused because of relaying is ok; refused for
+    /// another reason (greylisting, the sender, a name that is not known) says nothing about relaying, and the exit
+    /// status is that of the refusal.
+    #[arg(long, requires = "to")]
+    pub relay_test: bool,
+
     /// Every address of a name, not only the first that answers
     #[arg(long, conflicts_with_all = ["proxy", "proxy_command"])]
     pub all_addresses: bool,
@@ -180,6 +188,7 @@ Examples:
   ehlo check --mx contoso.com                  each mail server of a domain
   ehlo check -i hosts.txt -j 200               a list, 200 at the same time
   ehlo check mail.contoso.com --through rcpt --to postmaster@contoso.com
+  ehlo check mail.contoso.com --through rcpt --to x@alt.test --relay-test
   ehlo check mail.contoso.com --watch 60 -q    verdicts, every minute
   ehlo check mail.contoso.com --format nagios -w 1 -c 5 --cert-days 21,7
   ehlo check -i hosts.txt --format prometheus > smtp.new; mv smtp.new smtp.prom

@@ -29,7 +29,7 @@ use crate::render::check::prometheus::Prometheus;
 use crate::render::check::text::Text;
 use crate::render::check::{Apart, Format, Limits, Wishes};
 use crate::secret::Secret;
-use crate::target::Target;
+use crate::target::{Protocol, Target};
 use crate::wire::address;
 
 /// Endpoints at the same time, unless it is said.
@@ -165,6 +165,7 @@ fn options(args: &CheckArgs, first: Option<&Target>) -> anyhow::Result<Options> 
         Some(Phase::Rcpt) => Through::Recipient,
     };
     let login = credentials(args, through)?;
+    let login_wanted = login.is_some();
     let timeout = args.timeout.unwrap_or(TIMEOUT);
     // Where a list is read, each target says for itself what goes with the flags.
     let anything = Target::new("localhost", 25);
@@ -189,6 +190,7 @@ fn options(args: &CheckArgs, first: Option<&Target>) -> anyhow::Result<Options> 
         allow_cleartext: args.login.allow_cleartext,
         sender: sender(args)?,
         recipient: recipient(args, through)?,
+        relay_test: relay_test(args, through, login_wanted, first)?,
         warn_days: days.map_or(WARN_DAYS, |days| days.warn),
         fail_days: days.and_then(|days| days.fail),
         warn_after: args.warn,
@@ -227,6 +229,23 @@ fn recipient(args: &CheckArgs, through: Through) -> anyhow::Result<String> {
         (Some(_), false) => bail!("--to is for --through rcpt"),
         (None, false) => Ok(String::new()),
     }
+}
+
+/// Who logs in may relay, and LMTP is for local delivery: a relay test there says nothing.
+fn relay_test(args: &CheckArgs, through: Through, logs_in: bool, first: Option<&Target>) -> anyhow::Result<bool> {
+    if !args.relay_test {
+        return Ok(false);
+    }
+    if through < Through::Recipient {
+        bail!("--relay-test is for --through rcpt --to ADDRESS");
+    }
+    if logs_in {
+        bail!("--relay-test is without a login: who is logged in may relay");
+    }
+    if first.is_some_and(|target| target.protocol == Protocol::Lmtp) {
+        bail!("--relay-test is for SMTP: LMTP delivers only to mailboxes of its own");
+    }
+    Ok(true)
 }
 
 /// An address, with or without its angle brackets; nothing in it may end the line or the path (P33).

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::options::{Options, Through};
 use super::report::{Notice, NoticeKind, PhaseKind, Report};
 use super::words;
-use crate::explain::notice;
 use crate::explain::route::MX_NAMES_OWN_MACHINE;
+use crate::explain::{notice, talk};
 use crate::host::{is_loopback, is_own_machine, shown_ip};
 use crate::net::dial::Route;
 use crate::target::Protocol;
@@ -23,6 +23,7 @@ pub(super) fn all(report: &Report, options: &Options) -> Vec<Notice> {
     greeting(report, &mut found);
     hello(report, options, &mut found);
     tls(report, options, &mut found);
+    relaying(report, options, &mut found);
     slow(report, options, &mut found);
     way(report, options, &mut found);
     names(report, &mut found);
@@ -92,6 +93,15 @@ fn hello(report: &Report, options: &Options, found: &mut Found) {
             );
         }
         _ => {}
+    }
+}
+
+/// The relay test went well: the server refused the recipient because it does not relay.
+fn relaying(report: &Report, options: &Options, found: &mut Found) {
+    let Some(reply) = report.reply(PhaseKind::Recipient).filter(|reply| options.relay_test && reply.is_refusal()) else { return };
+    if report.phase(PhaseKind::Recipient).is_some_and(|phase| phase.ok) {
+        let text = format!("It does not relay for {}, as it should be. {}", printable_str(&options.recipient), talk::said(reply));
+        found.add(NoticeKind::RelayRefused, "relay refused", text);
     }
 }
 

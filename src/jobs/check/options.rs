@@ -62,6 +62,8 @@ pub struct Options {
     pub sender: String,
     /// For RCPT TO.
     pub recipient: String,
+    /// The recipient's domain is not hosted there, says the operator: the server must refuse to relay.
+    pub relay_test: bool,
     /// Warn when the certificate ends within so many days.
     pub warn_days: i64,
     /// Fail when the certificate ends within so many days.

@@ -278,6 +278,8 @@ pub enum NoticeKind {
     Slow,
     /// EHLO is refused, HELO is not.
     OnlyHelo,
+    /// The relay test: the server refuses to relay, as it should.
+    RelayRefused,
     /// STARTTLS is offered inside TLS again.
     StartTlsInTls,
     /// The reply departs from the grammar.
@@ -310,6 +312,7 @@ impl NoticeKind {
         !matches!(
             self,
             Self::SilentAddress
+                | Self::RelayRefused
                 | Self::MailServerAddress
                 | Self::AddressesLeftOut
                 | Self::OtherNameInHello
@@ -332,6 +335,7 @@ impl NoticeKind {
             Self::CertificateEnds => "certificate-ends",
             Self::Slow => "slow",
             Self::OnlyHelo => "only-helo",
+            Self::RelayRefused => "relay-refused",
             Self::StartTlsInTls => "starttls-in-tls",
             Self::Odd => "odd",
             Self::MailDomain => "mail-domain",

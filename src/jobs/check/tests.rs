@@ -39,6 +39,7 @@ fn options() -> Options {
         allow_cleartext: false,
         sender: String::new(),
         recipient: "postmaster@contoso.test".to_owned(),
+        relay_test: false,
         warn_days: 14,
         fail_days: None,
         warn_after: None,

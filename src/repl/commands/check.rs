@@ -119,6 +119,7 @@ impl Repl {
             sender: String::new(),
             recipient: String::new(),
             warn_days: WARN_DAYS,
+            relay_test: false,
             fail_days: None,
             warn_after: None,
             fail_after: None,

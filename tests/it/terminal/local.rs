@@ -104,6 +104,28 @@ fn explain_tells_the_last_refusal_at_length() {
     server.end();
 }
 
+// P54
+#[test]
+fn each_new_domain_that_is_accepted_is_asked_about_once() {
+    let recipients = ["a@contoso.test", "a@one.test", "b@one.test", "a@two.test"];
+    let script: String = recipients.iter().map(|to| format!("\nC: RCPT TO:<{to}>\nS: 250 took {to}")).collect();
+    let server = serve(&format!("S: 220 mx.contoso.test\nC: EHLO a\nS: 250 hello\nC: MAIL FROM:<>\nS: 250 sender{script}\nhold"));
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_for("220 mx.contoso.test");
+    let lines = [("EHLO a".to_owned(), "250 hello".to_owned()), ("MAIL FROM:<>".to_owned(), "250 sender".to_owned())];
+    let recipients = recipients.map(|to| (format!("RCPT TO:<{to}>"), format!("250 took {to}")));
+    for (line, answer) in lines.into_iter().chain(recipients) {
+        pty.wait("a prompt", |screen| screen.trim_end().ends_with('>'));
+        pty.line(&line);
+        pty.wait_for(&answer);
+    }
+    pty.wait_for("Accepted for two.test: hosted here? If not, this is an open relay.");
+    let text = pty.raw();
+    assert_eq!(text.matches("Accepted for one.test").count(), 1, "{text}");
+    assert!(!text.contains("Accepted for contoso.test"), "{text}");
+    server.end();
+}
+
 #[test]
 fn a_colon_in_front_is_sent_with_two() {
     let server = serve("S: 220 mx\nC: :NOOP\nS: 500 what\nhold");

@@ -386,13 +386,27 @@ impl<'a> Walk<'a> {
     async fn command(&mut self, connection: &mut Connection, kind: PhaseKind, line: &str, verb: &str, about: &str) -> Result<(), Failure> {
         self.begin(kind);
         let reply = self.ask(connection, line.as_bytes(), verb).await?;
+        let tests_relay = self.options.relay_test;
+        if reply.is_success() && tests_relay && kind == PhaseKind::Recipient {
+            self.refused(&reply);
+            let domain = address::domain(about).unwrap_or(about).to_owned();
+            return Err(Failure::from(TalkFailure::Relays { domain, reply }));
+        }
         if reply.is_success() {
             self.done(Some(reply));
             return Ok(());
         }
-        self.refused(&reply);
         let mut situation = self.situation(connection, verb);
         situation.domain = address::domain(about).map(str::to_owned);
+        let refuses_relay = || explain(&situation, &reply).is_some_and(|fact| fact.is_about_relaying());
+        if tests_relay && kind == PhaseKind::Recipient && reply.class() == Some(Class::Permanent) && refuses_relay() {
+            self.done(Some(reply));
+            return Ok(());
+        }
+        self.refused(&reply);
+        if tests_relay && reply.is_refusal() {
+            return Err(Failure::from(TalkFailure::RelayUnknown { situation, reply }));
+        }
         Err(refusal(reply, verb, |reply| TalkFailure::Refused { situation, reply }))
     }
 

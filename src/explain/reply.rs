@@ -288,6 +288,13 @@ mod tests {
             (mail, "450 greylisted", "greylist"),
             (mail, "451 4.3.0 Temporary lookup failure, try again later", "server-trouble"),
             (mail, "421 corporate policy: separate network", "closing-421"),
+            (rcpt, "421 4.7.0 mx Error: too many errors", "too-many-errors"),
+            (rcpt, "550 5.2.2 Submission quota exceeded", "too-many"),
+            (rcpt, "550 5.7.133 Sender not authenticated for group", "group-restricted"),
+            (rcpt, "550 5.2.2 no", "mailbox-full-status"),
+            (rcpt, "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", "blocklist-named"),
+            (rcpt, "450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]", "no-ptr"),
+            (rcpt, "554 5.4.6 Too many hops", "too-many-hops"),
         ];
         let offered = ["SIZE", "PIPELINING", "8BITMIME"];
         for (line, text, want) in table {
@@ -329,6 +336,53 @@ mod tests {
         }
         let (_, words) = id_and_words("MAIL FROM", sent("MAIL FROM:<a@b.test> FOO=1", &[]), "555 no");
         assert!(words.contains("The parameter FOO=1 was not offered"), "{words}");
+    }
+
+    // P54
+    #[test]
+    fn a_refused_login_is_put_down_to_the_password_only_where_nothing_else_is_said() {
+        let table = [
+            ("535 5.7.8 Error: authentication failed:", "auth-failed"),
+            (
+                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled",
+                "smtp-auth-off-tenant",
+            ),
+            ("535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.", "smtp-auth-off-mailbox"),
+            (
+                "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy.",
+                "security-defaults",
+            ),
+            ("535 5.7.139 Authentication unsuccessful, conditional access policy", "conditional-access"),
+            (
+                "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated successfully.",
+                "auth-criteria",
+            ),
+            ("550 5.7.30 Basic authentication is not supported for Client Submission.", "basic-auth-off"),
+            ("535 5.7.30 Basic authentication is disabled", "basic-auth-off"),
+            ("534 5.7.9 Application-specific password required.", "application-password"),
+            ("534 5.7.14 Please log in via your web browser and then try again.", "web-login"),
+            ("534 5.7.9 Authentication mechanism is too weak", "auth-too-weak"),
+            ("535 5.7.8 Account is locked", "account-locked"),
+            ("454 4.7.0 Temporary authentication failure", "auth-temporary"),
+            ("432 4.7.12 A password transition is needed", "auth-transition"),
+            ("454 4.7.0 Too many login attempts", "too-many-logins"),
+            ("530 5.7.0 Must issue a STARTTLS command first", "starttls-first"),
+            ("538 5.7.11 Encryption required for requested authentication mechanism", "starttls-first"),
+            ("503 5.5.1 Error: authentication not enabled", "auth-not-available"),
+        ];
+        for (text, want) in table {
+            let (id, words) = id_and_words("AUTH", sent("AUTH LOGIN", &["AUTH"]), text);
+            assert_eq!(id, want, "{text}");
+            assert_eq!(words.contains("wrong user name or password"), id == "auth-failed", "{text}: {words}");
+        }
+        let open = || Sent { in_transaction: true, ..sent("AUTH LOGIN", &["AUTH", "STARTTLS"]) };
+        for text in
+            ["503 5.5.1 Error: MAIL transaction in progress", "503 AUTH not available", "503 no", "502 5.5.1 Not now", "554 no", "530 no"]
+        {
+            let (_, words) = id_and_words("AUTH", open(), text);
+            assert!(words.starts_with("Not within a message: RSET first") && !words.contains("STARTTLS"), "{text}: {words}");
+        }
+        assert_eq!(id_and_words("AUTH", open(), "535 5.7.8 no").0, "auth-failed");
     }
 
     // P54

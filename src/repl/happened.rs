@@ -184,7 +184,7 @@ impl Repl {
         }
         let is_login = situation.verb == "AUTH";
         let for_certificate = fact.is_some_and(|fact| fact.is_about_our_certificate());
-        self.memory.refusal = Some((situation, reply.clone()));
+        self.memory.refusal = Some(Box::new((situation, reply.clone())));
         let outcome = match code {
             _ if for_certificate => Outcome::Tls,
             _ if for_header => Outcome::Lost,
@@ -209,7 +209,7 @@ impl Repl {
     fn header_not_taken(&mut self, reply: &Reply, situation: Situation) {
         self.screen
             .hint("Probably this port took the PROXY header for a command, and this is the answer to it. Leave out --proxy-protocol.");
-        self.memory.refusal = Some((situation, reply.clone()));
+        self.memory.refusal = Some(Box::new((situation, reply.clone())));
         if !self.is_terminal() {
             // Also when it comes in the place of the farewell.
             self.first_refusal.get_or_insert(Outcome::Lost);
@@ -344,7 +344,7 @@ impl Repl {
         } else if is_refusal {
             let situation = Situation { verb: "no command".to_owned(), ..self.situation(&Expected::Raw) };
             self.explain_refusal(reply, &situation);
-            self.memory.refusal = Some((situation, reply.clone()));
+            self.memory.refusal = Some(Box::new((situation, reply.clone())));
         } else {
             self.screen.hint("Nobody asked for this reply: the server is out of step, or somebody answers in its place.");
         }

@@ -159,7 +159,7 @@ struct Memory {
     /// What `:raw` without an argument shows.
     reply: Option<Lines>,
     /// What `:explain` explains.
-    refusal: Option<(Situation, Reply)>,
+    refusal: Option<Box<(Situation, Reply)>>,
     /// Explanations that were given in full already.
     explained: Vec<&'static str>,
     /// Addresses used so far, the newest first.

@@ -52,7 +52,7 @@ impl Repl {
     /// `:explain [TEXT]`
     pub(super) fn explain_command(&mut self, text: &str) {
         let asked = match text {
-            "" => self.memory.refusal.clone(),
+            "" => self.memory.refusal.as_deref().cloned(),
             text => {
                 parse_reply(text).map(|reply| (reply::Situation { host: self.target.host.clone(), ..reply::Situation::default() }, reply))
             }

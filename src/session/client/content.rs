@@ -68,6 +68,9 @@ impl Session {
 
     /// BDAT was said: so many octets are due before the server answers.
     pub(super) fn begin_chunk(&mut self, now: Duration, command: Command, size: u64) {
+        if self.stage == Stage::Closed {
+            return;
+        }
         self.chunk = Some(Chunk { command, size, left: size, since: now });
         self.stage = Stage::Chunk;
     }
@@ -148,5 +151,19 @@ impl Session {
             self.messages_accepted += u32::from(done && for_anybody);
             self.transaction = Transaction::default();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bdat_on_a_closed_connection_does_not_open_it() {
+        let mut session = Session::new();
+        session.close(Duration::ZERO);
+        session.send(Duration::ZERO, b"BDAT 3 LAST", &mut Vec::new());
+        assert!(!session.is_open() && session.chunk_left().is_none());
+        assert_eq!(session.chunk(Duration::ZERO, b"abc", &mut Vec::new()), 0);
     }
 }

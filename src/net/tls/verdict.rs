@@ -1,6 +1,6 @@
 //! Whether a server is the one that was meant, and if not, everything that is wrong with its certificate.
 //!
-//! The TLS library decides, in [`library`]: it alone can make a [`Trust`] verified (P45). [`explain`] names each
+//! The TLS library decides, in `library`: it alone can make a [`Trust`] verified (P45). `explain` names each
 //! fault by itself, not only the first; it reads the certificate with another parser and by rules of thumb, so it may
 //! add a fault and never take a refusal back. What it cannot explain is told in the library's words.
 
@@ -16,7 +16,7 @@ use super::certificate::Certificate;
 
 /// Whether the server is the one that was meant, and the faults of its certificate if it is not.
 ///
-/// Verified exactly where there is no fault. Only [`Trust::reach`] makes one that is verified, and only where the
+/// Verified exactly where there is no fault. Only `reach` makes one that is verified, and only where the
 /// TLS library accepted the chain, the dates, the name and the signature of the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {

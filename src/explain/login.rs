@@ -4,6 +4,7 @@
 use crate::sasl::{self, Description, Exposure, Party, Places, Said};
 use crate::text::printable_str;
 use crate::wire::base64::{self, NotBase64, Oddity};
+use crate::wire::keyword::Capabilities;
 
 /// What a login by this mechanism gives away. Of one that is not known, nobody can say that it is not the password.
 pub fn exposure(mechanism: &str) -> Exposure {
@@ -30,6 +31,22 @@ pub fn no_ntlm_v1(lacks: &str) -> String {
     format!(
         "the server asks for NTLMv1 ({lacks}): whoever records such an answer can compute the password's hash from it, and log in with that. --ntlmv1 makes it anyway"
     )
+}
+
+/// Where logins stand in an offer that a client does not look at, and what that means.
+pub fn listed_elsewhere(offer: &Capabilities) -> Option<String> {
+    let listed =
+        |name: &str| offer.get(name).map(|keyword| printable_str(&keyword.parameters().collect::<Vec<_>>().join(" ")).into_owned());
+    if offer.mechanisms().is_empty()
+        && let Some(names) = listed("X-EXPS")
+    {
+        let auth = if offer.has("AUTH") { "AUTH is empty" } else { "there is no AUTH" };
+        return Some(format!(
+            "Logins are listed under X-EXPS ({names}), which Exchange keeps for its own servers, and {auth}: this connector offers its clients no login here. Basic authentication may be off, or offered only inside TLS."
+        ));
+    }
+    let old = "The server lists its logins in the old form AUTH= only: clients that know nothing but RFC 4954 find no login.";
+    offer.lists_logins_in_old_form_only().then(|| old.to_owned())
 }
 
 /// A login that was refused.

@@ -130,6 +130,7 @@ pub fn capabilities(offer: &Capabilities) -> (String, Vec<String>) {
         format!("Offers {}.", parts.join(", "))
     };
     let mut remarks = overwritten(offer);
+    remarks.extend(super::login::listed_elsewhere(offer));
     if let Some(size) = offer.get("SIZE")
         && offer.size().is_none()
         && size.parameters().next().is_some()

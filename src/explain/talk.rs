@@ -141,6 +141,8 @@ pub enum TalkFailure {
         offered: Vec<String>,
         /// The one that was asked for.
         wanted: Option<&'static str>,
+        /// Where logins stand in the offer instead, in a sentence.
+        elsewhere: Option<String>,
         /// It was asked inside TLS.
         in_tls: bool,
     },
@@ -437,21 +439,21 @@ impl Words<'_> {
     fn login(&self, failure: &TalkFailure) -> Diagnosis {
         let place = &self.place;
         match failure {
-            TalkFailure::NoLogin { offered, wanted, in_tls } => {
+            TalkFailure::NoLogin { offered, wanted, elsewhere, in_tls } => {
                 let list = if offered.is_empty() { "none".to_owned() } else { printable_str(&offered.join(", ")).into_owned() };
                 let which = wanted.map_or_else(|| "no login that can be used".to_owned(), |name| format!("no AUTH {name}"));
+                let usual = if *in_tls {
+                    "Logins are switched off on this port (25 is often without)."
+                } else {
+                    "It offers logins only inside TLS."
+                };
+                let likely = [elsewhere.as_deref().unwrap_or(usual), "It wants another kind of credentials (a token, a certificate)."];
+                let next = ["Submission ports are 587 and 465.", advice_of_method(offered)];
                 diagnosis(
                     format!("{place} offers {which}"),
                     &format!("The login methods that it offers here: {list}."),
-                    &[
-                        if *in_tls {
-                            "Logins are switched off on this port (25 is often without)."
-                        } else {
-                            "It offers logins only inside TLS."
-                        },
-                        "It wants another kind of credentials (a token, a certificate).",
-                    ],
-                    &["Submission ports are 587 and 465.", "--auth METHOD names one all the same."][usize::from(self.at.lmtp)..],
+                    &likely,
+                    &next[usize::from(self.at.lmtp)..],
                 )
             }
             TalkFailure::Unprotected(lack) => {
@@ -511,6 +513,15 @@ pub fn quoted<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
 pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// What `--auth` can do where no method of the offer will do by itself.
+fn advice_of_method(offered: &[String]) -> &'static str {
+    if offered.iter().any(|name| crate::sasl::lookup(name).is_some()) {
+        "--auth METHOD takes one of those that it offers."
+    } else {
+        "--auth METHOD tries one anyway."
+    }
 }
 
 #[cfg(test)]
@@ -605,7 +616,11 @@ mod tests {
                 r"x\x1b[31m; b",
             ),
             (TalkFailure::CertificateEnds(3), Class::Tls, "certificate ends in 3 days"),
-            (TalkFailure::NoLogin { offered: vec![odd()], wanted: None, in_tls: true }, Class::Login, "no usable login offered"),
+            (
+                TalkFailure::NoLogin { offered: vec![odd()], wanted: None, elsewhere: Some("x".to_owned()), in_tls: true },
+                Class::Login,
+                "no usable login offered",
+            ),
             (TalkFailure::Unprotected(Unsafe::Clear), Class::Login, "login would be unencrypted"),
             (TalkFailure::Unprotected(Unsafe::Certificate), Class::Login, "login withheld: certificate not verified"),
             (TalkFailure::LoginImpossible(odd()), Class::Login, r"login not possible: x\x1b[31m"),

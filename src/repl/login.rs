@@ -163,9 +163,19 @@ impl Repl {
             Some(mechanism) => Some(mechanism).filter(|_| sasl::may_name(mechanism, &offered)),
             None => sasl::best(&offered, |mechanism| self.serves(mechanism), false),
         };
-        if found.is_none() {
-            let words = self.why_none(wanted, &offered);
-            self.screen.warning(words);
+        match found {
+            None => {
+                let words = self.why_none(wanted, &offered);
+                self.screen.warning(words);
+            }
+            Some(mechanism) if !offered.iter().any(|name| name == mechanism.name) => {
+                self.screen.note(format!(
+                    "AUTH {} is not offered here; it is tried because you named it.{}",
+                    mechanism.name,
+                    self.inside_tls()
+                ));
+            }
+            Some(_) => {}
         }
         found
     }
@@ -182,16 +192,21 @@ impl Repl {
         bound && has
     }
 
-    fn why_none(&self, wanted: Option<&Mechanism>, offered: &[String]) -> String {
+    /// Where STARTTLS is offered there may be other logins behind it.
+    fn inside_tls(&self) -> &'static str {
         let clear = self.session().is_some_and(|session| session.security() == Security::Clear);
         let tls_offered = self.session().and_then(Session::capabilities).is_some_and(|offer| offer.has("STARTTLS"));
-        let inside = if clear && tls_offered { " Perhaps inside TLS: -S, or :starttls." } else { "" };
+        if clear && tls_offered { " Perhaps inside TLS: -S, or :starttls." } else { "" }
+    }
+
+    fn why_none(&self, wanted: Option<&Mechanism>, offered: &[String]) -> String {
+        let inside = self.inside_tls();
         let list = offered.iter().map(|name| printable_str(name).into_owned()).collect::<Vec<_>>().join(", ");
         match (wanted, offered.is_empty()) {
             (_, true) => format!("The server offers no login here.{inside}"),
             (Some(mechanism), false) => format!("The server does not offer AUTH {} here, but {list}.{inside}", mechanism.name),
             (None, false) => format!(
-                "None of what the server offers ({list}) can be used with a user name and a password; :auth NAME, or --auth NAME, names one all the same.{inside}"
+                "None of what the server offers ({list}) can be used with a user name and a password; :auth NAME, or --auth NAME, tries one anyway.{inside}"
             ),
         }
     }

@@ -133,6 +133,12 @@ impl Capabilities {
         out
     }
 
+    /// Whether logins are listed in the old form `AUTH=LOGIN` alone, which clients of RFC 4954 need not read.
+    pub fn lists_logins_in_old_form_only(&self) -> bool {
+        let mut lists = self.named("AUTH").filter(|keyword| keyword.parameters().next().is_some()).peekable();
+        lists.peek().is_some() && lists.all(|keyword| keyword.is_old_form())
+    }
+
     /// The `SIZE` limit: `None` when not offered or not a number, `Some(0)` for "no limit".
     pub fn size(&self) -> Option<u64> {
         self.get("SIZE")?.parameters().next()?.parse().ok()
@@ -144,8 +150,9 @@ impl<'a> Keyword<'a> {
         let line = lossy(text);
         let start = line.len() - line.trim_ascii_start().len();
         let first = line[start..].split_ascii_whitespace().next()?;
-        // `AUTH=LOGIN PLAIN`: servers of before RFC 4954, and those that please old clients.
-        let name = first.split_once('=').map(|(name, _)| name).filter(|name| name.eq_ignore_ascii_case("AUTH"));
+        // `AUTH=LOGIN PLAIN`: servers of before RFC 4954, and those that please old clients. Exchange does so for X-EXPS too.
+        let is_login = |name: &&str| ["AUTH", "X-EXPS"].iter().any(|login| name.eq_ignore_ascii_case(login));
+        let name = first.split_once('=').map(|(name, _)| name).filter(is_login);
         let (length, separator) = name.map_or((first.len(), 0), |name| (name.len(), 1));
         let name = start..start + length;
         Some(Self { rest: name.end + separator, name, line })
@@ -154,6 +161,11 @@ impl<'a> Keyword<'a> {
     /// As sent, in the server's case.
     pub fn name(&self) -> &str {
         &self.line[self.name.clone()]
+    }
+
+    /// `NAME=VALUE`, where `NAME VALUE` is right.
+    fn is_old_form(&self) -> bool {
+        self.line[self.name.end..].starts_with('=')
     }
 
     /// The words behind it, as sent.
@@ -203,6 +215,11 @@ mod tests {
     fn mechanisms_come_from_both_forms_once() {
         let caps = capabilities(b"250-mx\r\n250-AUTH NTLM LOGIN\r\n250 AUTH=login  PLAIN\r\n");
         assert_eq!(caps.mechanisms(), ["NTLM", "LOGIN", "PLAIN"]);
+        for (lines, want) in
+            [("250-AUTH NTLM\r\n250 AUTH=LOGIN", false), ("250-AUTH\r\n250 AUTH=LOGIN", true), ("250 AUTH", false), ("250 DSN", false)]
+        {
+            assert_eq!(capabilities(format!("250-mx\r\n{lines}\r\n").as_bytes()).lists_logins_in_old_form_only(), want, "{lines}");
+        }
     }
 
     #[test]

@@ -273,3 +273,41 @@ fn ntlm_v1_is_made_only_where_it_is_asked_for() {
         }
     }
 }
+
+// Exchange lists the logins of its own servers under X-EXPS, and old servers theirs under AUTH=.
+#[test]
+fn logins_that_are_listed_elsewhere_are_named() {
+    for (lines, part) in [
+        ("S: 250-AUTH\nS: 250-X-EXPS GSSAPI NTLM LOGIN\nS: 250 8BITMIME", "X-EXPS (GSSAPI NTLM LOGIN)"),
+        ("S: 250-X-EXPS=LOGIN\nS: 250 8BITMIME", "X-EXPS (LOGIN)"),
+        ("S: 250 AUTH=X-OLD", "the old form AUTH= only"),
+    ] {
+        for check in [false, true] {
+            let server = serve(&format!("S: 220 mx\nC: *\nS: 250-mx\n{lines}\nC: QUIT\nS: 221 bye"));
+            let port = server.port.to_string();
+            let login = ["-u", "logon", "--allow-cleartext", "--password-command", "echo secret", "127.0.0.1", &port];
+            let first: &[&str] = if check { &["check", "--through", "auth"] } else { &[] };
+            let done = ehlo([first, &login].concat()).any().start().finish();
+            assert_eq!(done.status, Some(8), "{lines}: {}", done.all());
+            let told = done.all().split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(told.contains(part), "{lines}: {}", done.all());
+            server.finish();
+        }
+    }
+}
+
+#[test]
+fn a_login_that_is_named_is_tried_where_nothing_of_the_offer_is_known() {
+    for offer in ["AUTH CramMd5Mechanism PlainMechanism", "AUTH", "DSN"] {
+        for check in [false, true] {
+            let dialogue = format!("S: 220 mx\nC: *\nS: 250-mx\nS: 250 {offer}\nC: AUTH PLAIN {PLAIN}\nS: 235 ok\nC: QUIT\nS: 221 bye");
+            let server = serve(&dialogue);
+            let port = server.port.to_string();
+            let login = ["--auth", "plain", "-u", "logon", "--allow-cleartext", "--password-command", "echo secret", "127.0.0.1", &port];
+            let first: &[&str] = if check { &["check", "--through", "auth"] } else { &[] };
+            let done = ehlo([first, &login].concat()).any().start().finish();
+            assert_eq!(done.status, Some(0), "{offer}: {}", done.all());
+            server.finish();
+        }
+    }
+}

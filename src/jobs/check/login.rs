@@ -5,7 +5,7 @@ use super::phases::Walk;
 use super::report::Login as Tried;
 use super::words;
 use crate::explain::failure::Failure;
-use crate::explain::login::no_ntlm_v1;
+use crate::explain::login::{listed_elsewhere, no_ntlm_v1};
 use crate::explain::protection::Unsafe;
 use crate::explain::talk::{Lacks, TalkFailure};
 use crate::jobs::credentials::PasswordSource;
@@ -27,9 +27,10 @@ const LONGEST_LINE: usize = 512;
 /// Logs in; gives the reply that says so.
 pub(super) async fn log_in(walk: &mut Walk<'_>, connection: &mut Connection, credentials: &Credentials) -> Result<Reply, Failure> {
     let offered = connection.session().capabilities().map(Capabilities::mechanisms).unwrap_or_default();
+    let elsewhere = connection.session().capabilities().and_then(listed_elsewhere);
     let security = connection.session().security();
     let channel = walk.channel.clone();
-    let mechanism = choose(walk, credentials, &offered, security, &channel)?;
+    let mechanism = choose(walk, credentials, &offered, elsewhere.as_deref(), security, &channel)?;
     let mut login = prepare(walk, credentials, channel).await.map_err(impossible)?;
     login.offers_binding = offered.iter().filter_map(|name| sasl::lookup(name)).any(Mechanism::binds);
     walk.report.login = Some(Tried { mechanism: mechanism.name, user: login.user.clone() });
@@ -61,6 +62,7 @@ fn choose(
     walk: &Walk<'_>,
     credentials: &Credentials,
     offered: &[String],
+    elsewhere: Option<&str>,
     security: Security,
     channel: &Channel,
 ) -> Result<&'static Mechanism, Failure> {
@@ -73,6 +75,7 @@ fn choose(
         Failure::from(TalkFailure::NoLogin {
             offered: offered.to_vec(),
             wanted: credentials.options.mechanism.map(|known| known.name),
+            elsewhere: elsewhere.map(str::to_owned),
             in_tls,
         })
     };

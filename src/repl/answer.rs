@@ -26,7 +26,7 @@ impl Repl {
 
     /// Reads a password from the terminal, hidden, and sends it if it may go out.
     pub(super) async fn password_turn(&mut self) {
-        let Some(password) = self.read_hidden("password> ").await else {
+        let Some(password) = self.read_hidden("password> ", "a password").await else {
             if self.outcome.is_none() {
                 self.cancel_login().await;
             }
@@ -42,14 +42,14 @@ impl Repl {
     }
 
     /// Reads a line from the terminal without showing it; `None` when the login is to be cancelled.
-    pub(super) async fn read_hidden(&mut self, prompt: &str) -> Option<Secret<Vec<u8>>> {
+    pub(super) async fn read_hidden(&mut self, prompt: &str, what: &str) -> Option<Secret<Vec<u8>>> {
         let dropped = self.queue.len();
         self.queue.clear();
         if dropped > 0 {
-            self.screen.note(format!("{dropped} waiting line(s) dropped: a password is only read from the keyboard."));
+            self.screen.note(format!("{dropped} waiting line(s) dropped: {what} is only answered from the keyboard."));
         }
         if drop_type_ahead() {
-            self.screen.note("What was typed ahead is dropped: a password is only read at its prompt.");
+            self.screen.note(format!("What was typed ahead is dropped: {what} is only answered at its prompt."));
         }
         b"(password)".as_slice().clone_into(&mut self.memory.typed);
         let prompt = self.styled_prompt(prompt);
@@ -97,6 +97,10 @@ impl Repl {
             self.give_up_login().await;
             return;
         }
+        let what = if matches!(question, Question::Base64 { .. }) { "the answer" } else { "the user name" };
+        if !self.may_be_answer(&line, what).await {
+            return;
+        }
         match question {
             Question::UserName if self.settings.raw_answers => self.send_as_typed(line).await,
             Question::UserName => self.answer_user_name(&line).await,
@@ -125,7 +129,8 @@ impl Repl {
         if let Some(decoded) = base64::looks_encoded(name.as_bytes()) {
             let shown = crate::text::printable_str(&decoded).into_owned();
             // A script cannot be asked: what decodes to clean text was encoded on purpose.
-            let unchanged = self.ask(&format!("*  That is already base64 for \"{shown}\". Send it unchanged?"), true).await.unwrap_or(true);
+            let unchanged =
+                self.ask_hidden(&format!("*  That is already base64 for \"{shown}\". Send it unchanged?"), true).await.unwrap_or(true);
             if unchanged {
                 self.send_as_typed(name.into_bytes()).await;
                 return;
@@ -151,7 +156,7 @@ impl Repl {
         };
         if let Some(trouble) = trouble {
             self.screen.hint(trouble);
-            if self.ask("*  Send it anyway?", false).await == Some(false) {
+            if self.ask_hidden("*  Send it anyway?", false).await == Some(false) {
                 return;
             }
         }
@@ -236,7 +241,7 @@ impl Repl {
             return false;
         }
         let question = format!("!  {}", self.why_unsafe().question(exposes));
-        self.ask(&question, false).await == Some(true)
+        self.ask_hidden(&question, false).await == Some(true)
     }
 
     /// What the connection lacks, where a password is not safe on it.

@@ -63,10 +63,30 @@ pub(super) fn for_history(line: &str) -> Option<String> {
         return (!matches!(first, ":raw" | ":encode" | ":decode")).then(|| line.to_owned());
     }
     // What is not even nearly a verb may be a password that was typed at the wrong prompt.
-    let is_verb = verb::lookup(first).is_some()
+    is_like_verb(line.as_bytes()).then(|| line.to_owned())
+}
+
+/// Whether a line begins with a verb, or nearly so.
+pub(super) fn is_like_verb(line: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(line);
+    let first = text.split_ascii_whitespace().next().unwrap_or_default();
+    verb::lookup(first).is_some()
         || verb::nearest(first).is_some()
-        || matches!(first.to_ascii_uppercase().as_str(), "XCLIENT" | "XFORWARD");
-    is_verb.then(|| line.to_owned())
+        || matches!(first.to_ascii_uppercase().as_str(), "XCLIENT" | "XFORWARD" | "X-EXPS")
+}
+
+/// The verb of a line that is a command as it is typed: a verb alone where it takes no more, and what it takes behind it.
+pub(super) fn command_verb(line: &[u8]) -> Option<&'static str> {
+    let text = std::str::from_utf8(line).ok()?;
+    let mut words = text.split_ascii_whitespace();
+    let verb = verb::lookup(words.next()?)?;
+    let rest = words.next();
+    let fits = match verb.name {
+        "MAIL" | "MAIL FROM" => rest.is_some_and(|word| word.to_ascii_uppercase().starts_with("FROM:")),
+        "RCPT" | "RCPT TO" => rest.is_some_and(|word| word.to_ascii_uppercase().starts_with("TO:")),
+        _ => true,
+    };
+    fits.then_some(verb.name)
 }
 
 /// The word to offer for a verb that the server did not know.

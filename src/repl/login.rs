@@ -376,7 +376,12 @@ impl Repl {
                 Given::Line(line) => match String::from_utf8_lossy(&line).trim() {
                     "" => {}
                     "*" => return None,
-                    name => return Some(name.to_owned()),
+                    name if name.strip_prefix(':').is_some_and(super::commands::is_name) => {
+                        self.screen.note("The login waits for the user name; * cancels it.");
+                    }
+                    name if self.may_be_answer(name.as_bytes(), "the user name").await => return Some(name.to_owned()),
+                    _ if self.outcome.is_some() => return None,
+                    _ => {}
                 },
                 _ => return None,
             }
@@ -429,7 +434,7 @@ impl Repl {
     async fn ask_secret(&mut self, mechanism: &Mechanism) -> Option<Secret<String>> {
         if self.is_terminal() {
             let what = if mechanism.needs == Needs::Token { "token> " } else { "password> " };
-            let typed = self.read_hidden(what).await?;
+            let typed = self.read_hidden(what, "a password").await?;
             return self.as_text(&typed);
         }
         if self.options.login.password == PasswordSource::Input {

@@ -1,8 +1,8 @@
 //! The dialogue with the operator: typed lines × session events × signals.
 //!
 //! One loop serves the terminal and the script. A raw verb goes out as it was typed; help stands beside
-//! it. A line is held back in two cases only: a password over a clear line, and a header word typed as a
-//! command.
+//! it. A line is held back only where it may do harm: a password over a clear line or in the place of a command, a
+//! command in the place of a user name, a header word or a copied line typed as a command.
 
 mod ahead;
 mod answer;
@@ -18,6 +18,7 @@ mod history;
 mod input;
 mod log;
 mod login;
+mod login_lines;
 mod message;
 mod opening;
 mod outcome;
@@ -27,7 +28,6 @@ mod prompt;
 mod route;
 mod screen;
 mod script;
-mod script_login;
 mod secure;
 mod settings;
 mod signals;
@@ -130,7 +130,7 @@ pub struct Repl {
     /// The login that is carried out for the operator.
     carrying: Option<login::Carrying>,
     /// Which lines of a script belong to a login.
-    script_login: script_login::ScriptLogin,
+    login_lines: login_lines::LoginLines,
     /// The line that was held back; typed again it is sent.
     held_back: Option<Vec<u8>>,
     /// The log could not be written: the exit status must say so.
@@ -230,7 +230,7 @@ impl Repl {
             message: Message::default(),
             plain_user: None,
             carrying: None,
-            script_login: script_login::ScriptLogin::default(),
+            login_lines: login_lines::LoginLines::default(),
             held_back: None,
             log_broken: false,
             accepted_before: 0,
@@ -394,6 +394,9 @@ impl Repl {
             input::Typed::Header(_) | input::Typed::Copied(_) => self.send_command(&line).await,
             input::Typed::Command(command) => {
                 let command = command.to_vec();
+                if self.is_terminal() && !self.may_be_command(&command).await {
+                    return;
+                }
                 if !self.sends_content(&command).await {
                     self.send_command(&command).await;
                 }

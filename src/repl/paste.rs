@@ -4,6 +4,7 @@
 //! Lines are left out only where commands are expected. Between DATA and the lone dot, and in the bytes that BDAT
 //! announces, every line is content as it stands (P49): a mail may hold `250 sheets` and `# heading`.
 
+use crate::sasl;
 use crate::wire::command::Command;
 use crate::wire::verb;
 
@@ -292,13 +293,9 @@ fn begins_with_verb(line: &str) -> bool {
     word.starts_with(':') || verb::lookup(word).is_some()
 }
 
-/// How many lines a login takes behind AUTH.
+/// How many lines a login takes behind AUTH: in a transcript each message is one of base64.
 fn answers_of(mechanism: &str) -> usize {
-    match mechanism {
-        "LOGIN" => 2,
-        "PLAIN" | "CRAM-MD5" | "EXTERNAL" | "XOAUTH2" | "OAUTHBEARER" => 1,
-        _ => MOST_ANSWERS,
-    }
+    sasl::lookup(mechanism).map_or(MOST_ANSWERS, |known| known.typed.len())
 }
 
 #[cfg(test)]

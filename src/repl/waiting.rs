@@ -250,13 +250,7 @@ impl Repl {
         if !self.is_terminal() {
             return Said::Nothing;
         }
-        let choice = if default { "[Y/n]" } else { "[y/N]" };
-        let question = match (self.screen.style.plain, question.get(..3)) {
-            (true, Some("*  ")) => format!("note: {}", &question[3..]),
-            (true, Some("!  ")) => format!("warning: {}", &question[3..]),
-            _ => question.to_owned(),
-        };
-        let prompt = format!("{question} {choice} ");
+        let prompt = self.question(question, default);
         loop {
             match self.read(&prompt).await {
                 Given::Line(line) => match line.trim_ascii().to_ascii_lowercase().as_slice() {
@@ -268,6 +262,40 @@ impl Repl {
                 Given::Interrupted | Given::End => return Said::Left,
                 Given::Password { .. } | Given::Ahead(_) | Given::Failed(_) => return Said::Nothing,
             }
+        }
+    }
+
+    /// A question as it is shown.
+    fn question(&self, question: &str, default: bool) -> String {
+        let choice = if default { "[Y/n]" } else { "[y/N]" };
+        let question = match (self.screen.style.plain, question.get(..3)) {
+            (true, Some("*  ")) => format!("note: {}", &question[3..]),
+            (true, Some("!  ")) => format!("warning: {}", &question[3..]),
+            _ => question.to_owned(),
+        };
+        format!("{question} {choice} ")
+    }
+
+    /// Asks a yes-or-no question where a password may be typed next: what was typed ahead is dropped, and what is typed
+    /// is not shown, whatever it is. `None` without a terminal.
+    pub(super) async fn ask_hidden(&mut self, question: &str, default: bool) -> Option<bool> {
+        if !self.is_terminal() {
+            return None;
+        }
+        let prompt = self.question(question, default);
+        loop {
+            let answer = self.read_hidden(&prompt, "a question").await;
+            let Some(answer) = answer else { return if self.outcome.is_some() { None } else { Some(false) } };
+            let said = match answer.expose().trim_ascii().to_ascii_lowercase().as_slice() {
+                b"" => default,
+                b"y" | b"yes" => true,
+                b"n" | b"no" => false,
+                _ => {
+                    self.screen.note("Please answer y or n. What was typed is dropped.");
+                    continue;
+                }
+            };
+            return Some(said);
         }
     }
 

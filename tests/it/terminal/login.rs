@@ -259,3 +259,94 @@ fn nothing_secret_of_a_carried_login_is_shown_or_kept() {
         server.finish();
     }
 }
+
+#[test]
+fn what_is_typed_behind_a_refused_auth_is_no_command_unasked() {
+    // P46
+    for refusal in ["503 5.5.1 not within a transaction", "235 2.7.0 welcome", "504 5.5.4 unknown"] {
+        let server = serve(&format!("S: 220 mx\nC: AUTH LOGIN\nS: {refusal}\nC: MIAL x\nS: 500 what\nC: {MARKER}\nS: 500 what\nhold"));
+        let mut pty = talk_to(server.port, &["--allow-cleartext", "-l", "log"]).start();
+        pty.wait_at(&prompt(server.port));
+        pty.line("AUTH LOGIN");
+        pty.wait_for(&refusal[..9]);
+        pty.wait("the prompt", |screen| screen.trim_end().ends_with('>'));
+        let count = |screen: &str, words: &str| screen.split_whitespace().collect::<Vec<_>>().join(" ").matches(words).count();
+        for (number, line) in [(1, "logon"), (2, "Pass-2f4c")] {
+            pty.line(line);
+            let question = "may be an answer to the AUTH that has just ended. Send it as a command? [y/N]";
+            pty.wait(question, |screen| count(screen, question) == 2 * number - 1);
+            // Whoever types on types the password: it is not shown, and is no answer.
+            pty.send(&format!("{MARKER}\r"));
+            pty.wait(question, |screen| count(screen, question) == 2 * number);
+            pty.send("\r");
+            pty.wait("a note", |screen| count(screen, "Not sent. AUTH begins a login again.") == number);
+            pty.wait("the prompt", |screen| screen.trim_end().ends_with('>'));
+        }
+        assert!(pty.shown().contains("Please answer y or n. What was typed is dropped."));
+        is_nowhere(&pty);
+        // A slip of the fingers is a verb, and ends the doubt.
+        pty.line("MIAL x");
+        pty.wait_for("500 what");
+        pty.wait("the prompt", |screen| screen.trim_end().ends_with('>'));
+        pty.line(MARKER);
+        pty.wait("the second refusal", |screen| screen.matches("500 what").count() == 2);
+        assert_eq!(server.end().lines(), ["AUTH LOGIN", "MIAL x", MARKER], "{refusal}");
+    }
+}
+
+#[test]
+fn a_command_in_the_place_of_a_user_name_is_asked_about() {
+    let table = ["QUIT", "STARTTLS", "EHLO client.alt.test", "RSET", "MAIL FROM:<a@alt.test>", "quit"];
+    for (number, line) in table.into_iter().enumerate() {
+        // LOGIN, PLAIN, a login that is carried out, and base64.
+        let (typed, asks, prompt_of) = match number % 4 {
+            0 => ("AUTH LOGIN", "S: 334 VXNlcm5hbWU6", "username>"),
+            1 => ("AUTH PLAIN", "S: 334 ", "username>"),
+            2 => (":auth login", "S: 334 VXNlcm5hbWU6", "username>"),
+            _ => ("AUTH X-NEW", "S: 334 ", "auth x-new>"),
+        };
+        let server =
+            serve(&format!("S: 220 mx\nC: *\nS: 250-mx\nS: 250 AUTH LOGIN PLAIN X-NEW\nC: *\n{asks}\nC: *\nS: 501 cancelled\nhold"));
+        let mut pty = talk_to(server.port, &["--allow-cleartext"]).start();
+        pty.wait_at(&prompt(server.port));
+        pty.line("EHLO a");
+        pty.wait_for("250 AUTH");
+        pty.wait_at(&prompt(server.port));
+        pty.line(typed);
+        pty.wait_at(prompt_of);
+        pty.line(line);
+        let verb = line.split(' ').next().unwrap().to_ascii_uppercase();
+        let what = if prompt_of == "username>" { "the user name" } else { "the answer" };
+        pty.wait_for_words(&format!("{verb} is an SMTP command. Send it as {what}? [y/N]"));
+        pty.send("n\r");
+        pty.wait_for_words("Not sent. The server still waits for an answer; * cancels the login.");
+        pty.wait_at(prompt_of);
+        pty.line("*");
+        pty.wait_for("501 cancelled");
+        let lines = server.end().lines();
+        assert_eq!(lines.last().map(String::as_str), Some("*"), "{line}: {lines:?}");
+    }
+}
+
+#[test]
+fn what_is_typed_at_a_question_within_a_login_is_not_shown() {
+    // P24: the fingers were faster than the question.
+    let server = serve(&format!("{ASKS}C: *\nS: 501 5.7.0 cancelled\nhold"));
+    let mut pty = talk_to(server.port, &["-l", "log"]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line("AUTH LOGIN");
+    pty.wait_at("username>");
+    pty.line("logon");
+    pty.wait_hidden();
+    pty.send("wrong\r");
+    pty.wait_for("Send the password unencrypted? [y/N]");
+    pty.send(&format!("{MARKER}\r"));
+    pty.wait("the question again", |screen| screen.matches("[y/N]").count() == 2);
+    pty.wait_for_words("Please answer y or n. What was typed is dropped.");
+    pty.send("n\r");
+    pty.wait_for("501 5.7.0 cancelled");
+    pty.wait_at(&prompt(server.port));
+    pty.send(key::UP);
+    is_nowhere(&pty);
+    assert!(!server.end().text().contains(MARKER));
+}

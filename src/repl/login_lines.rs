@@ -1,7 +1,8 @@
-//! Logins in a script: which of its lines belong to AUTH, and that no other use is made of them (P46).
+//! Which lines belong to AUTH, and that no other use is made of them (P46).
 //!
 //! A script's lines are sent one after the other. Behind AUTH they are answers, and one of them is a password: where the
-//! server does not ask for them, or asks for something else, none of them may go out, be shown, or be logged.
+//! server does not ask for them, or asks for something else, none of them may go out, be shown, or be logged. A person
+//! who types on is asked.
 
 use std::time::Duration;
 
@@ -23,13 +24,15 @@ use crate::wire::command::Command;
 /// How long is waited for a line of a script that ends anyway, to see whether one was left over.
 const LEFT_OVER: Duration = Duration::from_millis(250);
 
-/// What a script's lines are for.
+/// What the next lines are for.
 #[derive(Debug, Default)]
-pub(super) struct ScriptLogin {
+pub(super) struct LoginLines {
     /// The password of `--password-stdin`, until it is used.
     password: Option<Result<Secret<String>, String>>,
     has_password_line: bool,
     answers: Option<Answers>,
+    /// At a terminal: a login ended before it asked for all of its answers, and no command was sent since.
+    ended_early: bool,
 }
 
 /// The lines behind an AUTH.
@@ -91,21 +94,52 @@ fn turn(answers: &Answers, question: Question, half: bool) -> Turn {
 }
 
 impl Repl {
-    /// A script has said AUTH, in whatever way: the lines behind it are for that.
+    /// AUTH was said, in whatever way: the lines behind it are for that.
     pub(super) fn expect_answers(&mut self, line: &[u8]) {
-        if let Some(answers) = Answers::behind(line, self.settings.raw_answers).filter(|_| !self.is_terminal()) {
-            self.script_login.answers = Some(answers).filter(|_| self.carrying.is_none());
+        self.login_lines.ended_early = false;
+        if let Some(answers) = Answers::behind(line, self.settings.raw_answers) {
+            self.login_lines.answers = Some(answers).filter(|_| self.carrying.is_none());
         }
+    }
+
+    /// Whether a line typed at the prompt may go out as a command. What is no verb, right behind a login that ended too
+    /// early, may be its user name or password: it is held back, and the operator is asked.
+    pub(super) async fn may_be_command(&mut self, line: &[u8]) -> bool {
+        if !self.login_lines.ended_early || super::input::is_like_verb(line) {
+            return true;
+        }
+        let question = "*  That is no SMTP command, and may be an answer to the AUTH that has just ended. Send it as a command?";
+        if self.ask_hidden(question, false).await == Some(true) {
+            return true;
+        }
+        if self.outcome.is_none() {
+            self.screen.note("Not sent. AUTH begins a login again.");
+        }
+        false
+    }
+
+    /// Whether a line typed where the server asks within AUTH may be its answer: a command is held back, and the operator
+    /// is asked. `what`: it would be sent as.
+    pub(super) async fn may_be_answer(&mut self, line: &[u8], what: &str) -> bool {
+        let Some(verb) = super::input::command_verb(line).filter(|_| self.is_terminal()) else { return true };
+        let question = format!("*  {verb} is an SMTP command. Send it as {what}?");
+        if self.ask_hidden(&question, false).await == Some(true) {
+            return true;
+        }
+        if self.outcome.is_none() {
+            self.screen.note("Not sent. The server still waits for an answer; * cancels the login.");
+        }
+        false
     }
 
     /// The script leaves the rest of the login to somebody else, or gives it up.
     pub(super) fn expect_no_answers(&mut self) {
-        self.script_login.answers = None;
+        self.login_lines.answers = None;
     }
 
     /// A message of the script went out.
     pub(super) fn count_answer(&mut self) {
-        if let Some(answers) = &mut self.script_login.answers {
+        if let Some(answers) = &mut self.login_lines.answers {
             answers.sent += 1;
         }
     }
@@ -115,7 +149,7 @@ impl Repl {
     pub(super) async fn answers_without_line(&mut self) -> bool {
         let (Mode::Answer(question), false) = (self.mode(), self.is_terminal()) else { return false };
         let half = self.plain_user.is_some();
-        let Some(answers) = &mut self.script_login.answers else { return false };
+        let Some(answers) = &mut self.login_lines.answers else { return false };
         match turn(answers, question, half) {
             Turn::Line => return false,
             Turn::Acknowledge(text) => {
@@ -132,7 +166,7 @@ impl Repl {
 
     /// Cancels a script's login, and ends the script: what follows in it may be a password.
     pub(super) async fn give_up_login(&mut self) {
-        self.script_login.answers = None;
+        self.login_lines.answers = None;
         self.cancel_login().await;
         self.outcome.get_or_insert(Outcome::LoginRefused);
     }
@@ -144,7 +178,11 @@ impl Repl {
         if is_asked && self.outcome.is_none() {
             return;
         }
-        let Some(answers) = self.script_login.answers.take() else { return };
+        let Some(answers) = self.login_lines.answers.take() else { return };
+        if self.is_terminal() {
+            self.login_lines.ended_early = !answers.left(false).is_empty();
+            return;
+        }
         let ends_by_server = matches!(
             self.outcome,
             None | Some(Outcome::LoginRefused | Outcome::Lost | Outcome::TryLater(_) | Outcome::Refused(_) | Outcome::OutOfStep)
@@ -186,7 +224,7 @@ impl Repl {
     /// `--password-stdin`: the first line of a script is no command, whether a login needs it or not.
     pub(super) async fn take_password_line(&mut self) {
         let is_due = !self.is_terminal() && self.options.login.password == PasswordSource::Input;
-        if !is_due || std::mem::replace(&mut self.script_login.has_password_line, true) {
+        if !is_due || std::mem::replace(&mut self.login_lines.has_password_line, true) {
             return;
         }
         let given = tokio::select! {
@@ -196,7 +234,7 @@ impl Repl {
                 return;
             }
         };
-        self.script_login.password = Some(match given {
+        self.login_lines.password = Some(match given {
             Given::Line(line) => first_line(line).map_err(|words| format!("the first line of the input {words}")),
             Given::Failed(words) => Err(words),
             _ => Err("the first line of the input should hold it (--password-stdin)".to_owned()),
@@ -210,7 +248,7 @@ impl Repl {
     pub(super) async fn password_line(&mut self) -> Result<Secret<String>, String> {
         self.take_password_line().await;
         let used = || Err("the first line of the input was used already (--password-stdin)".to_owned());
-        self.script_login.password.take().unwrap_or_else(used)
+        self.login_lines.password.take().unwrap_or_else(used)
     }
 }
 

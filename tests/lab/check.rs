@@ -28,7 +28,8 @@ fn each_server_is_reached_and_its_certificate_verified() {
 fn who_speaks_something_else_is_named() {
     check("postfix.smtps", &["--timeout", "4"], 6, &["FAILED: not SMTP: TLS"]);
     check("dovecot.lmtp", &[], 1, &["FAILED: EHLO refused (", "lmtp://127.0.0.1:14024"]);
-    check("postfix.smtp", &["--tls"], 7, &["220 mail.contoso.test"]);
+    // Its greeting, or what it says to who talks before that: which of them depends on who is faster.
+    check("postfix.smtp", &["--tls"], 7, &["TLS failed: what answered is not TLS but \""]);
     check("postfix.smtp", &["--proxy-protocol", "v1"], 6, &["does not take the PROXY header"]);
 }
 

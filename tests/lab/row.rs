@@ -56,6 +56,8 @@ pub(crate) struct Row {
     pub(crate) given: Given,
     /// The user whose client certificate is shown, with its key.
     pub(crate) certificate: Option<&'static str>,
+    /// What else is said on the command line.
+    pub(crate) flags: &'static [&'static str],
     pub(crate) expect: Expect,
 }
 
@@ -92,6 +94,7 @@ impl Row {
             How::Guarded => Vec::new(),
         };
         flags.extend(["-u", self.user, "--auth", self.mechanism].map(str::to_owned));
+        flags.extend(self.flags.iter().map(|&flag| flag.to_owned()));
         if let Some(file) = file {
             flags.extend(["--password-file".to_owned(), file]);
         }

@@ -46,10 +46,13 @@ impl Redactor {
         if sent.hidden.is_none() {
             return;
         }
-        for secret in sent.description.iter().flat_map(Description::secrets) {
-            self.add(secret.expose());
+        let secrets: Vec<_> = sent.description.iter().flat_map(Description::secrets).collect();
+        if secrets.is_empty() {
+            return self.add_encoded(line);
         }
-        self.add_encoded(line);
+        // What stands around them (`auth=Bearer`) is no secret, and servers use the same words.
+        secrets.into_iter().for_each(|secret| self.add(secret.expose()));
+        self.needles.add_code(line);
     }
 
     /// The reply with every secret replaced; codes are what they are, whatever the password. `None` where there is none
@@ -217,6 +220,32 @@ mod tests {
             let clean = String::from_utf8_lossy(&clean[0]);
             assert!(clean.contains("(hidden)"), "{clean}");
             assert!(!["unter", "UNTER", "AGxv", "aHVu"].iter().any(|part| clean.contains(part)), "{clean}");
+        }
+    }
+
+    #[test]
+    fn the_words_around_a_secret_are_none() {
+        let line = b"AUTH XOAUTH2 dXNlcj1sb2dvbgFhdXRoPUJlYXJlciBteS1zZWNyZXQtdG9rZW4BAQ==";
+        let (_, sent) = initial_response(line).unwrap();
+        let mut redactor = Redactor::default();
+        redactor.add_sent(&sent, command::initial_response(line).unwrap());
+        let error = br#"334 {"status":"401","schemes":"Bearer","user":"logon"}"#;
+        assert_eq!(redactor.clean(&[error], false), None);
+        for echo in ["535 my-secret-token", "535 dXNlcj1sb2dvbgFhdXRoPUJlYXJlciBteS1zZWNy", "535 bXktc2VjcmV0LXRva2Vu"] {
+            assert_eq!(redactor.clean(&[echo.as_bytes()], false).unwrap(), [b"535 (hidden)".to_vec()], "{echo}");
+        }
+    }
+
+    #[test]
+    fn the_claims_of_a_token_are_no_secret_and_its_signature_is_one() {
+        let claims = base64::encode(br#"{"iss":"https://login.contoso.test","sub":"logon"}"#).replace('=', "");
+        let token = format!("eyJhbGciOiJIUzI1NiJ9.{claims}.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg");
+        let mut redactor = Redactor::default();
+        redactor.add(token.as_bytes());
+        let error = base64::encode(br#"{"xy":"","configuration":"https://login.contoso.test/.well-known"}"#);
+        assert_eq!(redactor.clean(&[format!("334 {error}").as_bytes()], false), None);
+        for echo in [token.as_str(), "c2lnbmF0dXJlLW9mLXRoZS10b2tlbg", "nbmF0dXJlLW9mLXRoZ"] {
+            assert_eq!(redactor.clean(&[format!("535 {echo}").as_bytes()], false).unwrap(), [b"535 (hidden)".to_vec()], "{echo}");
         }
     }
 

@@ -58,7 +58,7 @@ impl Needles {
         if bare.len() < SHORTEST {
             add_to(&mut self.words, bare.to_vec());
         } else {
-            self.add_windows(&code_of(&lower));
+            self.add_windows(&code_of(secret_part(&lower)));
             let squeezed: Vec<u8> = lower.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
             add_to(&mut self.squeezed, squeezed);
             add_to(&mut self.plain, lower);
@@ -436,6 +436,16 @@ fn hash(part: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     part.hash(&mut hasher);
     hasher.finish()
+}
+
+/// What of a secret, in lower case, must not be seen in parts either. Of a token with claims (JWT, RFC 7519) that is its
+/// signature: what stands before it names issuer, audience and scope, which a server's own words may name too.
+fn secret_part(lower: &[u8]) -> &[u8] {
+    let mut parts = lower.split(|byte| *byte == b'.');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(header), Some(_), Some(signature), None) if header.starts_with(b"eyj") => signature,
+        _ => lower,
+    }
 }
 
 /// In lower case where that has as many bytes.

@@ -111,8 +111,7 @@ fn what(mechanism: &Mechanism) -> &'static str {
 /// The password or token; `None` when Ctrl-C was its answer.
 fn secret(mechanism: &Mechanism, source: &PasswordSource, user: &str) -> anyhow::Result<Option<Secret<String>>> {
     let what = what(mechanism);
-    if let Some(found) = source
-        .read_now("", user, crate::net::Limits::new(None).reply)
+    if let Some(found) = password::read(source, user, crate::net::Limits::new(None).reply)
         .map_err(|words| anyhow::anyhow!("no {what}: {}", printable_str(&words)))?
     {
         if let Some(words) = &found.warning {

@@ -85,15 +85,6 @@ impl PasswordSource {
             }
         }
     }
-
-    /// [`PasswordSource::read`] where nothing else is to be done meanwhile.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn read_now(&self, host: &str, user: &str, limit: Duration) -> Result<Option<Found>, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| os_message(&error))?;
-        runtime.block_on(self.read(host, user, limit))
-    }
 }
 
 /// The user that a `.netrc` names for a host.
@@ -475,23 +466,23 @@ mod tests {
     }
 
     #[cfg(unix)]
-    #[test]
-    fn files_and_commands_give_passwords_and_say_what_is_wrong() {
+    #[tokio::test]
+    async fn files_and_commands_give_passwords_and_say_what_is_wrong() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         std::fs::write(&path, "secret\n").unwrap();
         for (mode, warned) in [(0o600, false), (0o640, true), (0o604, true)] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            let found = PasswordSource::File(path.clone()).read_now("mail", "logon", PATIENCE).unwrap().unwrap();
+            let found = PasswordSource::File(path.clone()).read("mail", "logon", PATIENCE).await.unwrap().unwrap();
             assert_eq!((found.secret.expose().as_str(), found.warning.is_some()), ("secret", warned), "{mode:o}");
         }
-        let command = |text: &str| PasswordSource::Command(text.to_owned()).read_now("mail", "logon", PATIENCE);
-        assert_eq!(command("echo secret; echo more").unwrap().unwrap().secret.expose(), "secret");
+        let command = async |text: &str| PasswordSource::Command(text.to_owned()).read("mail", "logon", PATIENCE).await;
+        assert_eq!(command("echo secret; echo more").await.unwrap().unwrap().secret.expose(), "secret");
         for (text, part) in [("exit 3", "exit status: 3"), ("true", "is empty"), ("printf 'p\\344'", "UTF-8")] {
-            assert!(command(text).unwrap_err().contains(part), "{text}");
+            assert!(command(text).await.unwrap_err().contains(part), "{text}");
         }
-        let missing = PasswordSource::File(folder.path().join("none")).read_now("mail", "logon", PATIENCE).unwrap_err();
+        let missing = PasswordSource::File(folder.path().join("none")).read("mail", "logon", PATIENCE).await.unwrap_err();
         assert!(missing.contains("No such file"), "{missing}");
     }
 }

@@ -311,3 +311,29 @@ fn a_login_that_is_named_is_tried_where_nothing_of_the_offer_is_known() {
         }
     }
 }
+
+// P50: a check ends the command that it waits for, with all that this has started.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_check_leaves_no_password_command_behind() {
+    use rustix::process::Signal;
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let script = "echo $$ >id.new; mv id.new id; sleep 60; echo secret";
+        let flags = ["check", "--through", "auth", "-u", "logon", "--password-command", script, "127.0.0.1", "1"];
+        let running = ehlo(flags).start();
+        let began = std::time::Instant::now();
+        let id = loop {
+            if let Ok(id) = std::fs::read_to_string(running.folder().join("id")) {
+                break id.trim().to_owned();
+            }
+            assert!(began.elapsed().as_secs() < 20, "the command was not started");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        };
+        running.signal(signal);
+        // It holds the error stream open as long as it runs.
+        let done = running.finish();
+        assert_eq!(done.status, Some(status), "{}", done.all());
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"));
+        assert!(stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z ")), "{id} still runs");
+    }
+}

@@ -13,7 +13,7 @@ use paper::Paper;
 use work::Work;
 
 use super::args::{CheckArgs, Format as Which, OutputArgs, Phase};
-use super::{check_names, complain, interactive, print, streams, style};
+use super::{check_names, complain, interactive, password, print, streams, style};
 use crate::explain::place::Caller;
 use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::options::{TIMEOUT, WARN_DAYS};
@@ -302,7 +302,7 @@ fn secret(options: &LoginOptions, list: Option<&Path>, limit: Duration) -> anyho
             Ok(Some(first_line(line).map_err(|words| anyhow::anyhow!("the first line of the input {words}"))?))
         }
         source => {
-            let found = source.read_now("", user, limit).map_err(anyhow::Error::msg)?;
+            let found = password::read(source, user, limit).map_err(anyhow::Error::msg)?;
             if let Some(warning) = found.as_ref().and_then(|found| found.warning.as_deref()) {
                 complain(&crate::text::printable_str(warning));
             }

@@ -122,7 +122,8 @@ impl Repl {
         let session = self.connection.as_ref().map(Connection::session);
         let lmtp = self.target.protocol == crate::target::Protocol::Lmtp
             || self.memory.hello_line.as_ref().is_some_and(|line| line.trim_ascii_start().to_ascii_uppercase().starts_with(b"LHLO"));
-        let local = lmtp || self.target.socket.is_some();
+        // The practice server has said what it hosts, and relays for nobody.
+        let local = lmtp || self.target.socket.is_some() || self.options.practice.is_some();
         if local || !self.is_terminal() || session.is_some_and(|session| session.user().is_some()) {
             return;
         }

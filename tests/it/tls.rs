@@ -101,6 +101,18 @@ fn wishes_are_checked_before_anything_is_connected_to() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_read_to_a_limit() {
+    // P52
+    for flag in ["--cacert", "--cert"] {
+        let done = ehlo([flag, "/dev/zero", "127.0.0.1", "1"]).any().start().finish();
+        assert_eq!(done.status, Some(2), "{flag}: {}", done.all());
+        assert!(done.err().contains("/dev/zero: it holds more than 16 MiB"), "{flag}: {}", done.all());
+        assert!(done.memory < 64 * 1024, "{flag}: {} KiB", done.memory);
+    }
+}
+
 #[test]
 fn versions_and_groups_are_taken_as_wished() {
     for (flags, words) in

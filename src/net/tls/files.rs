@@ -1,5 +1,6 @@
 //! Certificates and keys from PEM files.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,7 +8,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
+use zeroize::Zeroizing;
+
 use super::certificate::Certificate;
+
+/// The largest file that is read (P52): bundles of roots have some hundred KiB.
+const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Our certificate and its key.
 #[derive(Debug, Clone)]
@@ -28,7 +34,8 @@ impl Identity {
     pub fn read(certificate: &Path, key: Option<&Path>) -> Result<Self, String> {
         let chain = certificates(certificate)?;
         let key_file = key.unwrap_or(certificate);
-        let key = PrivateKeyDer::from_pem_file(key_file).map_err(|error| no_key(key_file, &error))?;
+        let text = read(key_file)?;
+        let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| no_key(key_file, &text, &error))?;
         // `certificates` gives at least one.
         let words = Certificate::read(&chain[0]);
         #[cfg(feature = "legacy-tls")]
@@ -50,9 +57,9 @@ impl Identity {
 }
 
 /// Why there is no key in a file, and for one behind a password what makes it readable.
-fn no_key(path: &Path, error: &rustls::pki_types::pem::Error) -> String {
+fn no_key(path: &Path, text: &[u8], error: &rustls::pki_types::pem::Error) -> String {
     let name = path.display();
-    if std::fs::read(path).is_ok_and(|text| memchr::memmem::find(&text, b"ENCRYPTED").is_some()) {
+    if memchr::memmem::find(text, b"ENCRYPTED").is_some() {
         return format!("{name}: the key is encrypted; 'openssl pkey -in {name} -out FILE' writes it without its password");
     }
     match error {
@@ -67,7 +74,19 @@ fn no_key(path: &Path, error: &rustls::pki_types::pem::Error) -> String {
 /// The file cannot be read or holds none.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let name = path.display();
-    let found = CertificateDer::pem_file_iter(path).map_err(|error| format!("{name}: {error}"))?;
-    let all: Vec<_> = found.collect::<Result<_, _>>().map_err(|error| format!("{name}: {error}"))?;
+    let text = read(path)?;
+    let all: Vec<_> = CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|error| format!("{name}: {error}"))?;
     if all.is_empty() { Err(format!("{name}: it holds no certificate (PEM is wanted)")) } else { Ok(all) }
+}
+
+/// What a file or a pipe holds.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let wrong = |error: std::io::Error| format!("{}: {}", path.display(), crate::net::dial::system_words(&error));
+    let mut text = Zeroizing::new(Vec::new());
+    let file = std::fs::File::open(path).map_err(wrong)?;
+    file.take(LARGEST as u64 + 1).read_to_end(&mut text).map_err(wrong)?;
+    if text.len() > LARGEST {
+        return Err(format!("{}: it holds more than {} MiB, which no certificate or key does", path.display(), LARGEST >> 20));
+    }
+    Ok(text)
 }

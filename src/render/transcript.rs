@@ -17,7 +17,7 @@ pub fn entry(entry: &Entry, out: &mut String) {
     let rows = match &entry.what {
         What::Sent(line) => vec![Row::new(Sign::Sent, printable(line))],
         What::SentSecret(name) => vec![Row::new(Sign::Sent, printable_str(name))],
-        What::SentMessage { bytes } => vec![Row::new(Sign::Sent, format!("({bytes} bytes of message, and the dot)"))],
+        What::SentMessage { bytes } => vec![Row::new(Sign::Sent, format!("({bytes} bytes of message)"))],
         What::Received(reply) => human::reply(reply),
         What::Stray(line) => vec![human::stray(line)],
         What::Note(text) => vec![Row::note(printable(text.as_bytes()))],

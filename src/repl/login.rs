@@ -35,6 +35,8 @@ struct Carried {
     mechanism: &'static Mechanism,
     client: Box<dyn Client>,
     login: Login,
+    /// How many logins the server had accepted before.
+    before: u32,
 }
 
 /// The login was given up, and why was said: how a script ends by it.
@@ -120,7 +122,8 @@ impl Repl {
         let login = self.login(user.as_deref());
         self.expect_no_answers();
         self.carrying = Some(Carrying::default());
-        self.carry_on(Carried { mechanism, client, login }).await;
+        let before = self.logins();
+        self.carry_on(Carried { mechanism, client, login, before }).await;
         self.carrying = None;
     }
 
@@ -141,7 +144,8 @@ impl Repl {
         };
         self.carrying = Some(Carrying::default());
         let login = self.login(user);
-        self.begin(Carried { mechanism, client: (mechanism.client)(), login }).await;
+        let before = self.logins();
+        self.begin(Carried { mechanism, client: (mechanism.client)(), login, before }).await;
         self.carrying = None;
     }
 
@@ -301,9 +305,14 @@ impl Repl {
             };
             self.give(&Answer::Message(message)).await;
         }
-        if self.session().is_some_and(|session| session.user().is_some()) {
+        // Not an earlier one, which a refused login leaves as it was.
+        if self.logins() > carried.before {
             self.logged_in(&carried);
         }
+    }
+
+    fn logins(&self) -> u32 {
+        self.session().map_or(0, Session::logins)
     }
 
     /// The next message, with what is lacking asked for.

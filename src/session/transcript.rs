@@ -24,9 +24,9 @@ pub enum What {
     Sent(Vec<u8>),
     /// A secret that we sent, by what stands in its place: `(password, hidden)`.
     SentSecret(String),
-    /// The message, as it went over the wire.
+    /// A message, or a chunk of one, as it went over the wire.
     SentMessage {
-        /// Bytes on the wire, final dot included.
+        /// Octets on the wire, the lone dot that ends DATA left out.
         bytes: u64,
     },
     /// A reply, whether it was expected or not.

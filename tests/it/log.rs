@@ -135,3 +135,12 @@ fn a_script_writes_no_history() {
     server.finish();
     assert!(!done.folder.path().join("history").exists());
 }
+
+#[test]
+fn the_length_of_a_message_does_not_count_the_dot_that_ends_it() {
+    let server = serve("S: 220 mx\nC: DATA\nS: 354 go\nmessage\nS: 250 ok\nC: QUIT\nS: 221 bye");
+    let done = ehlo_to(server.port, &["-l", "session.txt"]).stdin("DATA\nSubject: a\n\nb\n.\nQUIT\n").any().start().finish();
+    let length = server.finish().messages[0].len();
+    let text = std::fs::read_to_string(done.folder.path().join("session.txt")).unwrap();
+    assert!(length == 17 && text.contains(">  (17 bytes of message)\n"), "{length}: {text}");
+}

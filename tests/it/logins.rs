@@ -337,3 +337,13 @@ fn a_check_leaves_no_password_command_behind() {
         assert!(stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z ")), "{id} still runs");
     }
 }
+
+#[test]
+fn a_second_login_that_is_refused_is_no_sign_of_an_impostor() {
+    let flags = ["sandbox", "--offer", "scram-sha-256", "-u", "logon", "--auth", "SCRAM-SHA-256", "--password-file", "pw"];
+    let run = ehlo(flags);
+    std::fs::write(run.folder().join("pw"), "My simple password").unwrap();
+    let done = run.stdin(":auth SCRAM-SHA-256 logon\nQUIT\n").any().start().finish();
+    assert!(done.out().contains("503 5.5.2 Already authenticated"), "{}", done.all());
+    assert!(done.err().contains("has proved that it knows") && !done.err().contains("has not proved"), "{}", done.all());
+}

@@ -13,7 +13,7 @@ use paper::Paper;
 use work::Work;
 
 use super::args::{CheckArgs, Format as Which, OutputArgs, Phase};
-use super::{check_names, complain, interactive, password, print, streams, style};
+use super::{check_names, interactive, password, print, streams, style};
 use crate::explain::place::Caller;
 use crate::jobs::check::input::{self, Item};
 use crate::jobs::check::options::{TIMEOUT, WARN_DAYS};
@@ -291,8 +291,8 @@ fn secret(options: &LoginOptions, list: Option<&Path>, limit: Duration) -> anyho
         PasswordSource::Prompt => {
             let who = crate::text::printable_str(user);
             let typed = rpassword::prompt_password(format!("Password of {who}: "));
-            let words = "there is no terminal to ask for the password at: --password-file, --password-command or --netrc gives it";
-            Ok(Some(Secret::new(typed.context(words)?)))
+            let words = "there is no terminal to ask for the password at: give it by --password-file, --password-command or --netrc";
+            Ok(Some(Secret::new(typed.map_err(|_| anyhow::anyhow!(words))?)))
         }
         PasswordSource::Input => {
             if list.is_some_and(|path| path.as_os_str() == "-") {
@@ -304,7 +304,7 @@ fn secret(options: &LoginOptions, list: Option<&Path>, limit: Duration) -> anyho
         source => {
             let found = password::read(source, user, limit).map_err(anyhow::Error::msg)?;
             if let Some(warning) = found.as_ref().and_then(|found| found.warning.as_deref()) {
-                complain(&crate::text::printable_str(warning));
+                let _ = writeln!(streams::stderr(), "warning: {}", crate::text::printable_str(warning));
             }
             Ok(found.map(|found| found.secret))
         }

@@ -46,11 +46,17 @@ impl Repl {
     }
 
     /// `:quit`
-    pub(super) fn quit_command(&mut self) {
+    pub(super) async fn quit_command(&mut self) {
         if self.in_message() {
+            // A pasted line may be meant for the message.
+            if self.is_terminal() && self.ask("*  The message is not ended, and would not be delivered. Leave?", false).await != Some(true)
+            {
+                return;
+            }
             self.screen.note("The message is not ended: it is not delivered.");
+            self.outcome.get_or_insert(Outcome::Unfinished);
         }
-        self.outcome = Some(Outcome::Done);
+        self.outcome.get_or_insert(Outcome::Done);
     }
 
     /// `:timeout [SECONDS]`

@@ -312,7 +312,7 @@ pub(super) const COMMANDS: &[LocalCommand] = &[
         Completes::Nothing,
         "ends the session: QUIT if it can be said",
         "Ctrl-D on an empty line does the same.",
-        |repl, _text| repl.quit_command()
+        |repl, _text| repl.quit_command().await
     ),
 ];
 

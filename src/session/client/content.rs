@@ -58,7 +58,8 @@ impl Session {
         let Some(stuffer) = self.stuffer.take() else { return Changes::default() };
         let before = out.len();
         let changes = stuffer.finish(out);
-        let bytes = self.body_bytes + (out.len() - before) as u64;
+        // The lone dot and its line end are no part of the message.
+        let bytes = (self.body_bytes + (out.len() - before) as u64).saturating_sub(3);
         self.transcript.add(now, What::SentMessage { bytes });
         self.content_recorded = false;
         self.stage = Stage::Ready;

@@ -98,6 +98,8 @@ pub struct Session {
     /// The user name that an answer named and the server has not yet judged.
     claimed_user: Option<String>,
     user: Option<String>,
+    /// How many logins the server has accepted.
+    logins: u32,
     stuffer: Option<Stuffer>,
     body_bytes: u64,
     /// The transcript says that the message or chunk has begun.
@@ -157,6 +159,7 @@ impl Session {
             dialogue: None,
             claimed_user: None,
             user: None,
+            logins: 0,
             stuffer: None,
             body_bytes: 0,
             content_recorded: false,
@@ -385,6 +388,11 @@ impl Session {
     /// Whether the server goes on asking beyond any sense.
     pub fn dialogue_is_endless(&self) -> bool {
         self.dialogue.as_ref().is_some_and(|dialogue| dialogue.steps > MAX_STEPS)
+    }
+
+    /// How many logins the server has accepted.
+    pub fn logins(&self) -> u32 {
+        self.logins
     }
 
     /// Who is logged in.

@@ -197,6 +197,8 @@ impl Session {
                 let declares_utf8 = command::has_parameter(&self.answered, b"SMTPUTF8");
                 self.transaction = Transaction { sender, prdr: self.asks_prdr, declares_utf8, ..Transaction::default() };
             }
+            // What cannot be read as an address is no recipient, unless the server takes it for one.
+            Command::Rcpt(None) if !success => {}
             Command::Rcpt(recipient) => {
                 let recipient = recipient.clone().unwrap_or_default();
                 if success {
@@ -229,6 +231,7 @@ impl Session {
             dialogue.challenged(text, holds_secret);
             self.stage = Stage::Auth;
         } else if judgement == Judgement::Done {
+            self.logins += 1;
             self.user = Some(self.claimed_user.clone().unwrap_or_else(|| mechanism.to_ascii_lowercase()));
             self.dialogue = None;
         }

@@ -236,3 +236,24 @@ fn a_long_message_goes_out_from_a_file() {
     pty.wait_for("250 queued");
     assert_eq!(server.end().messages[0].len(), 40_000 * 72);
 }
+
+#[test]
+fn quit_in_the_message_asks_first() {
+    // P49
+    let server = serve("S: 220 mx\nC: DATA\nS: 354 go\nmessage\nS: 250 ok\nC: QUIT\nS: 221 bye");
+    let mut pty = talk_to(server.port, &[]).start();
+    pty.wait_at(&prompt(server.port));
+    pty.line("DATA");
+    pty.wait_at("data>");
+    pty.line(":quit");
+    pty.wait_for_words("would not be delivered. Leave? [y/N]");
+    pty.line("n");
+    pty.wait_at("data>");
+    pty.line("text");
+    pty.wait_at("data>");
+    pty.line(".");
+    pty.wait_at(&prompt(server.port));
+    pty.line("QUIT");
+    assert_eq!(pty.exit(), 0);
+    assert_eq!(server.finish().messages, [b"text\r\n"]);
+}

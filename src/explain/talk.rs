@@ -114,6 +114,13 @@ pub enum TalkFailure {
         /// What came.
         reply: Reply,
     },
+    /// A reply that nobody asked for came behind the last one (P9).
+    Behind {
+        /// What it came behind: "the greeting", "the reply to EHLO".
+        what: String,
+        /// What came.
+        reply: Reply,
+    },
     /// An address beyond ASCII was to be sent, and the server does not offer SMTPUTF8: the address.
     NoSmtpUtf8 {
         /// As the operator gave it.
@@ -170,9 +177,10 @@ impl TalkFailure {
                 Some(code::Class::Transient) => Class::TryLater,
                 _ => Class::Refused,
             },
+            Self::Behind { reply, .. } if reply.has_code(421) => Class::TryLater,
             Self::NoSmtpUtf8 { .. } | Self::Relays { .. } => Class::Refused,
             Self::Silent { .. } | Self::NoTimeLeft { .. } | Self::TooSlow { .. } => Class::Timeout,
-            Self::Lost { .. } | Self::Odd { .. } | Self::OutOfStep { .. } | Self::Unasked { .. } => Class::Lost,
+            Self::Lost { .. } | Self::Odd { .. } | Self::OutOfStep { .. } | Self::Unasked { .. } | Self::Behind { .. } => Class::Lost,
             Self::NoStartTls
             | Self::OnlyHelo { lacks: Lacks::StartTls, .. }
             | Self::StartTlsRefused(_)
@@ -206,7 +214,8 @@ impl TalkFailure {
             Self::Lost { verb, words: Some(_) } => format!("lost instead of the reply to {}", printable_str(verb)),
             Self::Odd { verb, .. } => format!("no SMTP reply to {}", printable_str(verb)),
             Self::OutOfStep { verb, reply, .. } => format!("out of step: {} to {}", code_of(reply), printable_str(verb)),
-            Self::Unasked { reply, .. } => format!("a reply that nobody asked for ({})", code_of(reply)),
+            Self::Behind { what, reply } if reply.has_code(421) => format!("closes right behind {} (421)", printable_str(what)),
+            Self::Unasked { reply, .. } | Self::Behind { reply, .. } => format!("a reply that nobody asked for ({})", code_of(reply)),
             Self::NoSmtpUtf8 { address } => format!("no SMTPUTF8 for {}", printable_str(address)),
             Self::NoStartTls => "no STARTTLS".to_owned(),
             Self::OnlyHelo { reply, lacks: Lacks::StartTls } => format!("no STARTTLS: EHLO refused ({})", code_of(reply)),
@@ -265,15 +274,14 @@ pub(super) fn diagnose(failure: &TalkFailure, at: &Place) -> Diagnosis {
             hello::diagnose(&HelloRefusal { verb, reply, other: *other, helo: helo.as_ref(), sent }, at)
         }
         TalkFailure::OnlyHelo { reply, lacks } => hello::only_helo(reply, *lacks, at),
-        TalkFailure::Unasked { verb, reply } => diagnosis(
-            format!("{} sends a reply that nobody asked for", words.place),
-            &format!("It came before the reply to {}. {}", printable_str(verb), said(reply)),
-            &[
-                "A server that is out of step: every reply would be taken for that to another command.",
-                "A device on the way answers in its place.",
-            ],
-            &["A session (ehlo HOST PORT) shows who says what, and when."],
+        TalkFailure::Behind { what, reply } if reply.has_code(421) => diagnosis(
+            format!("{} closes the session right behind {}", words.place, printable_str(what)),
+            &format!("{} Nobody asked for it: a server may say 421 at any moment.", said(reply)),
+            &["The server is shutting down, or it is too busy."],
+            &["Try again later.", "Look at the server's log: it says why."],
         ),
+        TalkFailure::Unasked { verb, reply } => words.unasked(&format!("before the reply to {}", printable_str(verb)), reply),
+        TalkFailure::Behind { what, reply } => words.unasked(&format!("behind {}", printable_str(what)), reply),
         TalkFailure::Silent { .. }
         | TalkFailure::NoTimeLeft { .. }
         | TalkFailure::Lost { .. }
@@ -318,6 +326,18 @@ impl Words<'_> {
             Some(fact) => of_fact(headline, &says, &fact, by_hand),
             None => diagnosis(headline, &says, &["The server's own rules."], &["Read its text; ask its administrator.", &by_hand]),
         }
+    }
+
+    fn unasked(&self, when: &str, reply: &Reply) -> Diagnosis {
+        diagnosis(
+            format!("{} sends a reply that nobody asked for", self.place),
+            &format!("It came {when}. {}", said(reply)),
+            &[
+                "A server that is out of step: every reply would be taken for that to another command.",
+                "A device on the way answers in its place.",
+            ],
+            &["A session (ehlo HOST PORT) shows who says what, and when."],
+        )
     }
 
     fn connection(&self, failure: &TalkFailure) -> Diagnosis {
@@ -588,6 +608,8 @@ mod tests {
             (TalkFailure::Lost { verb: odd(), words: Some(odd()) }, Class::Lost, r"lost instead of the reply to x\x1b[31m"),
             (TalkFailure::Lost { verb: "EHLO".to_owned(), words: None }, Class::Lost, "closed instead of the reply to EHLO"),
             (TalkFailure::Odd { verb: odd(), line: vec![7; 300] }, Class::Lost, r"no SMTP reply to x\x1b[31m"),
+            (TalkFailure::Behind { what: odd(), reply: reply("550 \x1b") }, Class::Lost, "a reply that nobody asked for (550)"),
+            (TalkFailure::Behind { what: odd(), reply: reply("421 \x1b") }, Class::TryLater, r"closes right behind x\x1b[31m (421)"),
             (
                 TalkFailure::OutOfStep { verb: odd(), due: "2yz".to_owned(), reply: reply("354 \x1b") },
                 Class::Lost,

@@ -277,6 +277,43 @@ fn a_reply_that_nobody_asked_for_is_told_and_421_is_421_at_any_moment() {
 }
 
 #[test]
+fn what_comes_behind_the_last_reply_fails_in_all_formats() {
+    // P9, P10, P55
+    let hello = "S: 220 mx\nC: EHLO a\n";
+    let login = format!("{hello}S: 250-mx\nS: 250 AUTH PLAIN\nC: AUTH PLAIN AGxvZ29uAHNlY3JldA==\n");
+    let login_flags = &["--through", "auth", "-u", "logon", "--password-stdin", "--allow-cleartext"][..];
+    let table = [
+        (String::new(), "220 a", &["--through", "banner"][..]),
+        (hello.to_owned(), "250 m", &["--through", "ehlo"]),
+        (hello.to_owned(), "250 m", &[]),
+        (login, "235 ok", login_flags),
+        (
+            format!("{hello}S: 250 mx\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<c@d.test>\n"),
+            "250 ok",
+            &["--through", "rcpt", "--to", "c@d.test"],
+        ),
+    ];
+    for (before, last, flags) in table {
+        for (extra, status) in [("550 no", 6), ("220 mx", 6), ("421 bye", 9)] {
+            for format in ["text", "json", "csv", "nagios"] {
+                let server = serve(&format!("{before}S! {last}\\r\\n{extra}\\r\\n\nclose"));
+                let all = [flags, &["--format", format]].concat();
+                let status = if format == "nagios" { 2 } else { status };
+                let done = check(server.port, &all).stdin("secret\n").status(status).any().check();
+                assert!(!done.out().contains("Logged in") && done.out().contains(&extra[..3]), "{all:?} {extra}\n{}", done.all());
+                server.end();
+            }
+        }
+    }
+    // The reply to QUIT is not judged.
+    for bye in ["S: 550 no", "S: 421 bye", "S! 221 bye\\r\\n550 no\\r\\n"] {
+        let server = serve(&format!("S: 220 mx\nC: QUIT\n{bye}\nhold"));
+        check(server.port, &["--through", "banner"]).out("  ok\n").check();
+        server.end();
+    }
+}
+
+#[test]
 fn a_port_for_load_balancers_is_among_the_causes_of_a_silent_end_and_of_silence() {
     // P54
     let words = "It waits for a PROXY header, as behind a load balancer.";

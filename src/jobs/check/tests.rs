@@ -138,6 +138,39 @@ async fn each_place_where_a_check_can_stop_has_its_phase_and_its_sentence() {
     }
 }
 
+// P9, P10, P55
+#[tokio::test(start_paused = true)]
+async fn what_comes_behind_the_last_reply_is_no_success() {
+    let hello = "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 AUTH PLAIN\n";
+    let mail = "S: 220 mx\nC: EHLO\nS: 250 mx\nC: MAIL\n";
+    // How far, what comes before the last reply, that reply, and the phase that fails.
+    let table = [
+        (Through::Greeting, String::new(), "220 mx", "banner", "the greeting"),
+        (Through::Hello, "S: 220 mx\nC: EHLO\n".to_owned(), "250 mx", "ehlo", "the reply to EHLO"),
+        (Through::Tls, "S: 220 mx\nC: EHLO\n".to_owned(), "250 mx", "ehlo", "the reply to EHLO"),
+        (Through::Auth, format!("{hello}C: AUTH PLAIN\n"), "235 ok", "auth", "the reply to AUTH"),
+        (Through::Mail, mail.to_owned(), "250 ok", "mail", "the reply to MAIL FROM"),
+        (Through::Recipient, format!("{mail}S: 250 ok\nC: RCPT\n"), "250 ok", "rcpt", "the reply to RCPT TO"),
+    ];
+    for (through, before, last, phase, what) in table {
+        for extra in ["554 go away", "220 mx", "250 ok", "535 more", "421 bye"] {
+            let script: &'static str = format!("{before}S: {last}\nS: {extra}\nhold").leak();
+            let login = LoginOptions { is_wanted: true, user: Some("logon".to_owned()), ..LoginOptions::default() };
+            let login = Credentials { options: login, secret: Some(Secret::new("x".to_owned())) };
+            let login = Some(login).filter(|_| through == Through::Auth);
+            let (report, _) = check_script(Options { through, login, allow_cleartext: true, ..options() }, script).await;
+            let (want, class) = match &extra[..3] {
+                "421" => (format!("FAILED {phase}: closes right behind {what} (421)"), Class::TryLater),
+                code => (format!("FAILED {phase}: a reply that nobody asked for ({code})"), Class::Lost),
+            };
+            assert_eq!((shown(&report), report.verdict.class()), (want, Some(class)), "{script:?}");
+        }
+    }
+    // An end without a word changes nothing.
+    let (report, _) = check_script(Options { through: Through::Greeting, ..options() }, "S: 220 mx").await;
+    assert_eq!(shown(&report), "ok : ok");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slow_greeting_is_waited_for_and_told() {
     let script = "wait 25\nS: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 STARTTLS\nC: QUIT";

@@ -142,7 +142,10 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let mut connection = Connection::brief(stream, Limits::new(Some(self.options.timeout)), self.deadline);
-        let result = self.talk(&mut connection).await;
+        let mut result = self.talk(&mut connection).await;
+        if result.is_ok() {
+            result = self.look_behind(&mut connection).await;
+        }
         if result.is_err() {
             self.failed();
         }
@@ -452,6 +455,32 @@ impl<'a> Walk<'a> {
                 Event::Ended(ending) => return Err(self.ended(ending, verb)),
             }
         }
+    }
+
+    /// What has arrived behind the last reply: no reply of an orderly server (P9, P55).
+    fn look_behind<'b>(&'b mut self, connection: &'b mut Connection) -> Boxed<'b, Result<(), Failure>> {
+        Box::pin(async move {
+            connection.catch_up().await;
+            while connection.session().has_events() {
+                let Event::Unsolicited(reply) = connection.next().await else { continue };
+                let Some(last) = self.report.phases.last_mut() else { continue };
+                last.ok = false;
+                let behind = last.kind;
+                if behind == PhaseKind::Greeting && self.answers_header(&reply) {
+                    return Err(Failure::HeaderNotTaken(reply));
+                }
+                let protocol = self.report.target.protocol;
+                let verb = match behind {
+                    PhaseKind::Hello | PhaseKind::HelloInTls => protocol.hello(),
+                    PhaseKind::Auth => "AUTH",
+                    PhaseKind::Mail => "MAIL FROM",
+                    PhaseKind::Recipient => "RCPT TO",
+                    _ => return Err(Failure::from(TalkFailure::Behind { what: "the greeting".to_owned(), reply })),
+                };
+                return Err(Failure::from(TalkFailure::Behind { what: format!("the reply to {verb}"), reply }));
+            }
+            Ok(())
+        })
     }
 
     /// Before EHLO is answered, a refusal that nobody asked for can be about our header only.

@@ -16,6 +16,9 @@ use crate::wire::{address, foreign};
 /// Replies that take this long are worth a remark.
 const SLOW: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// Below a reply that answers nothing (P9).
+const UNASKED: &str = "Nobody asked for this reply: the server is out of step, or somebody answers in its place.";
+
 impl Repl {
     /// Shows an event and draws its consequences.
     pub(super) fn happened(&mut self, event: Event) {
@@ -37,6 +40,7 @@ impl Repl {
         }
         self.show_reply(reply);
         self.memory.reply = Some(reply.lines.clone());
+        self.memory.quit_answered = *to == Expected::Command(Command::Quit);
         if self.settings.timing || took >= SLOW {
             self.screen.note(format!("(reply after {})", human::duration(took)));
         }
@@ -330,6 +334,10 @@ impl Repl {
         self.show_reply(reply);
         self.tell_oddities(reply);
         self.memory.reply = Some(reply.lines.clone());
+        if self.memory.quit_answered {
+            self.screen.warning("Nobody asked for this reply: it came behind the answer to QUIT, and changes nothing.");
+            return;
+        }
         let is_refusal = reply.is_refusal();
         if is_refusal && self.options.dial.header.is_some() && self.memory.command.is_empty() {
             self.screen.hint("Nothing was sent but the PROXY header: this port takes it for a command. Leave out --proxy-protocol.");
@@ -344,10 +352,17 @@ impl Repl {
             self.tell_long_lines(true);
         } else if is_refusal {
             let situation = Situation { verb: "no command".to_owned(), ..self.situation(&Expected::Raw) };
-            self.explain_refusal(reply, &situation);
+            // 421 may come at any moment (RFC 5321 §3.8). Another code answers nothing here, so it tells no cause alone.
+            let closes = reply.has_code(421);
+            if !closes {
+                self.screen.hint(UNASKED);
+            }
+            if closes || explain(&situation, reply).is_some_and(|fact| fact.goes_by_more_than_the_code()) {
+                self.explain_refusal(reply, &situation);
+            }
             self.memory.refusal = Some(Box::new((situation, reply.clone())));
         } else {
-            self.screen.hint("Nobody asked for this reply: the server is out of step, or somebody answers in its place.");
+            self.screen.hint(UNASKED);
         }
         self.stop_script(Outcome::Lost);
     }

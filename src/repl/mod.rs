@@ -167,6 +167,8 @@ struct Memory {
     /// The login is being cancelled; and it was before, and the server asked on.
     cancelling: bool,
     cancelled_before: bool,
+    /// The reply that was shown last answered QUIT.
+    quit_answered: bool,
     /// When something was sent last.
     sent_at: Option<tokio::time::Instant>,
     told: Told,

@@ -256,7 +256,43 @@ fn after_the_farewell_the_connection_is_closed_at_once() {
         let done = ehlo_to(server.port, &[]).stdin("QUIT\n").any().start().finish();
         assert!(done.took < Duration::from_secs(1), "{:?}\n{}", done.took, done.all());
         assert_eq!(done.out().contains("<  250 more"), !behind.is_empty(), "{}", done.all());
-        assert_eq!(done.err().contains("Closed after"), behind.is_empty(), "{}", done.all());
+        assert!(done.err().contains("Closed after"), "{}", done.all());
+        server.end();
+    }
+}
+
+#[test]
+fn what_comes_behind_the_farewell_is_shown_and_changes_nothing() {
+    // P9 P12
+    let message = "S: 220 mx\nC: MAIL FROM:<a@b.test>\nS: 250 ok\nC: RCPT TO:<c@d.test>\nS: 250 ok\nC: DATA\nS: 354 go\nmessage\n";
+    let typed = "MAIL FROM:<a@b.test>\nRCPT TO:<c@d.test>\nDATA\ntext\n.\n";
+    let delivered = format!("{message}S: 250 queued\n");
+    for (server, input) in [("S: 220 mx\n", ""), (delivered.as_str(), typed)] {
+        for quit in ["", "QUIT\n"] {
+            for extra in ["550 5.7.1 no", "250 more", "421 later"] {
+                let server = serve(&format!("{server}C: QUIT\nS! 221 bye\\r\\n{extra}\\r\\n\nhold"));
+                let done = ehlo_to(server.port, &[]).stdin(format!("{input}{quit}")).any().check();
+                assert!(done.out().contains(extra), "{}", done.all());
+                let words = "!  Nobody asked for this reply: it came behind the answer to QUIT, and changes nothing.";
+                assert!(done.err().contains(words) && !done.err().contains("?  "), "{}", done.all());
+                assert_eq!(done.err().contains("1 message accepted."), !input.is_empty(), "{}", done.all());
+                server.end();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refusal_that_nobody_asked_for_is_told_as_one() {
+    // P9: the code alone names no cause, as it answers nothing.
+    let message = "S: 220 mx\nC: MAIL FROM:<a@b.test>\nS: 250 ok\nC: RCPT TO:<c@d.test>\nS: 250 ok\nC: DATA\nS: 354 go\nmessage\n";
+    let typed = "MAIL FROM:<a@b.test>\nRCPT TO:<c@d.test>\nDATA\ntext\n.\nQUIT\n";
+    for extra in ["550 no", "450 no", "500 no", "250 no"] {
+        let server = serve(&format!("{message}S! 250 queued\\r\\n{extra}\\r\\n\nhold"));
+        let done = ehlo_to(server.port, &[]).stdin(typed).status(6).any().check();
+        assert!(done.err().contains("?  Nobody asked for this reply"), "{}", done.all());
+        assert_eq!(done.err().matches("?  ").count(), 1, "{}", done.all());
+        assert!(done.err().contains("1 message accepted before that; do not send again."), "{}", done.all());
         server.end();
     }
 }

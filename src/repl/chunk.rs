@@ -11,8 +11,8 @@ use super::editor::Given;
 use super::message::CHUNK;
 use super::{Outcome, Repl, commands};
 use crate::session::{Session, Stage};
-use crate::text::{printable_str, size as bytes};
-use crate::wire::command::Command;
+use crate::text::{printable, printable_str, size as bytes};
+use crate::wire::command::{Command, is_malformed_bdat};
 use crate::wire::keyword::Capabilities;
 
 /// Where CHUNKING is not offered, how long BDAT may take to be refused before its octets follow.
@@ -87,6 +87,11 @@ impl Repl {
                 format!("BDAT {size} is too large for a script ({} at most); :bdat FILE sends a file of any size.", bytes(MAX_CHUNK))
             }
         };
+        self.refuse_chunk(words);
+    }
+
+    /// A BDAT that cannot be meant as it stands ends a script: what follows it must not go out as commands.
+    fn refuse_chunk(&mut self, words: String) {
         self.screen.warning(words);
         self.screen.note("BDAT is not sent; the connection is closed, and nothing is delivered.");
         self.drop_connection("");
@@ -299,6 +304,10 @@ impl Repl {
             return false;
         }
         match Command::parse(line) {
+            Command::Bdat { .. } if is_malformed_bdat(line) => {
+                let shown = shortened(line);
+                self.refuse_chunk(format!("{shown} is not the syntax of BDAT, which is: BDAT octets [LAST]."));
+            }
             Command::Bdat { size: size @ 1.., .. } => self.script_chunk(line, size).await,
             command @ (Command::Data | Command::Bdat { .. }) => {
                 let Some(why) = self.why_no_content() else { return false };
@@ -328,6 +337,13 @@ impl BareLineEnds {
         }
         self.behind_cr = piece.last() == Some(&b'\r');
     }
+}
+
+/// The line, or the beginning of one that is long.
+fn shortened(line: &[u8]) -> String {
+    const ENOUGH: usize = 60;
+    let dots = if line.len() > ENOUGH { "..." } else { "" };
+    format!("{}{dots}", printable(&line[..line.len().min(ENOUGH)]))
 }
 
 /// `1 octet`, `20 octets`.

@@ -61,6 +61,10 @@ impl Repl {
     /// Ends the session as politely as the state allows.
     pub(super) async fn leave(&mut self) -> Outcome {
         let mut outcome = self.outcome.take().unwrap_or(Outcome::Done);
+        if matches!(outcome, Outcome::Done | Outcome::Quit) && self.has_unended_chunks() {
+            self.screen.warning("A message was begun with BDAT and never ended with LAST: nothing of it was delivered.");
+            outcome = Outcome::Unfinished;
+        }
         let polite = matches!(
             outcome,
             Outcome::Done
@@ -125,6 +129,11 @@ impl Repl {
     pub(super) fn is_delivered(&self, awaited: Option<&Expected>) -> bool {
         let begun = self.session().is_some_and(|session| session.transaction().is_begun());
         self.messages_accepted() > 0 && !begun && awaited.is_none_or(|awaited| *awaited == Expected::Command(Command::Quit))
+    }
+
+    /// Whether a script has said chunks of a message, and not the last one (P32).
+    fn has_unended_chunks(&self) -> bool {
+        !self.is_terminal() && self.session().is_some_and(|session| session.transaction().chunks_begun)
     }
 
     /// How many messages the servers have accepted so far.

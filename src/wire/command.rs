@@ -96,6 +96,22 @@ impl Command {
     }
 }
 
+/// Whether this is BDAT with an argument that is none of its own: it says neither how many octets follow nor where the
+/// message ends.
+///
+/// # Source
+/// RFC 3030 §2: `BDAT chunk-size [LAST]`, the size in digits.
+pub fn is_malformed_bdat(line: &[u8]) -> bool {
+    let text = lossy(line);
+    let mut words = text.split_ascii_whitespace();
+    if !words.next().is_some_and(|verb| verb.eq_ignore_ascii_case("BDAT")) {
+        return false;
+    }
+    let is_size = |word: &str| word.bytes().all(|b| b.is_ascii_digit()) && word.parse::<u64>().is_ok();
+    let is_well_formed = words.next().is_some_and(is_size) && words.next().is_none_or(|word| word.eq_ignore_ascii_case("LAST"));
+    !is_well_formed || words.next().is_some()
+}
+
 fn begins_login(verb: &[u8]) -> bool {
     [&b"AUTH"[..], b"X-EXPS"].iter().any(|known| known.eq_ignore_ascii_case(verb))
 }
@@ -160,6 +176,26 @@ mod tests {
         for (line, want) in table {
             assert_eq!(Command::parse(line.as_bytes()), want, "{line}");
         }
+    }
+
+    #[test]
+    fn the_arguments_of_bdat_are_digits_and_last() {
+        // P30
+        let bdat = |size, last| Command::Bdat { size, last };
+        for (line, want) in [
+            ("BDAT 4", bdat(4, false)),
+            ("bdat 4 last", bdat(4, true)),
+            ("BDAT  4\tLAST", bdat(4, true)),
+            ("BDAT\t4 LAST ", bdat(4, true)),
+            ("BDAT 0 LAST", bdat(0, true)),
+            ("BDAT 18446744073709551615", bdat(u64::MAX, false)),
+        ] {
+            assert_eq!((Command::parse(line.as_bytes()), is_malformed_bdat(line.as_bytes())), (want, false), "{line}");
+        }
+        for line in ["BDAT", "BDAT LAST", "BDAT +4 LAST", "BDAT -4", "BDAT 4 LATS", "BDAT 4 LAST x", "BDAT 4LAST", "BDAT 0x4"] {
+            assert!(is_malformed_bdat(line.as_bytes()), "{line}");
+        }
+        assert!(is_malformed_bdat(b"BDAT 99999999999999999999 LAST") && !is_malformed_bdat(b"NOOP 4 LATS"));
     }
 
     #[test]

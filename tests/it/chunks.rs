@@ -84,6 +84,46 @@ fn an_input_that_ends_inside_a_chunk_is_not_finished() {
 }
 
 #[test]
+fn arguments_that_are_none_of_bdat_end_a_script_and_nothing_of_the_content_is_sent() {
+    // P30 P32
+    for arguments in ["99999999999999999999 LAST", "LAST", "+4 LAST", "4 LATS", "4 LAST x", "four LAST", ""] {
+        for flags in [&[][..], &["--keep-going"]] {
+            let server = serve(&format!("{HELLO}hold"));
+            let script = format!("{TYPED}BDAT {arguments}\nRSET\nQUIT\n");
+            let words = "is not the syntax of BDAT, which is: BDAT octets [LAST].";
+            ehlo_to(server.port, flags).stdin(script).status(1).any_out().err(words).err("nothing is delivered").check();
+            let lines = server.end().lines();
+            assert_eq!(lines.last().map(String::as_str), Some("RCPT TO:<c@d.test>"), "{lines:?}");
+        }
+    }
+    let server = serve(&format!("{HELLO}C! BDAT  4\\tLAST\\r\\nab\\r\\n\nS: 250 queued\n{QUIT}"));
+    ehlo_to(server.port, &[]).stdin(format!("{TYPED}BDAT  4\tLAST\nab\nQUIT\n")).any_out().err("1 message accepted.").check();
+    server.finish();
+}
+
+#[test]
+fn a_message_begun_with_bdat_and_never_ended_is_not_finished() {
+    // P32: how the script ends, and what it says between.
+    let words = "A message was begun with BDAT and never ended with LAST: nothing of it was delivered.";
+    let chunk = "C! BDAT 5\\r\\none\\r\\n\nS: 250 5\n";
+    let table = [
+        ("BDAT 5\none\n", chunk, "", true),
+        ("BDAT 5\none\nQUIT\n", chunk, "", true),
+        ("BDAT 5\none\nNOOP\nQUIT\n", chunk, "C: NOOP\nS: 250 ok\n", true),
+        ("BDAT 0\n", "C: BDAT 0\nS: 250 0\n", "", true),
+        ("BDAT 5\none\nRSET\nQUIT\n", chunk, "C: RSET\nS: 250 ok\n", false),
+        ("BDAT 5\none\nBDAT 0 LAST\n", chunk, "C: BDAT 0 LAST\nS: 250 queued\n", false),
+    ];
+    for (script, first, more, unfinished) in table {
+        let server = serve(&format!("{HELLO}{first}{more}{QUIT}"));
+        let run = ehlo_to(server.port, &[]).stdin(format!("{TYPED}{script}")).status(i32::from(unfinished));
+        let done = run.any().check();
+        assert_eq!(done.err().contains(words), unfinished, "{}", done.all());
+        server.finish();
+    }
+}
+
+#[test]
 fn nothing_follows_a_refused_chunk() {
     // P30
     for flags in [&[][..], &["--keep-going"]] {

@@ -71,6 +71,8 @@ pub struct Transaction {
     pub prdr: bool,
     /// A chunk was refused: no other may follow before RSET (RFC 3030 §2).
     pub chunk_refused: bool,
+    /// A chunk was accepted, and the last one, which ends the message, was not said yet (RFC 3030 §2).
+    pub chunks_begun: bool,
 }
 
 impl Transaction {

@@ -207,7 +207,11 @@ impl Session {
                     self.transaction.refused.push(recipient);
                 }
             }
-            Command::Bdat { .. } if judgement == Judgement::Refused => self.transaction.chunk_refused = true,
+            Command::Bdat { .. } if judgement == Judgement::Refused => {
+                self.transaction.chunk_refused = true;
+                self.transaction.chunks_begun = false;
+            }
+            Command::Bdat { last: false, .. } if success => self.transaction.chunks_begun = true,
             Command::Data if judgement == Judgement::Continue => {
                 self.stuffer = Some(Stuffer::default());
                 self.body_bytes = 0;

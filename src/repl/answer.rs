@@ -104,6 +104,14 @@ impl Repl {
         match question {
             Question::UserName if self.settings.raw_answers => self.send_as_typed(line).await,
             Question::UserName => self.answer_user_name(&line).await,
+            // A script's line may be the whole message.
+            Question::UserNameAndPassword if self.plain_user.is_none() && !self.is_terminal() && redact::is_plain_message(&line) => {
+                if self.may_expose(Exposure::Secret).await {
+                    self.send_as_typed(line).await;
+                } else {
+                    self.refuse_clear_text(Exposure::Secret).await;
+                }
+            }
             Question::UserNameAndPassword if self.plain_user.is_none() && !self.settings.raw_answers => {
                 let name = String::from_utf8_lossy(&line).trim().to_owned();
                 if !name.is_empty() {
@@ -132,6 +140,7 @@ impl Repl {
             let unchanged =
                 self.ask_hidden(&format!("*  That is already base64 for \"{shown}\". Send it unchanged?"), true).await.unwrap_or(true);
             if unchanged {
+                self.login_lines.note_encoded();
                 self.send_as_typed(name.into_bytes()).await;
                 return;
             }
@@ -140,8 +149,13 @@ impl Repl {
     }
 
     async fn answer_password(&mut self, password: Secret<Vec<u8>>) {
+        // Who wrote the user name in base64 wrote the password so too.
+        let encoded = !self.is_terminal() && self.login_lines.is_encoded() && base64::decode(password.expose()).is_ok();
+        if encoded {
+            self.screen.note("The answers of this login are in base64 already: they are sent as they are.");
+        }
         let answer = match self.plain_user.take() {
-            _ if self.settings.raw_answers => Answer::AsTyped(password),
+            _ if self.settings.raw_answers || encoded => Answer::AsTyped(password),
             None => Answer::Message(password),
             Some(user) => Answer::Message(sasl::plain::message("", &user, password.expose())),
         };
@@ -156,6 +170,12 @@ impl Repl {
         };
         if let Some(trouble) = trouble {
             self.screen.hint(trouble);
+            if !self.is_terminal() && !self.settings.raw_answers && !self.login_lines.is_of_unknown_mechanism() {
+                // Nobody can be asked, and what follows may be the password.
+                self.screen.warning("The script's line is no answer to this: the login is cancelled, and the script ends here.");
+                self.give_up_login().await;
+                return;
+            }
             if self.ask_hidden("*  Send it anyway?", false).await == Some(false) {
                 return;
             }
@@ -269,8 +289,12 @@ impl Repl {
 
     /// Whether a command line may go out: an AUTH with credentials in it needs a yes on a clear line.
     pub(super) async fn may_send_credentials(&mut self, line: &[u8]) -> bool {
-        let Command::Auth { mechanism, .. } = Command::parse(line) else { return true };
-        let exposes = exposure(&mechanism);
+        let exposes = match Command::parse(line) {
+            Command::Auth { mechanism, .. } => exposure(&mechanism),
+            // A login that is written in another way gives the password away all the same.
+            _ if redact::hides(line) => Exposure::Secret,
+            _ => return true,
+        };
         if self.carrying.is_some() || !redact::hides(line) || self.may_expose(exposes).await {
             return true;
         }

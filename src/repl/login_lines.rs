@@ -33,6 +33,8 @@ pub(super) struct LoginLines {
     answers: Option<Answers>,
     /// At a terminal: a login ended before it asked for all of its answers, and no command was sent since.
     ended_early: bool,
+    /// In a script: a login has ended, and no command was sent since.
+    has_ended: bool,
 }
 
 /// The lines behind an AUTH.
@@ -45,6 +47,27 @@ struct Answers {
     /// So many messages were sent.
     sent: usize,
     acknowledged: bool,
+    /// The user name was written in base64.
+    encoded: bool,
+}
+
+impl LoginLines {
+    /// The user name of this login is base64 already.
+    pub(super) fn note_encoded(&mut self) {
+        if let Some(answers) = &mut self.answers {
+            answers.encoded = true;
+        }
+    }
+
+    /// Whether the user name of this login was base64 already.
+    pub(super) fn is_encoded(&self) -> bool {
+        self.answers.as_ref().is_some_and(|answers| answers.encoded)
+    }
+
+    /// Whether nothing is known of what the mechanism of this login wants.
+    pub(super) fn is_of_unknown_mechanism(&self) -> bool {
+        self.answers.as_ref().is_some_and(|answers| answers.messages.is_none())
+    }
 }
 
 impl Answers {
@@ -53,7 +76,7 @@ impl Answers {
         let Command::Auth { mechanism, initial_response } = Command::parse(line) else { return None };
         let typed = |known: &'static Mechanism| known.typed.iter().map(|lines| if encoded { &lines[..1] } else { *lines }).collect();
         let messages: Option<Vec<_>> = sasl::lookup(&mechanism).map(typed);
-        Some(Self { mechanism, messages, sent: usize::from(initial_response), acknowledged: false })
+        Some(Self { mechanism, messages, sent: usize::from(initial_response), acknowledged: false, encoded: false })
     }
 
     /// What the next lines are, without the first of a message where `half` of it was given.
@@ -97,6 +120,7 @@ impl Repl {
     /// AUTH was said, in whatever way: the lines behind it are for that.
     pub(super) fn expect_answers(&mut self, line: &[u8]) {
         self.login_lines.ended_early = false;
+        self.login_lines.has_ended = false;
         if let Some(answers) = Answers::behind(line, self.settings.raw_answers) {
             self.login_lines.answers = Some(answers).filter(|_| self.carrying.is_none());
         }
@@ -105,6 +129,13 @@ impl Repl {
     /// Whether a line typed at the prompt may go out as a command. What is no verb, right behind a login that ended too
     /// early, may be its user name or password: it is held back, and the operator is asked.
     pub(super) async fn may_be_command(&mut self, line: &[u8]) -> bool {
+        if self.login_lines.has_ended && !self.is_terminal() && !super::input::is_like_verb(line) {
+            // A line too many: the password, more often than not.
+            self.screen
+                .warning("The script ends here: the line behind the login is no SMTP command. It may hold a password, and is not sent.");
+            self.outcome.get_or_insert(Outcome::LoginRefused);
+            return false;
+        }
         if !self.login_lines.ended_early || super::input::is_like_verb(line) {
             return true;
         }
@@ -188,6 +219,7 @@ impl Repl {
             None | Some(Outcome::LoginRefused | Outcome::Lost | Outcome::TryLater(_) | Outcome::Refused(_) | Outcome::OutOfStep)
         );
         if answers.left(false).is_empty() || !ends_by_server || !self.has_line_left().await {
+            self.login_lines.has_ended = true;
             return;
         }
         let name = printable_str(&answers.mechanism).into_owned();

@@ -393,10 +393,14 @@ impl Repl {
                 self.screen.hint(format!("That looks like {what}; not sent. Enter it again to send it anyway."));
                 self.held_back = Some(line);
             }
-            input::Typed::Header(_) | input::Typed::Copied(_) => self.send_command(&line).await,
+            input::Typed::Header(_) | input::Typed::Copied(_) => {
+                if self.is_terminal() || self.may_be_command(&line).await {
+                    self.send_command(&line).await;
+                }
+            }
             input::Typed::Command(command) => {
                 let command = command.to_vec();
-                if self.is_terminal() && !self.may_be_command(&command).await {
+                if !self.may_be_command(&command).await {
                     return;
                 }
                 if !self.sends_content(&command).await {

@@ -326,3 +326,65 @@ fn a_password_in_pieces_is_nowhere_either() {
         }
     }
 }
+
+// P24 P46: what the script has beyond what the login takes may be its password.
+#[test]
+fn a_line_too_many_behind_a_login_is_no_command() {
+    let ehlo = "S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 AUTH CRAM-MD5 LOGIN PLAIN X-FOO\n";
+    let table = [
+        // A user name where base64 is wanted.
+        ("AUTH CRAM-MD5\nalice\nhunter22\nNOOP\n", "C: AUTH CRAM-MD5\nS: 334 PDEyMy40NTZAYS50ZXN0Pg==\nC: *\nS: 501 cancelled\n"),
+        // A user name twice.
+        ("AUTH LOGIN YWxpY2U=\nalice\nhunter22\nNOOP\n", "C: AUTH LOGIN YWxpY2U=\nS: 334 UGFzc3dvcmQ6\nC: YWxpY2U=\nS: 535 no\n"),
+        ("AUTH LOGIN YWxpY2U=\nalice\nhunter22\nNOOP\n", "C: AUTH LOGIN YWxpY2U=\nS: 334 UGFzc3dvcmQ6\nC: YWxpY2U=\nS: 235 yes\n"),
+        // A password behind the whole message.
+        ("AUTH PLAIN AGFsaWNlAGh1bnRlcjIy\nhunter22\nNOOP\n", "C: AUTH PLAIN AGFsaWNlAGh1bnRlcjIy\nS: 235 yes\n"),
+        ("AUTH X-FOO abcd\nhunter22\nNOOP\n", "C: AUTH X-FOO abcd\nS: 235 yes\n"),
+    ];
+    for (script, dialogue) in table {
+        let server = serve(&format!("{ehlo}{dialogue}C: QUIT\nS: 221 bye"));
+        let run = ehlo_to(server.port, &["--allow-cleartext", "--keep-going", "-l", "log"]);
+        let done = run.stdin(format!("EHLO a\n{script}")).any().start().finish();
+        let played = server.finish();
+        let log = std::fs::read_to_string(done.folder.path().join("log")).unwrap();
+        assert_eq!(done.status, Some(8), "{script}{}", done.all());
+        assert!(!played.text().contains("hunter22") && !played.text().contains("NOOP"), "{script}{}", played.text());
+        assert!(!format!("{}{log}", done.all()).contains("hunter22"), "{script}{}", done.all());
+    }
+}
+
+#[test]
+fn a_script_may_have_its_answers_in_base64() {
+    let ehlo = "S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 AUTH LOGIN PLAIN\n";
+    let table = [
+        (
+            "AUTH LOGIN\nYWxpY2U=\naHVudGVyMjI=\n",
+            "C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: YWxpY2U=\nS: 334 UGFzc3dvcmQ6\nC: aHVudGVyMjI=\nS: 235 ok\n",
+        ),
+        ("AUTH PLAIN\nAGFsaWNlAGh1bnRlcjIy\n", "C: AUTH PLAIN\nS: 334 \nC: AGFsaWNlAGh1bnRlcjIy\nS: 235 ok\n"),
+    ];
+    for (script, dialogue) in table {
+        let server = serve(&format!("{ehlo}{dialogue}C: NOOP\nS: 250 ok\nC: QUIT\nS: 221 bye"));
+        let done = ehlo_to(server.port, &["--allow-cleartext"]).stdin(format!("EHLO a\n{script}NOOP\nQUIT\n")).any().start().finish();
+        server.finish();
+        assert_eq!(done.status, Some(0), "{script}{}", done.all());
+        assert!(!done.all().contains("aHVudGVyMjI") && !done.all().contains("AGFsaWNl"), "{script}{}", done.all());
+    }
+}
+
+// P23 P24
+#[test]
+fn a_login_that_is_written_in_another_way_needs_leave_and_is_hidden() {
+    for line in ["AUTH=PLAIN AGFsaWNlAGh1bnRlcjIy", "> AUTH PLAIN AGFsaWNlAGh1bnRlcjIy", "XAUTH PLAIN AGFsaWNlAGh1bnRlcjIy"] {
+        let server = serve("S: 220 mx\nC: QUIT\nS: 221 bye");
+        let done = ehlo_to(server.port, &[]).stdin(format!("{line}\n")).any().start().finish();
+        server.finish();
+        assert_eq!(done.status, Some(8), "{line}: {}", done.all());
+        let server = serve("S: 220 mx\nC: *\nS: 500 unknown: AGFsaWNlAGh1bnRlcjIy hunter22\nC: QUIT\nS: 221 bye");
+        let done = ehlo_to(server.port, &["--allow-cleartext", "-l", "log"]).stdin(format!("{line}\n")).any().start().finish();
+        server.finish();
+        let log = std::fs::read_to_string(done.folder.path().join("log")).unwrap();
+        let all = format!("{}{log}", done.all());
+        assert!(!all.contains("AGFsaWNl") && !all.contains("hunter22"), "{line}: {all}");
+    }
+}

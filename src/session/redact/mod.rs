@@ -95,14 +95,42 @@ fn replace(text: &[u8], hits: &[Range<usize>]) -> Vec<u8> {
     out
 }
 
-/// A command line as it may be seen: an initial response with something secret in it is hidden.
+/// A command line as it may be seen: an initial response with something secret in it is hidden, and so is a message of
+/// PLAIN wherever it stands (`AUTH=PLAIN AGEAYg==`).
 pub fn command(line: &[u8]) -> Cow<'_, [u8]> {
-    if hides(line) { command::without_secret(line).map_or(Cow::Borrowed(line), Cow::Owned) } else { Cow::Borrowed(line) }
+    if has_secret_response(line) {
+        return command::without_secret(line).map_or(Cow::Borrowed(line), Cow::Owned);
+    }
+    if plain_messages(line).next().is_none() {
+        return Cow::Borrowed(line);
+    }
+    let words = line.split(|byte| *byte == b' ').map(|word| if is_plain_message(word) { HIDDEN } else { word });
+    Cow::Owned(words.collect::<Vec<_>>().join(&b' '))
 }
 
 /// Whether there is something secret in a command line.
 pub fn hides(line: &[u8]) -> bool {
+    has_secret_response(line) || plain_messages(line).next().is_some()
+}
+
+fn has_secret_response(line: &[u8]) -> bool {
     command::without_secret(line).is_some() && initial_response(line).is_some_and(|(_, sent)| sent.hidden.is_some())
+}
+
+/// The words of a line that are messages of PLAIN, whatever the line is.
+pub(super) fn plain_messages(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte == b' ').filter(|word| is_plain_message(word))
+}
+
+/// Whether this is base64 of a message of PLAIN: two NULs, and a password behind them (RFC 4616 §2).
+pub fn is_plain_message(word: &[u8]) -> bool {
+    // The shortest: `AABh`.
+    word.len() >= 4
+        && base64::decode(word).is_ok_and(|decoded| {
+            let mut parts = decoded.bytes.split(|byte| *byte == 0);
+            matches!((parts.next(), parts.next(), parts.next(), parts.next()), (Some(_), Some(user), Some(password), None)
+                if !user.is_empty() && !password.is_empty())
+        })
 }
 
 /// The mechanism of an AUTH with an initial response, and what may be seen of that.
@@ -129,6 +157,9 @@ mod tests {
             ("AUTH LOGIN not-base64!", "AUTH LOGIN (hidden)"),
             ("AUTH EXTERNAL =", "AUTH EXTERNAL ="),
             ("NOOP secret", "NOOP secret"),
+            ("AUTH=PLAIN AGxvZ29uAHNlY3JldA==", "AUTH=PLAIN (hidden)"),
+            ("> AUTH PLAIN AGxvZ29uAHNlY3JldA== x", "> AUTH PLAIN (hidden) x"),
+            ("MAIL FROM:<a@b> ENVID=AGxv", "MAIL FROM:<a@b> ENVID=AGxv"),
         ];
         for (line, want) in table {
             assert_eq!(String::from_utf8_lossy(&command(line.as_bytes())), want);

@@ -106,8 +106,11 @@ impl Fact {
             situation.lacks_certificate.then_some(())?;
             points += 4;
         } else if self.on != "*" && !situation.verb.is_empty() {
-            self.on.split('|').any(|verb| verb == situation.verb).then_some(())?;
+            self.on.split('|').any(|verb| verb.trim_end_matches('!') == situation.verb).then_some(())?;
             points += 4;
+        } else if self.on.ends_with('!') || (self.on != "*" && self.condition != "*") {
+            // The words mean this only behind that verb, and a fault of one verb's line is none of an unknown line.
+            return None;
         }
         let code = reply.code.to_string();
         let exact = self.code.split('|').any(|one| one == code);
@@ -402,6 +405,11 @@ mod tests {
             ("530 5.7.0 Must issue a STARTTLS command first", "starttls-first"),
             ("504 5.7.4 no", "parameter"),
             ("554 no", "permanent"),
+            ("502 5.5.1 command not implemented", "unknown-command"),
+            ("500 5.5.1 Command unrecognized", "unknown-command"),
+            ("503 5.5.1 TLS already active", "sequence"),
+            ("503 already authenticated", "auth-twice"),
+            ("501 5.5.4 Invalid domain name", "syntax"),
         ];
         for (text, want) in table {
             assert_eq!(best("", text), Some(want), "{text}");
@@ -409,6 +417,17 @@ mod tests {
         for code in 400..600 {
             let (id, words) = id_and_words("", Sent::default(), &format!("{code} x"));
             assert!(!words.contains("bracket") && !words.contains("STARTTLS is refused"), "{code}: {id}");
+        }
+    }
+
+    // P54
+    #[test]
+    fn a_line_of_an_unknown_verb_gets_no_advice_about_auth() {
+        for in_transaction in [false, true] {
+            for text in ["502 5.5.2 Error: command not recognized", "502 not implemented", "500 unrecognized command", "503 no"] {
+                let (id, words) = id_and_words("", Sent { in_transaction, ..sent("FOO", &["AUTH"]) }, text);
+                assert!(!words.contains("AUTH") && !id.starts_with("auth"), "{text}: {id}: {words}");
+            }
         }
     }
 

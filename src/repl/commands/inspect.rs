@@ -249,10 +249,18 @@ impl Repl {
     }
 }
 
-/// A reply line that was typed or pasted.
+/// A reply that was typed or pasted: its lines, or only the first of them.
 fn parse_reply(text: &str) -> Option<Reply> {
+    let mut lines: Vec<String> = text.trim().lines().map(|line| line.trim().to_owned()).collect();
+    // Where the last line of a reply was not pasted, the last one that was ends it.
+    if let Some(last) = lines.last_mut()
+        && last.as_bytes().get(3) == Some(&b'-')
+        && last.as_bytes()[..3].iter().all(u8::is_ascii_digit)
+    {
+        last.replace_range(3..4, " ");
+    }
     let mut parser = ReplyParser::default();
-    parser.push(format!("{}\r\n", text.trim()).as_bytes());
+    parser.push(format!("{}\r\n", lines.join("\r\n")).as_bytes());
     match parser.next_received() {
         Ok(Some(Received::Reply(reply))) => Some(reply),
         _ => None,
@@ -335,6 +343,17 @@ pub(super) fn expand(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // P54
+    #[test]
+    fn a_pasted_reply_may_lack_its_last_line() {
+        for text in ["550 5.7.26 no", "550-5.7.26 no", "550-5.7.26 This mail\n550 5.7.26 no", "550-5.7.26 This mail\n550-5.7.26 no"] {
+            assert_eq!(parse_reply(text).map(|reply| reply.code.to_string()).as_deref(), Some("550"), "{text}");
+        }
+        for text in ["no reply", "55\u{e9}-x", "", "55"] {
+            assert!(parse_reply(text).is_none(), "{text}");
+        }
+    }
 
     #[test]
     fn escapes_become_bytes() {

@@ -33,6 +33,8 @@ pub enum Condition {
     SpaceAtColon,
     /// `FROM:` or `TO:` is missing or misspelt, or a bracket is not closed.
     NoPath,
+    /// Text stands behind the closing bracket without a space.
+    NoSpaceBehindAddress,
     /// A parameter that EHLO did not offer.
     ParameterNotOffered,
     /// An address beyond ASCII; SMTPUTF8 is offered, and MAIL did not declare it (RFC 6531).
@@ -54,6 +56,7 @@ pub const CONDITIONS: &[(&str, Condition)] = &[
     ("no-brackets", Condition::NoBrackets),
     ("space-at-colon", Condition::SpaceAtColon),
     ("no-path", Condition::NoPath),
+    ("no-space-behind-address", Condition::NoSpaceBehindAddress),
     ("parameter-not-offered", Condition::ParameterNotOffered),
     ("utf8-not-declared", Condition::Utf8NotDeclared),
     ("utf8-not-offered", Condition::Utf8NotOffered),
@@ -77,6 +80,7 @@ impl Sent {
             Condition::NoBrackets => argument.is_some_and(|argument| argument.path.is_some_and(|path| !path.bracketed)),
             Condition::SpaceAtColon => argument.is_some_and(|argument| argument.path.is_some() && argument.has_space_at_colon()),
             Condition::NoPath => argument.is_some_and(|argument| argument.path.is_none()),
+            Condition::NoSpaceBehindAddress => argument.is_some_and(|argument| argument.lacks_space_behind_address()),
             Condition::ParameterNotOffered => self.parameter_not_offered().is_some(),
             Condition::Utf8NotDeclared => self.offers("SMTPUTF8") && self.needs_utf8(argument),
             Condition::Utf8NotOffered => !self.offers("SMTPUTF8") && self.needs_utf8(argument),
@@ -135,6 +139,11 @@ impl<'a> PathArgument<'a> {
         Some(Self { verb, text, path: address::path(text, keyword) })
     }
 
+    fn lacks_space_behind_address(&self) -> bool {
+        let glued = |path: address::Path<'_>| self.text.ends_with(&format!("<{}>{}", path.address, path.parameters));
+        self.path.is_some_and(|path| path.bracketed && !path.parameters.is_empty() && glued(path))
+    }
+
     fn has_space_at_colon(&self) -> bool {
         let around = self.text.split_once(':');
         around.is_some_and(|(before, behind)| before.ends_with([' ', '\t']) || behind.starts_with([' ', '\t']))
@@ -167,6 +176,7 @@ mod tests {
             ("MAIL FROM:<a@b.test> foo", &["SIZE"], &["parameter-not-offered"]),
             ("RCPT TO:<a@b.test> notify=never", &["DSN"], &[]),
             ("RCPT TO:<a@b.test> NOTIFY=NEVER", &[], &["parameter-not-offered"]),
+            ("MAIL FROM:<a@b.test>x", &[], &["no-space-behind-address", "parameter-not-offered"]),
             ("MAIL FROM:a@b.test", &[], &["no-brackets"]),
             ("MAIL FROM: <a@b.test>", &[], &["space-at-colon"]),
             ("RCPT TO :<a@b.test>", &[], &["space-at-colon"]),

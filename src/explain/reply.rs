@@ -343,6 +343,7 @@ mod tests {
             ("MAIL FROM:a@alt.test", &[], "553 5.1.7 malformed address", "no-brackets-said"),
             ("MAIL FROM:a@alt.test", &[], "550 5.1.8 Domain not found", "sender-domain-mail"),
             ("MAIL FROM:a@alt.test", &[], "550 no", "permanent"),
+            ("MAIL FROM:<a@alt.test>x", &[], "501 5.5.4 Syntax error", "no-space-behind-address"),
             ("RCPT TO: <a@alt.test>", &[], "501 5.5.4 Invalid address", "space-at-colon"),
             ("MAIL FORM:<a@alt.test>", &[], "501 5.5.4 Syntax error", "no-path"),
             ("MAIL FROM:<a@alt.test> FOO=1", &["SIZE"], "555 5.5.4 Unsupported option", "parameter-not-offered"),

@@ -1,7 +1,8 @@
 //! A refusal → meaning, likely causes, next step. The facts are rows of `facts.tsv`.
 //!
 //! # Shape of a row
-//! `id`, `on` (the verb, `AUTH` for a whole login, `*` for any; alternatives), `code` (alternatives, `4xx` for a
+//! `id`, `on` (the verb, `AUTH` for a whole login, `*` for any; alternatives; `!` at the end: never for a reply whose
+//! command is not known), `code` (alternatives, `4xx` for a
 //! class), `status` (alternatives, `*` for any), `words` (phrases as [`Words::hold`] reads them), `if` (alternatives
 //! of [`line::CONDITIONS`](super::line::CONDITIONS), `*` for none), then the texts; ` || ` separates the items of a
 //! list. `{user}`, `{domain}`, `{host}`, `{name}` (the one given in EHLO) and `{parameter}` (one that was not offered)

@@ -222,9 +222,9 @@ impl Repl {
             self.login_lines.has_ended = true;
             return;
         }
-        let name = printable_str(&answers.mechanism).into_owned();
+        let name = format!("AUTH {}", printable_str(&answers.mechanism)).trim_end().to_owned();
         self.screen.warning(format!(
-            "The script ends here: the server did not ask for the answers to AUTH {name}, and the lines behind it, which may hold a password, are not sent."
+            "The script ends here: the server did not ask for the answers to {name}, and the lines behind it, which may hold a password, are not sent."
         ));
         self.outcome = Some(Outcome::LoginRefused);
     }

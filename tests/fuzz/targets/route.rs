@@ -23,6 +23,8 @@ fuzz_target!(|data: &[u8]| {
         Err(error) => assert_printable(&error),
     }
     if let Ok(Ok(line)) = Template::parse("%h").map(|template| template.fill(&host, 25)) {
+        // The zone of an address (fe80::1%eth0) is part of it.
+        let line = line.replacen('%', "", 1);
         assert!(!line.contains(|c: char| c.is_whitespace() || "$`'\"\\&|;<>()*?[]#~!{}%^".contains(c)), "{line}");
     }
     let _ = Template::parse(&url).map(|template| template.fill("mx.alt.test", 25));

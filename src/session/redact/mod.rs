@@ -29,16 +29,23 @@ impl Redactor {
 
     /// Remembers base64 that was sent as it is, and what it says.
     pub(crate) fn add_encoded(&mut self, encoded: &[u8]) {
+        self.add_behind_nul(encoded);
         if let Ok(decoded) = base64::decode(encoded) {
-            // PLAIN carries the password behind its last NUL.
-            if let Some(at) = memchr::memrchr(0, &decoded.bytes) {
-                self.add(&decoded.bytes[at + 1..]);
-            }
             self.add(&decoded.bytes);
         } else {
             self.add(encoded);
         }
         self.needles.add_code(encoded);
+    }
+
+    /// PLAIN carries the password behind its last NUL, and whoever answers something else with a message of PLAIN gives
+    /// it away too.
+    fn add_behind_nul(&mut self, encoded: &[u8]) {
+        if let Ok(decoded) = base64::decode(encoded)
+            && let Some(at) = memchr::memrchr(0, &decoded.bytes)
+        {
+            self.add(&decoded.bytes[at + 1..]);
+        }
     }
 
     /// Remembers what is secret in an answer, and the answer itself if anything is.
@@ -52,6 +59,7 @@ impl Redactor {
         }
         // What stands around them (`auth=Bearer`) is no secret, and servers use the same words.
         secrets.into_iter().for_each(|secret| self.add(secret.expose()));
+        self.add_behind_nul(line);
         self.needles.add_code(line);
     }
 
@@ -252,6 +260,18 @@ mod tests {
             assert!(clean.contains("(hidden)"), "{clean}");
             assert!(!["unter", "UNTER", "AGxv", "aHVu"].iter().any(|part| clean.contains(part)), "{clean}");
         }
+    }
+
+    // P24
+    #[test]
+    fn a_message_of_plain_that_answers_something_else_is_hidden_too() {
+        let (mut dialogue, _) = Dialogue::begin("LOGIN", Some(b"bG9nb24="));
+        dialogue.challenged(b"UGFzc3dvcmQ6", false);
+        let line = base64::encode(b"\0\0lh\0hunter22");
+        let sent = dialogue.answered(line.as_bytes());
+        let mut redactor = Redactor::default();
+        redactor.add_sent(&sent, line.as_bytes());
+        assert_eq!(redactor.clean(&[b"535 hunter22"], false).unwrap(), [b"535 (hidden)".to_vec()]);
     }
 
     #[test]

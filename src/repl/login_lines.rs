@@ -33,8 +33,8 @@ pub(super) struct LoginLines {
     answers: Option<Answers>,
     /// At a terminal: a login ended before it asked for all of its answers, and no command was sent since.
     ended_early: bool,
-    /// In a script: a login has ended, and no command was sent since.
-    has_ended: bool,
+    /// AUTH was sent last, in whatever way and with whatever end: no command was sent since.
+    is_last: bool,
 }
 
 /// The lines behind an AUTH.
@@ -120,7 +120,7 @@ impl Repl {
     /// AUTH was said, in whatever way: the lines behind it are for that.
     pub(super) fn expect_answers(&mut self, line: &[u8]) {
         self.login_lines.ended_early = false;
-        self.login_lines.has_ended = false;
+        self.login_lines.is_last = matches!(Command::parse(line), Command::Auth { .. });
         if let Some(answers) = Answers::behind(line, self.settings.raw_answers) {
             self.login_lines.answers = Some(answers).filter(|_| self.carrying.is_none());
         }
@@ -129,7 +129,7 @@ impl Repl {
     /// Whether a line typed at the prompt may go out as a command. What is no verb, right behind a login that ended too
     /// early, may be its user name or password: it is held back, and the operator is asked.
     pub(super) async fn may_be_command(&mut self, line: &[u8]) -> bool {
-        if self.login_lines.has_ended && !self.is_terminal() && !super::input::is_like_verb(line) {
+        if self.login_lines.is_last && !self.is_terminal() && !super::input::is_like_verb(line) {
             // A line too many: the password, more often than not.
             self.screen
                 .warning("The script ends here: the line behind the login is no SMTP command. It may hold a password, and is not sent.");
@@ -219,7 +219,6 @@ impl Repl {
             None | Some(Outcome::LoginRefused | Outcome::Lost | Outcome::TryLater(_) | Outcome::Refused(_) | Outcome::OutOfStep)
         );
         if answers.left(false).is_empty() || !ends_by_server || !self.has_line_left().await {
-            self.login_lines.has_ended = true;
             return;
         }
         let name = format!("AUTH {}", printable_str(&answers.mechanism)).trim_end().to_owned();

@@ -374,7 +374,12 @@ impl Repl {
         }
         match input::read(&line) {
             input::Typed::Nothing => {}
-            input::Typed::Local { name, arguments } => commands::run(self, name, arguments).await,
+            input::Typed::Local { name, arguments } => {
+                // A script's line may be a password that begins with a colon.
+                if self.is_terminal() || commands::is_name(name) || self.may_be_command(&line).await {
+                    commands::run(self, name, arguments).await;
+                }
+            }
             input::Typed::Header(word) if self.is_terminal() && self.held_back.as_deref() != Some(line.as_slice()) => {
                 let word = word.to_ascii_uppercase();
                 let advice = match word.as_str() {

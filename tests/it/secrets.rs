@@ -330,7 +330,7 @@ fn a_password_in_pieces_is_nowhere_either() {
 // P24 P46: what the script has beyond what the login takes may be its password.
 #[test]
 fn a_line_too_many_behind_a_login_is_no_command() {
-    let ehlo = "S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 AUTH CRAM-MD5 LOGIN PLAIN X-FOO\n";
+    let ehlo = "S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 AUTH CRAM-MD5 EXTERNAL LOGIN PLAIN X-FOO\n";
     let table = [
         // A user name where base64 is wanted.
         ("AUTH CRAM-MD5\nalice\nhunter22\nNOOP\n", "C: AUTH CRAM-MD5\nS: 334 PDEyMy40NTZAYS50ZXN0Pg==\nC: *\nS: 501 cancelled\n"),
@@ -340,6 +340,14 @@ fn a_line_too_many_behind_a_login_is_no_command() {
         // A password behind the whole message.
         ("AUTH PLAIN AGFsaWNlAGh1bnRlcjIy\nhunter22\nNOOP\n", "C: AUTH PLAIN AGFsaWNlAGh1bnRlcjIy\nS: 235 yes\n"),
         ("AUTH X-FOO abcd\nhunter22\nNOOP\n", "C: AUTH X-FOO abcd\nS: 235 yes\n"),
+        // Cancelled by the script itself, or left to the program.
+        ("AUTH LOGIN\n*\nhunter22\nNOOP\n", "C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: *\nS: 501 cancelled\n"),
+        (":auth EXTERNAL\nhunter22\nNOOP\n", "C: *\nS: 235 yes\n"),
+        // It begins with a colon, and is no local command.
+        ("AUTH PLAIN AGFsaWNlAGh1bnRlcjIy\n:hunter22\nNOOP\n", "C: AUTH PLAIN AGFsaWNlAGh1bnRlcjIy\nS: 235 yes\n"),
+        ("AUTH PLAIN AGFsaWNlAGh1bnRlcjIy\n:hunter22 x\nNOOP\n", "C: AUTH PLAIN AGFsaWNlAGh1bnRlcjIy\nS: 535 no\n"),
+        // Blank lines and local commands between are no commands.
+        ("AUTH PLAIN AGFsaWNlAGh1bnRlcjIy\n\n:set\nhunter22\nNOOP\n", "C: AUTH PLAIN AGFsaWNlAGh1bnRlcjIy\nS: 535 no\n"),
     ];
     for (script, dialogue) in table {
         let server = serve(&format!("{ehlo}{dialogue}C: QUIT\nS: 221 bye"));

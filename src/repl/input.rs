@@ -1,6 +1,7 @@
 //! What a typed or pasted line is, before anything is done about it. Pure functions.
 
 use super::paste::{self, Copied};
+use crate::session::redact;
 use crate::wire::verb;
 
 /// A line in command mode.
@@ -55,9 +56,13 @@ pub(super) fn for_history(line: &str) -> Option<String> {
     }
     let mut words = line.split_ascii_whitespace();
     let first = words.next()?;
-    if first.eq_ignore_ascii_case("AUTH") {
+    if first.eq_ignore_ascii_case("AUTH") || first.eq_ignore_ascii_case("X-EXPS") || verb::nearest(first) == Some("AUTH") {
         // Not even a mistyped login: the arguments of AUTH are never kept.
-        return Some(words.next().map_or_else(|| first.to_owned(), |mechanism| format!("{first} {mechanism}")));
+        let is_name = |mechanism: &&str| mechanism.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        return Some(words.next().filter(is_name).map_or_else(|| first.to_owned(), |mechanism| format!("{first} {mechanism}")));
+    }
+    if redact::hides(line.as_bytes()) {
+        return None;
     }
     if first.starts_with(':') {
         return (!matches!(first, ":raw" | ":encode" | ":decode")).then(|| line.to_owned());
@@ -127,6 +132,11 @@ mod tests {
             ("AUTH PLAIN AGEAYg==", Some("AUTH PLAIN")),
             ("auth login bG9nb24=", Some("auth login")),
             ("AUTH", Some("AUTH")),
+            ("ATUH LOGIN c2VjcmV0", Some("ATUH LOGIN")),
+            ("X-EXPS LOGIN c2VjcmV0", Some("X-EXPS LOGIN")),
+            ("AUTH PLAIN:AGEAYg==", Some("AUTH")),
+            ("AUTH=PLAIN AGEAYg==", None),
+            ("NOOP AUTH PLAIN AGEAYg==", None),
             (":help", Some(":help")),
             (":encode hunter2", None),
             (":raw AUTH PLAIN x", None),

@@ -200,7 +200,11 @@ impl Session {
             let name = lossy(line).trim().split_once([' ', '\t']).map(|(_, name)| name.trim().to_owned());
             self.hello_name = name.filter(|name| !name.is_empty());
         }
-        redact::plain_messages(line).for_each(|message| self.redactor.add_encoded(message));
+        for secret in redact::miswritten_secrets(line) {
+            // Whether it is base64 or was typed as it is, nobody knows: `hunter22` is both.
+            self.redactor.add(secret);
+            self.redactor.add_encoded(secret);
+        }
         self.begin_login(&command, line);
         self.transcript.add_with(now, || What::Sent(redact::command(line).into_owned()));
         match command {

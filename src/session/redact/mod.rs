@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::dialogue::{Dialogue, Sent};
-use crate::sasl::Description;
+use crate::sasl::{self, Description};
 use crate::wire::base64;
 use crate::wire::command::{self, Command};
 use crate::wire::reply::{Reply, text_of};
+use crate::wire::verb;
 use search::Needles;
 
 /// What stands in the place of a secret.
@@ -103,22 +104,70 @@ fn replace(text: &[u8], hits: &[Range<usize>]) -> Vec<u8> {
     out
 }
 
-/// A command line as it may be seen: an initial response with something secret in it is hidden, and so is a message of
-/// PLAIN wherever it stands (`AUTH=PLAIN AGEAYg==`).
+/// A command line as it may be seen: an initial response with something secret in it is hidden, and so is what stands
+/// behind a login that is written in another way (`AUTH=PLAIN AGEAYg==`), and a message of PLAIN wherever it stands.
 pub fn command(line: &[u8]) -> Cow<'_, [u8]> {
+    if let Some(at) = response_of_miswritten(line) {
+        return Cow::Owned([&line[..at], HIDDEN].concat());
+    }
     if has_secret_response(line) {
         return command::without_secret(line).map_or(Cow::Borrowed(line), Cow::Owned);
     }
-    if plain_messages(line).next().is_none() {
-        return Cow::Borrowed(line);
-    }
-    let words = line.split(|byte| *byte == b' ').map(|word| if is_plain_message(word) { HIDDEN } else { word });
-    Cow::Owned(words.collect::<Vec<_>>().join(&b' '))
+    let hits: Vec<_> = words(line, is_blank).filter(|word| is_plain_message(&line[word.clone()])).collect();
+    if hits.is_empty() { Cow::Borrowed(line) } else { Cow::Owned(replace(line, &hits)) }
 }
 
 /// Whether there is something secret in a command line.
 pub fn hides(line: &[u8]) -> bool {
-    has_secret_response(line) || plain_messages(line).next().is_some()
+    response_of_miswritten(line).is_some() || has_secret_response(line) || plain_messages(line).next().is_some()
+}
+
+/// What is secret in a line that is no AUTH to the letter.
+pub(super) fn miswritten_secrets(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let response = response_of_miswritten(line).map(|at| &line[at..]);
+    response.and_then(|response| response.split(|byte| is_blank(*byte)).next()).into_iter().chain(plain_messages(line))
+}
+
+/// Where the response begins in a login that is no AUTH to the letter: `AUTH=PLAIN x`, `> AUTH PLAIN x`, `ATUH LOGIN x`.
+///
+/// # Source
+/// RFC 4954 §4 has the letter of it; §5 has the parameter AUTH of MAIL, which is none.
+fn response_of_miswritten(line: &[u8]) -> Option<usize> {
+    let ends_word = |byte: u8| is_blank(byte) || matches!(byte, b'=' | b':');
+    let text = |word: &Range<usize>| std::str::from_utf8(&line[word.clone()]).unwrap_or_default();
+    let is_mechanism = |word: &Range<usize>| sasl::lookup(text(word)).is_some();
+    if matches!(Command::parse(line), Command::Mail(_)) {
+        return None;
+    }
+    if let (Command::Auth { mechanism, .. }, Some(_)) = (Command::parse(line), command::initial_response(line))
+        && !mechanism.bytes().any(ends_word)
+    {
+        return None;
+    }
+    let all: Vec<_> = words(line, ends_word).collect();
+    all.windows(3).enumerate().find_map(|(number, three)| {
+        let verb = text(&three[0]);
+        let begins = verb.eq_ignore_ascii_case("AUTH")
+            || verb.eq_ignore_ascii_case("X-EXPS")
+            || (number == 0 && verb::nearest(verb) == Some("AUTH"));
+        // Nothing but names of mechanisms is an offer.
+        let is_login = begins && is_mechanism(&three[1]) && !all[number + 2..].iter().all(is_mechanism);
+        is_login.then_some(three[2].start)
+    })
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// The words of a line between the bytes that end one.
+fn words(line: &[u8], ends_word: impl Fn(u8) -> bool) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + line[at..].iter().position(|byte| !ends_word(*byte))?;
+        at = line[start..].iter().position(|byte| ends_word(*byte)).map_or(line.len(), |length| start + length);
+        Some(start..at)
+    })
 }
 
 fn has_secret_response(line: &[u8]) -> bool {
@@ -126,8 +175,8 @@ fn has_secret_response(line: &[u8]) -> bool {
 }
 
 /// The words of a line that are messages of PLAIN, whatever the line is.
-pub(super) fn plain_messages(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|byte| *byte == b' ').filter(|word| is_plain_message(word))
+fn plain_messages(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| is_blank(*byte)).filter(|word| is_plain_message(word))
 }
 
 /// Whether this is base64 of a message of PLAIN: two NULs, and a password behind them (RFC 4616 §2).
@@ -166,7 +215,22 @@ mod tests {
             ("AUTH EXTERNAL =", "AUTH EXTERNAL ="),
             ("NOOP secret", "NOOP secret"),
             ("AUTH=PLAIN AGxvZ29uAHNlY3JldA==", "AUTH=PLAIN (hidden)"),
-            ("> AUTH PLAIN AGxvZ29uAHNlY3JldA== x", "> AUTH PLAIN (hidden) x"),
+            ("AUTH=PLAIN\tAGxvZ29uAHNlY3JldA==", "AUTH=PLAIN\t(hidden)"),
+            ("AUTH=PLAIN=AGxvZ29uAHNlY3JldA==", "AUTH=PLAIN=(hidden)"),
+            ("AUTH PLAIN:AGxvZ29uAHNlY3JldA==", "AUTH PLAIN:(hidden)"),
+            ("auth:login c2VjcmV0", "auth:login (hidden)"),
+            ("AUTH=XOAUTH2 c2VjcmV0", "AUTH=XOAUTH2 (hidden)"),
+            ("C: AUTH PLAIN secret", "C: AUTH PLAIN (hidden)"),
+            ("-> AUTH LOGIN bG9nb24= c2VjcmV0", "-> AUTH LOGIN (hidden)"),
+            ("> > auth xoauth2 c2VjcmV0", "> > auth xoauth2 (hidden)"),
+            ("ATUH LOGIN c2VjcmV0", "ATUH LOGIN (hidden)"),
+            ("X AGxvZ29uAHNlY3JldA==\tx", "X (hidden)\tx"),
+            ("> AUTH PLAIN", "> AUTH PLAIN"),
+            ("AUTH=EXTERNAL =", "AUTH=EXTERNAL ="),
+            ("250 AUTH PLAIN LOGIN", "250 AUTH PLAIN LOGIN"),
+            ("250 AUTH=PLAIN LOGIN", "250 AUTH=PLAIN LOGIN"),
+            ("MAIL FROM:<a@b> AUTH=LOGIN SIZE=3", "MAIL FROM:<a@b> AUTH=LOGIN SIZE=3"),
+            ("> AUTH PLAIN AGxvZ29uAHNlY3JldA== x", "> AUTH PLAIN (hidden)"),
             ("MAIL FROM:<a@b> ENVID=AGxv", "MAIL FROM:<a@b> ENVID=AGxv"),
         ];
         for (line, want) in table {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use super::args::{ChannelBinding, DialArgs, LoginArgs, OutputArgs, SessionArgs, TlsArgs, TlsVersion};
-use super::watchdog::{self, Watched};
+use super::watchdog::{Watchdog, Watched};
 use super::{check_session, complain, exit, password, streams, style};
 use crate::jobs::credentials::{LoginOptions, PasswordSource};
 use crate::net::Limits;
@@ -136,6 +136,7 @@ pub(super) async fn talk(options: Options, output: &OutputArgs) -> anyhow::Resul
     let (out_style, err_style) = style::decide(output, options.raw);
     let terminal = Terminal::open();
     no_core_dumps();
+    let watchdog = Watchdog::new();
     let Some(terminal) = terminal else {
         let mut screen = if options.tour {
             // The tour explains as it goes: its two voices belong together, also in a file.
@@ -146,7 +147,7 @@ pub(super) async fn talk(options: Options, output: &OutputArgs) -> anyhow::Resul
         screen.quiet = output.quiet;
         let source = Source::script();
         let repl = Repl::new(options, screen, source, None, History::without_file()).context("signals cannot be handled")?;
-        watchdog::start(Watched { heard: repl.heard(), terminal: None, status: Box::new(exit::of_signal) });
+        watchdog.watch(Watched { heard: repl.heard(), terminal: None, status: Box::new(exit::of_signal) });
         return Ok(repl.run().await);
     };
     restore_after_panic(&terminal);
@@ -173,7 +174,7 @@ pub(super) async fn talk(options: Options, output: &OutputArgs) -> anyhow::Resul
     screen.quiet = output.quiet;
     let watched = Some(terminal.clone());
     let repl = Repl::new(options, screen, source, Some(terminal), history).context("signals cannot be handled")?;
-    watchdog::start(Watched { heard: repl.heard(), terminal: watched, status: Box::new(exit::of_signal) });
+    watchdog.watch(Watched { heard: repl.heard(), terminal: watched, status: Box::new(exit::of_signal) });
     Ok(repl.run().await)
 }
 

@@ -16,27 +16,50 @@ pub(super) struct Watched {
     pub(super) status: Box<dyn Fn(Signal) -> u8 + Send>,
 }
 
-/// Starts to watch. Where there are no signals to watch for, or no thread is to be had, the loops are on their own.
-#[cfg(unix)]
-pub(super) fn start(watched: Watched) {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]) else { return };
-    let watch = move || {
-        for number in &mut signals {
-            let signal = match number {
-                SIGINT => Signal::Interrupt,
-                SIGTERM => Signal::Terminate,
-                _ => Signal::Hangup,
-            };
-            watched.see_to(signal);
-        }
-    };
-    // Without it a signal may have to wait, which is no reason not to begin.
-    drop(std::thread::Builder::new().name("watchdog".to_owned()).spawn(watch));
+/// A watch that has begun: signals that come from now on are seen, also by who is told of them later.
+pub(super) struct Watchdog {
+    #[cfg(unix)]
+    signals: Option<signal_hook::iterator::Signals>,
 }
 
-#[cfg(not(unix))]
-pub(super) fn start(_: Watched) {}
+impl Watchdog {
+    /// Takes the signals. To be made before a loop does: one that comes between the two would be lost where the loop is
+    /// stuck at once.
+    pub(super) fn new() -> Self {
+        Self {
+            // Where they cannot be taken, the loops are on their own.
+            #[cfg(unix)]
+            signals: signal_hook::iterator::Signals::new([
+                signal_hook::consts::SIGHUP,
+                signal_hook::consts::SIGINT,
+                signal_hook::consts::SIGTERM,
+            ])
+            .ok(),
+        }
+    }
+
+    /// Watches over a loop, on a thread of its own.
+    #[cfg(unix)]
+    pub(super) fn watch(self, watched: Watched) {
+        let Some(mut signals) = self.signals else { return };
+        let watch = move || {
+            for number in &mut signals {
+                let signal = match number {
+                    signal_hook::consts::SIGINT => Signal::Interrupt,
+                    signal_hook::consts::SIGTERM => Signal::Terminate,
+                    _ => Signal::Hangup,
+                };
+                watched.see_to(signal);
+            }
+        };
+        // Without it a signal may have to wait, which is no reason not to begin.
+        drop(std::thread::Builder::new().name("watchdog".to_owned()).spawn(watch));
+    }
+
+    /// There is nothing to watch for here.
+    #[cfg(not(unix))]
+    pub(super) fn watch(self, _: Watched) {}
+}
 
 #[cfg(unix)]
 impl Watched {

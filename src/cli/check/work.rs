@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::super::watchdog::{self, Watched};
+use super::super::watchdog::{Watchdog, Watched};
 use super::super::{complain, exit};
 use super::paper::Paper;
 use crate::jobs::check::group::{Board, Told};
@@ -56,8 +56,9 @@ impl Work {
 
     /// Does it; gives the exit status.
     pub(super) async fn run(mut self, input: Receiver<Vec<Item>>) -> anyhow::Result<u8> {
+        let watchdog = Watchdog::new();
         let mut signals = Signals::listen().context("signals cannot be handled")?;
-        watchdog::start(Watched { heard: signals.heard(), terminal: None, status: self.statuses_of_signals() });
+        watchdog.watch(Watched { heard: signals.heard(), terminal: None, status: self.statuses_of_signals() });
         let Some(every) = self.watch else {
             let end = self.round(input, &mut signals).await;
             return Ok(self.status(&end));

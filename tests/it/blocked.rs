@@ -37,14 +37,28 @@ fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap()
 }
 
-/// Waits until the program is stuck in writing to a pipe; where the system does not tell, until it takes the signal.
-fn wait_stuck(child: &Child) {
+/// Waits until the program is stuck in writing to a pipe. Where the system does not tell where a program waits, until it
+/// takes the signal.
+fn wait_stuck(child: &Child, signal: Signal) {
     let until = Instant::now() + DEADLINE;
-    let is_stuck = || {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().flatten();
-        tasks.into_iter().any(|task| std::fs::read_to_string(task.path().join("wchan")).is_ok_and(|at| at.contains("pipe")))
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    let process = std::path::PathBuf::from(format!("/proc/{}", child.id()));
+    let places = || {
+        let tasks = std::fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+        tasks.map(|task| read(task.path().join("wchan"))).collect::<Vec<_>>()
     };
-    while !is_stuck() {
+    let takes_signal = || {
+        let status = read(process.join("status"));
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
+        u64::from_str_radix(caught.trim(), 16).is_ok_and(|caught| caught & (1 << (signal.as_raw() - 1)) != 0)
+    };
+    // `0` is also what a running thread shows; its signal then comes before it is stuck, and counts all the same.
+    let tells = |places: &[String]| places.iter().any(|place| !matches!(place.as_str(), "" | "0"));
+    loop {
+        let places = places();
+        if takes_signal() && (places.iter().any(|place| place.contains("pipe")) || !tells(&places)) {
+            return;
+        }
         assert!(Instant::now() < until, "it never wrote");
         std::thread::yield_now();
     }
@@ -53,7 +67,7 @@ fn wait_stuck(child: &Child) {
 /// Ends a stuck program by a signal.
 #[track_caller]
 fn end(mut child: Child, signal: Signal) -> ExitStatus {
-    wait_stuck(&child);
+    wait_stuck(&child, signal);
     let began = Instant::now();
     kill_process(pid(&child), signal).unwrap();
     loop {
